@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+Grid = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PatchMask:
+    """A division of every image's patches into visible and hidden ones, the same number in each image.
+
+    Counts are host integers, so using a mask never synchronises with the device.
+
+    Args:
+        ids_shuffle: ``(B, N)`` permutation of the patch ids, visible patches first.
+        num_hidden: K, the number of hidden patches per image.
+        grid: ``(h, w)`` with ``h * w == N``.
+    """
+
+    ids_shuffle: Tensor
+    num_hidden: int
+    grid: Grid
+
+    @classmethod
+    def from_keys(cls, keys: Tensor, num_hidden: int, grid: Grid) -> PatchMask:
+        """Hide the ``num_hidden`` patches with the largest keys ``(B, N)``; ties go to the higher id."""
+        return cls(keys.argsort(dim=1, stable=True), num_hidden, grid)
+
+    @classmethod
+    def from_bool(cls, mask: Tensor, num_hidden: int | None = None) -> PatchMask:
+        """``mask (B, h, w)`` with True = hidden. Without ``num_hidden`` the counts are checked, which synchronises."""
+        flat = mask.flatten(1)
+        if num_hidden is None:
+            counts = sorted(set(flat.sum(1).tolist()))
+            if len(counts) != 1:
+                raise ValueError(f"mask: every image of a batch must hide the same number of patches, got {counts}")
+            num_hidden = int(counts[0])
+        return cls(flat.byte().argsort(dim=1, stable=True), num_hidden, (mask.shape[1], mask.shape[2]))
+
+    @property
+    def num_visible(self) -> int:
+        return self.ids_shuffle.shape[1] - self.num_hidden
+
+    @property
+    def visible(self) -> Tensor:
+        return self.ids_shuffle[:, : self.num_visible]  # (B,Nv)
+
+    @property
+    def hidden(self) -> Tensor:
+        return self.ids_shuffle[:, self.num_visible :]  # (B,K)
+
+    @cached_property
+    def ids_restore(self) -> Tensor:
+        """Inverse permutation by scatter: ``gather(ids_shuffle, ids_restore) == arange(N)``."""
+        order = torch.arange(self.ids_shuffle.shape[1], device=self.ids_shuffle.device)
+        return torch.empty_like(self.ids_shuffle).scatter_(1, self.ids_shuffle, order.expand_as(self.ids_shuffle))
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """``(B, h, w)`` bool, True = hidden."""
+        return (self.ids_restore >= self.num_visible).unflatten(1, self.grid)
+
+
+def take(tokens: Tensor, ids: Tensor) -> Tensor:
+    """``tokens (B, N, D)`` at ``ids (B, n)`` -> ``(B, n, D)``."""
+    return tokens.gather(1, ids.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
