@@ -1,0 +1,80 @@
+# Every verb creates the environment when it is absent; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
+UV_VERSION ?= 0.13.8
+JOBS ?= 2
+# What pytest is asked to do in `make test`, for example PYTEST_ARGS="tests/test_docs.py -k readme".
+PYTEST_ARGS ?=
+
+RUN := $(VENV)/bin/python
+UV := $(VENV)/bin/uv
+ENV := $(VENV)/.installed
+CODE := mmmim tools tests configs projects setup.py
+
+export UV_HTTP_TIMEOUT ?= 300
+export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 1)
+
+.PHONY: help
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: env
+env: $(ENV) ## create or update the environment in .venv (other verbs do it by themselves)
+
+$(ENV): requirements/lock.txt pyproject.toml setup.py
+	@test -n "$(PYTHON)" || { echo "mmmim needs Python 3.10, 3.11 or 3.12 on the PATH; or name it: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@echo "setting up $(VENV) with $$($(PYTHON) --version) from requirements/lock.txt"
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "creating $(VENV) failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(RUN) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(UV) pip install --quiet --python $(RUN) --no-deps -r requirements/lock.txt
+	@$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation -e .
+	@touch $@ && echo "$(VENV) is ready"
+
+.PHONY: demo
+demo: $(ENV) ## pre-train, probe, segment, detect and draw on built-in data; ends with a summary
+	@$(RUN) tools/demo.py
+
+.PHONY: demo-seeds
+demo-seeds: $(ENV) ## the demo's probe over three seeds: mean and spread
+	@$(RUN) tools/demo.py --seeds 3
+
+.PHONY: test
+test: lint typecheck ## lint, format check, type check and all quick tests
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) --dist worksteal -q $(PYTEST_ARGS)
+
+.PHONY: slow
+slow: $(ENV) demo-seeds ## the slow tests, and the demo's probe over three seeds
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -m slow -q $(PYTEST_ARGS)
+
+.PHONY: lint
+lint: $(ENV) ## ruff: rules and format, without changing anything
+	@$(RUN) -m ruff check $(CODE)
+	@$(RUN) -m ruff format --check $(CODE)
+
+.PHONY: format
+format: $(ENV) ## ruff: fix what can be fixed, and format
+	@$(RUN) -m ruff check --fix $(CODE)
+	@$(RUN) -m ruff format $(CODE)
+
+.PHONY: typecheck
+typecheck: $(ENV) ## mypy, basic mode
+	@$(RUN) -m mypy
+
+.PHONY: doctor
+doctor: $(ENV) ## say what is installed, what fits together and what does not
+	@$(RUN) tools/doctor.py
+
+.PHONY: lock
+lock: $(ENV) ## renew requirements/lock.txt from pyproject.toml
+	@$(UV) pip compile --quiet --upgrade pyproject.toml --extra dev --universal --python-version 3.10 \
+		--no-annotate --custom-compile-command "make lock" -o requirements/lock.txt
+
+.PHONY: clean
+clean: ## remove caches and runs; the environment stays
+	rm -rf work_dirs build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
