@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+DPI = 150
+RECONSTRUCTION_KEYS = ("loss_rec", "loss")
+
+
+@dataclass
+class Curve:
+    """``values[i]`` of ``key`` at ``steps[i]`` (epochs, counted from 1, or iterations)."""
+
+    name: str
+    key: str
+    steps: list[int]
+    values: list[float]
+
+
+def scalar_files(run: str | Path) -> list[Path]:
+    """The runner's ``scalars.json`` files below a work directory (one per start), oldest first."""
+    run = Path(run)
+    if run.is_file():
+        return [run]
+    files = sorted(run.glob("**/vis_data/scalars.json")) or sorted(run.glob("scalars.json"))
+    if not files:
+        raise FileNotFoundError(
+            f"RUN: no vis_data/scalars.json below '{run}'; give the work directory of a training run "
+            "(what --work-dir said) or a scalars.json"
+        )
+    return files
+
+
+def read_records(run: str | Path) -> list[dict]:
+    """Training records of all starts of a run; of an iteration logged twice (resume) the later one counts."""
+    by_iteration: dict[int, dict] = {}
+    for file in scalar_files(run):
+        for number, line in enumerate(file.read_text().splitlines(), start=1):
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(
+                    f"{file}, line {number}: not a JSON record ({error.msg}): {line[:60]!r}"
+                ) from None
+            if "iter" in record and "lr" in record:  # validation records have neither
+                by_iteration[record["iter"]] = record
+    return [by_iteration[i] for i in sorted(by_iteration)]
+
+
+def read_curve(run: str | Path, key: str | None = None, by: str = "epoch", name: str | None = None) -> Curve:
+    """One scalar of a run: the mean of each epoch's records (``by='epoch'``) or every record (``by='iter'``).
+
+    Without ``key`` the reconstruction loss is taken (``loss_rec``), or ``loss`` where a method has only one.
+    """
+    records = read_records(run)
+    known = sorted({k for record in records for k in record})
+    if key is None:
+        key = next((k for k in RECONSTRUCTION_KEYS if k in known), None)
+        if key is None:
+            raise ValueError(f"RUN: '{run}' has no training records with a loss; found the scalars {known}")
+    elif key not in known:
+        near = get_close_matches(key, known, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"key: '{run}' has no scalar '{key}'{hint} It has: {', '.join(known)}")
+    if by not in ("epoch", "iter"):
+        raise ValueError(f"by: 'epoch' or 'iter', got {by!r}")
+    groups: dict[int, list[float]] = {}
+    for record in records:
+        if key in record:
+            groups.setdefault(int(record.get(by, record["iter"])), []).append(float(record[key]))
+    steps = sorted(groups)
+    values = [sum(groups[step]) / len(groups[step]) for step in steps]
+    return Curve(name or _run_name(run), key, steps, values)
+
+
+def _run_name(run: str | Path) -> str:
+    run = Path(run).resolve()
+    return run.parents[2].name if run.name == "scalars.json" and len(run.parents) > 2 else run.name
+
+
+def save_curves(
+    curves: Sequence[Curve], path: str | Path, *, x_label: str = "epoch", title: str = ""
+) -> Path:
+    figure = Figure(figsize=(6.4, 4.0), dpi=DPI, layout="constrained", facecolor="white")
+    axes = figure.add_subplot()
+    for curve in curves:
+        marker = "o" if len(curve.steps) <= 20 else None
+        axes.plot(curve.steps, curve.values, label=curve.name, linewidth=1.4, marker=marker, markersize=3)
+    keys = sorted({curve.key for curve in curves})
+    axes.set(xlabel=x_label, ylabel=", ".join(keys), title=title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    FigureCanvasAgg(figure).print_png(str(path))
+    return path
