@@ -1,7 +1,7 @@
 """Tables 1-5 and Figure 2 of ccMIM (Zhang et al., ICLR 2023).
 
-All numbers are the paper's, as printed; none was measured by us. Rows with a config are ccMIM's own and can be
-started; the others carry numbers for comparison only.
+All numbers are the paper's, as printed; none was measured by us. Rows with a config are ccMIM's own and can
+be started; the others carry numbers for comparison only.
 """
 
 from __future__ import annotations
