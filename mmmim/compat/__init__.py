@@ -6,7 +6,7 @@ import warnings
 
 
 def setup() -> None:
-    """Make mmseg and mmdet importable and quiet. Call it before either is imported; calling twice is harmless.
+    """Make mmseg and mmdet importable and quiet. Call it before either is imported; twice is harmless.
 
     * ``mmcv._ext`` falls back to torchvision's kernels where mmcv came without compiled operators.
     * mmcv's remark about ``MultiScaleDeformableAttention`` at import is silenced, nothing else is.

@@ -1,8 +1,9 @@
 """A stand-in for ``mmcv._ext``, the compiled half of mmcv, on torchvision's kernels.
 
-``mmdet.models`` cannot be imported without ``mmcv._ext``, and mmcv's source distribution usually installs without
-it. The finder below sits last on ``sys.meta_path``, so a compiled extension always wins. Mask R-CNN needs three
-operators; every other name exists, as ``mmcv.ops`` looks them up while importing, and raises when called.
+``mmdet.models`` cannot be imported without ``mmcv._ext``, and mmcv's source distribution usually installs
+without it. The finder below sits last on ``sys.meta_path``, so a compiled extension always wins. Mask R-CNN
+needs three operators; every other name exists, as ``mmcv.ops`` looks them up while importing, and raises
+when called.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def test_default_norm_is_synchronised() -> None:
 def test_number_of_maps_and_scales_is_checked() -> None:
     with pytest.raises(ValueError, match="3 feature maps for 4 scales"):
         ViTPyramid(4, norm_cfg=BN)([torch.randn(1, 4, 4, 4)] * 3)
-    with pytest.raises(ValueError, match="powers of two.*got 3"):
+    with pytest.raises(ValueError, match=r"powers of two.*got 3"):
         ViTPyramid(4, (3,), norm_cfg=BN)
-    with pytest.raises(ValueError, match="powers of two.*got 0"):
+    with pytest.raises(ValueError, match=r"powers of two.*got 0"):
         ViTPyramid(4, (0,), norm_cfg=BN)

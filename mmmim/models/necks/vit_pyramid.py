@@ -11,7 +11,7 @@ from mmmim.registry import MODELS
 
 @MODELS.register_module()
 class ViTPyramid(BaseModule):
-    """One scale per map of a plain ViT, so that FPN-like heads can be put on it (BEiT, MAE and CAE do the same).
+    """One scale per map of a plain ViT, as FPN-like heads expect it (BEiT, MAE and CAE do the same).
 
     ====== ======================================
     scale  layers, channels unchanged
@@ -22,8 +22,8 @@ class ViTPyramid(BaseModule):
     1/2    max-pool 2x2 /2
     ====== ======================================
 
-    Other powers of two continue the pattern. Strides come out as ``patch_size / scale``: the default is for patches
-    of 16 pixels, ``scales=(2, 1, .5, .25)`` is for 8.
+    Other powers of two continue the pattern. Strides come out as ``patch_size / scale``: the default is for
+    patches of 16 pixels, ``scales=(2, 1, .5, .25)`` is for 8.
 
     Takes and returns maps ``(B, in_channels, h, w)``, finest first.
 

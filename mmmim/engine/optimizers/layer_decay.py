@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.optim import DefaultOptimWrapperConstructor
+from torch import nn
+
+from mmmim.registry import OPTIM_WRAPPER_CONSTRUCTORS
+
+TOKENS = ("pos_embed", "cls_token", "mask_token")
+RELATIVE_POSITIONS = ("relative_position_bias_table", "rel_pos_h", "rel_pos_w")
+OPTIONS = ("layer_decay_rate", "backbone_key", "decay_tokens", "decay_rel_pos", "custom_keys")
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+    """Layer-wise learning rate decay (ELECTRA, BEiT): layer l of n trains at ``lr * rate ** (n - 1 - l)``.
+
+    The backbone numbers its own layers through ``get_layer_depth(name, prefix) -> (layer, n)``, so any model
+    with such a backbone will do: mmseg's ``EncoderDecoder``, mmdet's ``MaskRCNN``, a classifier. Everything
+    outside the backbone trains at the full rate. At most ``2 n`` groups result, without and with weight
+    decay, each carrying ``lr``, ``lr_scale``, ``weight_decay`` and ``group_name``; ``custom_keys`` may add
+    more. Frozen parameters are left out, tied ones enter once.
+
+    Schedulers act per group: write a final rate as ``eta_min_ratio``, as a fixed ``eta_min`` can lie above
+    the peak of the lowest layers.
+
+    ``paramwise_cfg`` takes:
+
+    * ``layer_decay_rate`` (1.0): in (0, 1].
+    * ``backbone_key`` ("backbone"): dotted path of the backbone in the model.
+    * ``decay_tokens`` (False), ``decay_rel_pos`` (False): weight decay on position tables and class or mask
+      tokens; on relative position tables (BEiT and ConMIM do that). Tensors of one dimension and biases never
+      decay.
+    * ``custom_keys``: ``{part of a name: dict(lr_mult=, decay_mult=)}``. The longest match counts; what it
+      gives replaces the layer's factor, what it leaves out stays.
+    """
+
+    paramwise_cfg: dict[str, Any]
+
+    def _validate_cfg(self) -> None:
+        super()._validate_cfg()
+        for name in self.paramwise_cfg:
+            if name not in OPTIONS:
+                near = get_close_matches(name, OPTIONS, n=1, cutoff=0.4)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(
+                    f"paramwise_cfg[{name!r}] is unknown to LayerDecayOptimWrapperConstructor, "
+                    f"which takes {', '.join(OPTIONS)}{hint}"
+                )
+        self.rate = self.paramwise_cfg.get("layer_decay_rate", 1.0)
+        if not 0 < self.rate <= 1:
+            raise ValueError(
+                f"layer_decay_rate must lie in (0, 1], got {self.rate}; 1 switches layer decay off"
+            )
+        if self.base_lr is None:
+            raise ValueError("optim_wrapper.optimizer.lr is missing: layer decay scales it per layer")
+        self.paramwise_cfg = {
+            "layer_decay_rate": self.rate,
+            **self.paramwise_cfg,
+        }  # the parent ignores an empty one
+
+    def add_params(self, params: list[dict], module: nn.Module, *args: Any, **kwargs: Any) -> None:
+        model: Any = module.module if is_model_wrapper(module) else module
+        layers, num_layers = self._number_layers(model)
+        groups: dict[tuple, dict[str, Any]] = {}
+        for name, parameter in model.named_parameters():  # tied parameters come once
+            if not parameter.requires_grad:
+                continue
+            layer, custom = layers.get(name, num_layers - 1), self._custom(name)
+            scale = custom.get("lr_mult", self.rate ** (num_layers - 1 - layer))
+            decay_mult = custom.get("decay_mult", float(self._decays(name, parameter.ndim)))
+            key = (layer, scale, decay_mult)
+            if key not in groups:
+                groups[key] = self._new_group(layer, scale, decay_mult, customised=bool(custom))
+            groups[key]["params"].append(parameter)
+        params += [groups[key] for key in sorted(groups)]
+        rates = [group["lr"] for group in params]
+        print_log(
+            f"layer decay {self.rate}: {len(params)} groups, lr {min(rates):.3g} to {max(rates):.3g}",
+            logger="current",
+        )
+
+    def _number_layers(self, model: nn.Module) -> tuple[dict[str, int], int]:
+        """Layer ids of the backbone's parameters and their number; parameters left out belong to the last."""
+        key = self.paramwise_cfg.get("backbone_key", "backbone")
+        backbone: Any = model
+        for part in key.split("."):
+            backbone = getattr(backbone, part, None)
+        if self.rate == 1 and not hasattr(backbone, "get_layer_depth"):
+            return {}, 1
+        if backbone is None:
+            children = ", ".join(name for name, _ in model.named_children())
+            raise ValueError(
+                f"{type(model).__name__} has no {key!r}, which layer_decay_rate={self.rate} is for; "
+                f"set paramwise_cfg.backbone_key to one of: {children}"
+            )
+        if not hasattr(backbone, "get_layer_depth"):
+            raise ValueError(
+                f"backbone {type(backbone).__name__} has no get_layer_depth(name, prefix), "
+                f"which layer_decay_rate={self.rate} needs; use a backbone of mmmim or set layer_decay_rate=1"
+            )
+        names = [name for name, _ in model.named_parameters() if name.startswith(f"{key}.")]
+        depths = {name: backbone.get_layer_depth(name, f"{key}.") for name in names}
+        return {name: layer for name, (layer, _) in depths.items()}, max(n for _, n in depths.values())
+
+    def _decays(self, name: str, ndim: int) -> bool:
+        if ndim <= 1 or name.endswith(".bias"):
+            return False
+        if any(part in name for part in TOKENS):
+            return self.paramwise_cfg.get("decay_tokens", False)
+        if any(part in name for part in RELATIVE_POSITIONS):
+            return self.paramwise_cfg.get("decay_rel_pos", False)
+        return True
+
+    def _custom(self, name: str) -> dict[str, float]:
+        keys = self.paramwise_cfg.get("custom_keys", {})
+        matches = sorted((key for key in keys if key in name), key=lambda key: (-len(key), key))
+        return keys[matches[0]] if matches else {}
+
+    def _new_group(self, layer: int, scale: float, decay_mult: float, *, customised: bool) -> dict[str, Any]:
+        name = f"layer_{layer}_{'decay' if decay_mult else 'no_decay'}"
+        if customised:
+            name += f"_lr{scale:g}_wd{decay_mult:g}"
+        group = dict(params=[], lr=self.base_lr * scale, lr_scale=scale, group_name=name)
+        if self.base_wd is not None or not decay_mult:
+            group["weight_decay"] = (self.base_wd or 0.0) * decay_mult
+        return group
