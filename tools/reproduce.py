@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mmmim.engine.errors import UsageError
 from mmmim.engine.tables import Row, Table, base_config_path, cfg_options, find_table, load_tables, row_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
         table = shown[0]
         row = table.row(args.row)
         row_config(args.method, row)
-    except ValueError as error:
+    except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     command = train_command(args.method, table, row, args)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import runpy
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+
+from mmmim.engine.config_check import check_config
+from mmmim.engine.config_keys import check_options
+from mmmim.engine.errors import UsageError, did_you_mean
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -61,15 +64,15 @@ def load_tables(method: str, configs: Path = CONFIGS) -> list[Table]:
     """The tables of ``configs/<method>/tables.py``, in the paper's order."""
     known = methods(configs)
     if method not in known:
-        raise ValueError(f"method: no {configs.name}/{method}/tables.py{_nearest(method, known)}")
+        raise UsageError(f"method: no {configs.name}/{method}/tables.py{_hint(method, known)}")
     path = configs / method / "tables.py"
     tables = runpy.run_path(str(path)).get("TABLES")
     if not isinstance(tables, list | tuple) or not all(isinstance(table, Table) for table in tables):
-        raise ValueError(f"{path}: must define TABLES, a list of mmmim.engine.tables.Table")
+        raise UsageError(f"{path}: must define TABLES, a list of mmmim.engine.tables.Table")
     for names in ([table.name for table in tables], *([row.name for row in table.rows] for table in tables)):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
-            raise ValueError(f"{path}: names must be unique, got {repeated} more than once")
+            raise UsageError(f"{path}: names must be unique, got {repeated} more than once")
     return list(tables)
 
 
@@ -81,67 +84,55 @@ def row_config(method: str, row: Row, configs: Path = CONFIGS) -> Config:
     """The row's base config with its overrides merged in; checks that each override lands on something.
 
     Raises:
-        ValueError: The row has no run of its own, or an override names a key the base config does not know.
+        UsageError: The row has no run of its own, or an override names a key the base config does not know.
     """
-    path = base_config_path(method, row, configs)
-    config = Config.fromfile(path)
-    for key, value in row.overrides.items():
-        _check_override(config, key, value, f"row '{row.name}' of {method} on {path.name}")
+    config = Config.fromfile(base_config_path(method, row, configs))
+    check_options(config, flat(row.overrides))
     config.merge_from_dict(row.overrides)
+    check_config(config)
     return config
 
 
 def base_config_path(method: str, row: Row, configs: Path = CONFIGS) -> Path:
     if row.config is None:
-        raise ValueError(f"row '{row.name}': published numbers of another method, there is no run to start")
+        raise UsageError(f"row '{row.name}': published numbers of another method, there is no run to start")
     for name in (row.config, *row.evaluation):
         path = configs / method / name
         if not path.is_file():
             known = [str(p.relative_to(configs / method)) for p in (configs / method).rglob("*.py")]
-            raise ValueError(f"row '{row.name}': no config '{path}'{_nearest(name, known)}")
+            raise UsageError(f"row '{row.name}': no config '{path}'{_hint(name, known)}")
     return configs / method / row.config
 
 
-def cfg_options(overrides: dict[str, Any]) -> list[str]:
-    """``--cfg-options`` words for ``overrides``; nested dicts become dotted keys."""
-    words = []
+def flat(overrides: dict[str, Any]) -> dict[str, Any]:
+    """Nested dicts as dotted keys."""
+    dotted: dict[str, Any] = {}
     for key, value in overrides.items():
-        if isinstance(value, dict):
-            words += cfg_options({f"{key}.{inner}": v for inner, v in value.items()})
-        elif isinstance(value, list | tuple):
-            words.append(f"{key}=[{','.join(str(v) for v in value)}]")
-        else:
-            words.append(f"{key}={value}")
+        dotted |= (
+            flat({f"{key}.{k}": v for k, v in value.items()}) if isinstance(value, dict) else {key: value}
+        )
+    return dotted
+
+
+def cfg_options(overrides: dict[str, Any]) -> list[str]:
+    """The words after ``--cfg-options`` that say the same."""
+    words = []
+    for key, value in flat(overrides).items():
+        text = f"[{','.join(str(v) for v in value)}]" if isinstance(value, list | tuple) else str(value)
+        words.append(f"{key}={text}")
     return words
-
-
-def _check_override(config: Config, key: str, value: Any, where: str) -> None:
-    """Every part of ``key`` must be there, except that what has a ``type`` may get a new argument."""
-    node: Any = config
-    parts = key.split(".")
-    for depth, part in enumerate(parts):
-        known = [str(i) for i in range(len(node))] if isinstance(node, list | tuple) else list(node or ())
-        if part not in known:
-            is_new_argument = depth == len(parts) - 1 and "type" in known
-            if is_new_argument:
-                return
-            raise ValueError(f"{where}: unknown key '{key}', no '{part}'{_nearest(part, known)}")
-        node = node[int(part)] if isinstance(node, list | tuple) else node[part]
-    if isinstance(value, dict) and not isinstance(node, dict):
-        raise ValueError(f"{where}: '{key}' is {node!r} in the config and cannot take the dict {value}")
 
 
 def _pick(name: str, items: Iterable[Any], kind: str) -> Any:
     by_name = {item.name: item for item in items}
     if name not in by_name:
-        raise ValueError(f"no {kind} '{name}'{_nearest(name, by_name)}")
+        raise UsageError(f"no {kind} '{name}'{_hint(name, by_name)}")
     return by_name[name]
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _hint(name: str, known: Iterable[str]) -> str:
     known = list(known)
-    near = get_close_matches(name, known, n=1, cutoff=0.4)
-    return f"; did you mean '{near[0]}'?" if near else f"; there are: {', '.join(known) or 'none'}"
+    return did_you_mean(name, known, 0.4) or f"; there are: {', '.join(known) or 'none'}"
 
 
 def iter_rows(method: str, configs: Path = CONFIGS) -> Iterator[tuple[Table, Row]]:

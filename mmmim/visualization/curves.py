@@ -3,14 +3,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mmmim.engine.errors import UsageError, did_you_mean
+
 DPI = 150
-RECONSTRUCTION_KEYS = ("loss_rec", "loss")
+RECONSTRUCTION_KEYS = ("loss_reconstruction", "loss")
 
 
 @dataclass
@@ -30,7 +31,7 @@ def scalar_files(run: str | Path) -> list[Path]:
         return [run]
     files = sorted(run.glob("**/vis_data/scalars.json")) or sorted(run.glob("scalars.json"))
     if not files:
-        raise FileNotFoundError(
+        raise UsageError(
             f"RUN: no vis_data/scalars.json below '{run}'; give the work directory of a training run "
             "(what --work-dir said) or a scalars.json"
         )
@@ -45,7 +46,7 @@ def read_records(run: str | Path) -> list[dict]:
             try:
                 record = json.loads(line)
             except json.JSONDecodeError as error:
-                raise ValueError(
+                raise UsageError(
                     f"{file}, line {number}: not a JSON record ({error.msg}): {line[:60]!r}"
                 ) from None
             if "iter" in record and "lr" in record:  # validation records have neither
@@ -56,20 +57,20 @@ def read_records(run: str | Path) -> list[dict]:
 def read_curve(run: str | Path, key: str | None = None, by: str = "epoch", name: str | None = None) -> Curve:
     """One scalar of a run: the mean of each epoch's records (``by='epoch'``) or every record (``by='iter'``).
 
-    Without ``key`` the reconstruction loss is taken (``loss_rec``), or ``loss`` where a method has only one.
+    The default ``key`` is ``loss_reconstruction``, or ``loss`` where a method has no such part.
     """
     records = read_records(run)
     known = sorted({k for record in records for k in record})
     if key is None:
         key = next((k for k in RECONSTRUCTION_KEYS if k in known), None)
         if key is None:
-            raise ValueError(f"RUN: '{run}' has no training records with a loss; found the scalars {known}")
+            raise UsageError(f"RUN: '{run}' has no training records with a loss; found the scalars {known}")
     elif key not in known:
-        near = get_close_matches(key, known, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ValueError(f"key: '{run}' has no scalar '{key}'{hint} It has: {', '.join(known)}")
+        raise UsageError(
+            f"key: '{run}' has no scalar '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}"
+        )
     if by not in ("epoch", "iter"):
-        raise ValueError(f"by: 'epoch' or 'iter', got {by!r}")
+        raise UsageError(f"by: 'epoch' or 'iter', got {by!r}")
     groups: dict[int, list[float]] = {}
     for record in records:
         if key in record:
