@@ -1,0 +1,12 @@
+from . import algorithms, backbones, classifiers, data_preprocessors, heads, maskers, necks, target_generators
+
+__all__ = [
+    "algorithms",
+    "backbones",
+    "classifiers",
+    "data_preprocessors",
+    "heads",
+    "maskers",
+    "necks",
+    "target_generators",
+]

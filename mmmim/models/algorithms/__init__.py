@@ -1,0 +1,4 @@
+from .ccmim import CCMIM
+from .masked_image_model import MaskedImageModel
+
+__all__ = ["CCMIM", "MaskedImageModel"]

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import math
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmmim.registry import MODELS
+
+from ..layers import PatchMask, take, uncached_autocast
+from .masked_image_model import MaskedImageModel
+
+
+@MODELS.register_module()
+class CCMIM(MaskedImageModel):
+    """Contextual, contrastive masked image modelling: ccMIM (`ICLR 2023 <https://openreview.net/forum?id=9AuIMiZhkL2>`_).
+
+    The encoder's own class-token attention decides which patches are hidden (Eq. 4-6), visible and hidden patches go
+    through the same encoder, and the visible class token is contrasted with the hidden one (Eq. 7 or 8):
+    ``loss = L_rec + lambda * L_con`` (Eq. 10). With ``RandomMasker`` and ``contrast_weight=0`` it is MAE.
+
+    Args:
+        projector: g, shared by both branches.
+        contrast: L_con, ``InfoNCE`` (Eq. 7) or ``Align`` (Eq. 8).
+        contrast_weight: lambda; 0 skips the hidden branch and builds neither projector nor contrast.
+        stop_grad: Treat the hidden branch as a constant teacher, run without graph.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        projector: dict | None = None,
+        contrast: dict | None = None,
+        contrast_weight: float = 0.2,
+        stop_grad: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if contrast_weight < 0:
+            raise ValueError(f"contrast_weight={contrast_weight} must not be negative")
+        if self.masker is None:
+            raise ValueError("CCMIM divides the patches into two sets: masker must be given")
+        if self.backbone.mask_mode != "drop":
+            raise ValueError(
+                f"CCMIM encodes visible patches only: mask_mode={self.backbone.mask_mode!r} must be 'drop'"
+            )
+        self.contrast_weight = contrast_weight
+        self.stop_grad = stop_grad
+        if contrast_weight > 0:
+            projector = {
+                "type": "mmmim.ContrastProjector",
+                "in_dims": self.backbone.embed_dims,
+                **(projector or {}),
+            }
+            self.projector = MODELS.build(projector)
+            self.contrast = MODELS.build(contrast or dict(type="mmmim.InfoNCE"))
+
+    def loss(self, images: Tensor) -> dict[str, Tensor]:
+        if self.contrast_weight == 0 and not self.masker.needs_scores:
+            return super().loss(images)
+        tokens = self.backbone.embed(self.degrade(images))  # (B,N,D)
+        mask, statistics = self.divide(images, tokens)  # (B,h,w)
+        latent = self.backbone.encode(take(tokens, mask.visible))[-1]  # (B,1+Nv,D)
+        losses = self.reconstruction_loss(images, latent, mask)  # Eq. 9
+        if self.contrast_weight > 0:
+            visible = self.projector(latent[:, 0])  # (B,256)
+            masked = self.masked_projection(tokens, mask)  # (B,256)
+            contrast = self.contrast(visible, masked)  # Eq. 7 or 8
+            losses["loss_contrast"] = self.contrast_weight * contrast  # Eq. 10
+            statistics["contrast"] = contrast.detach()
+        return {**losses, **statistics}
+
+    def masked_projection(self, tokens: Tensor, mask: PatchMask) -> Tensor:
+        """Projected class token of the hidden set, ``(B, 256)``; a teacher without graph unless ``stop_grad=False``."""
+        with torch.no_grad() if self.stop_grad else nullcontext(), uncached_autocast(tokens.device.type):
+            return self.projector(self.backbone.encode_cls(take(tokens, mask.hidden)))
+
+    @torch.no_grad()
+    def score_patches(self, tokens: Tensor) -> Tensor:
+        """Log-scores ``(B, N)`` fp32 of all patches, from the full image and the online weights (Eq. 4)."""
+        with uncached_autocast(tokens.device.type):
+            layers = self.masker.layers(self.backbone.depth)
+            return self.masker.log_score(self.backbone.cls_logits(tokens.detach(), layers))
+
+    def divide(self, images: Tensor, tokens: Tensor) -> tuple[PatchMask, dict[str, Tensor]]:
+        """The division of the patches, and what to watch of it while training."""
+        if not self.masker.needs_scores:
+            return self.draw_mask(images), {}
+        scores = self.score_patches(tokens)
+        mask = self.draw_mask(images, scores=scores)
+        return mask, self.division_statistics(scores, mask)
+
+    @staticmethod
+    def division_statistics(scores: Tensor, mask: PatchMask) -> dict[str, Tensor]:
+        """``mask_overlap``: share of the K best-scored patches that are hidden (K/N if random); ``score_entropy`` of
+        softmax(l) relative to uniform (1 = flat)."""
+        best = PatchMask.from_keys(scores, mask.num_hidden, mask.grid)
+        overlap = (best.mask & mask.mask).sum((1, 2)) / mask.num_hidden
+        log_p = scores.log_softmax(1)
+        entropy = -(log_p.exp() * log_p).sum(1) / math.log(scores.shape[1])
+        return dict(mask_overlap=overlap.float().mean(), score_entropy=entropy.mean())
+
+    def draw_picture_mask(self, images: Tensor) -> PatchMask | None:
+        return self.divide(images, self.backbone.embed(images))[0]

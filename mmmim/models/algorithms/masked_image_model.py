@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor
+
+from mmmim.registry import MODELS
+
+from ..layers import PatchMask
+
+
+@MODELS.register_module()
+class MaskedImageModel(BaseModel):
+    """Corrupt an image, encode it, predict what was lost, compare with a target.
+
+    MAE, SimMIM, BEiT and the degradation tasks are configs of this class; parts that a config leaves open (widths, patch
+    size, grid, channels) are filled from their neighbours.
+
+    Args:
+        backbone: Encoder, see ``mmmim.ViT``.
+        masker: Which patches are hidden; None hides nothing.
+        degradation: Optional image degradation, ``sample`` and ``apply``.
+        neck: Decoder from latent tokens to target values.
+        target_generator: What has to be predicted.
+        head: Prediction and target -> losses.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict,
+        target_generator: dict,
+        masker: dict | None = None,
+        degradation: dict | None = None,
+        head: dict | None = None,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.backbone = MODELS.build(backbone)
+        self.target_generator = MODELS.build(
+            dict(
+                dict(patch_size=self.backbone.patch_size, in_channels=self.backbone.in_channels),
+                **target_generator,
+            )
+        )
+        self.neck = self._build_neck(neck)
+        self.head = MODELS.build(head or dict(type="mmmim.ReconstructionHead"))
+        self.masker = None if masker is None else MODELS.build(masker)
+        self.degradation = None if degradation is None else MODELS.build(degradation)
+        self.step_generator: torch.Generator | None = None
+        self._check_parts()
+
+    def _build_neck(self, neck: dict) -> Any:
+        known = dict(
+            in_dims=self.backbone.embed_dims,
+            out_dims=self.target_generator.dims,
+            grid=self.backbone.grid_size,
+            num_prefix=self.backbone.num_prefix,
+        )
+        if conflicts := {k: neck[k] for k in ("in_dims", "out_dims") if k in neck and neck[k] != known[k]}:
+            raise ValueError(
+                f"neck {conflicts} does not fit backbone and target_generator, which give "
+                f"{ {k: known[k] for k in conflicts} }; leave these arguments out of the neck"
+            )
+        return MODELS.build({**known, **neck})
+
+    def _check_parts(self) -> None:
+        if self.masker is not None:
+            self.masker.num_hidden(
+                self.backbone.grid_size
+            )  # a ratio that hides nothing or everything fails here
+        if self.masker is None and self.head.scope == "hidden":
+            raise ValueError(
+                f"{type(self.head).__name__}(scope='hidden') scores hidden patches, but there is no masker; "
+                "give a masker or set head.scope='all'"
+            )
+        if getattr(self.masker, "needs_scores", False) and not hasattr(self, "score_patches"):
+            raise ValueError(
+                f"masker {type(self.masker).__name__} needs patch scores, which {type(self).__name__} does not make; "
+                "use model.type='CCMIM', or a RandomMasker or BlockMasker"
+            )
+
+    # ---------------------------------------------------------------- one step
+
+    def set_step(self, seed: int, iteration: int) -> None:
+        """Make the masks of the next step a function of seed and iteration, whatever the number of processes."""
+        self.step_generator = torch.Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + iteration) % 2**63)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        labels: Tensor | None = None,
+        indices: Tensor | None = None,
+        mode: str = "tensor",
+    ) -> Any:
+        """``inputs (B, C, H, W)`` normalised; labels are not used."""
+        if mode == "loss":
+            return self.loss(inputs)
+        if mode == "predict":
+            return self.predict(inputs)
+        if mode == "tensor":
+            return self.backbone(inputs)
+        raise ValueError(f"mode={mode!r} is unknown; choose loss, predict or tensor")
+
+    def loss(self, images: Tensor) -> dict[str, Tensor]:
+        mask = self.draw_mask(images)  # (B,h,w)
+        latent = self.backbone(self.degrade(images), mask)[-1]  # (B,1+Nv,D)
+        return self.reconstruction_loss(images, latent, mask)
+
+    def degrade(self, images: Tensor) -> Tensor:
+        if self.degradation is None:
+            return images
+        params = self.degradation.sample(len(images), images.device, self.step_generator)
+        return self.degradation.apply(images, **params)
+
+    def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask | None:
+        if self.masker is None:
+            return None
+        grid = self.backbone.grid(images)
+        mask = self.masker(
+            grid, len(images), images=images, generator=self.step_generator, device=images.device, **scores
+        )
+        return mask if isinstance(mask, PatchMask) else PatchMask.from_bool(mask)
+
+    def reconstruction_loss(
+        self, images: Tensor, latent: Tensor, mask: PatchMask | None
+    ) -> dict[str, Tensor]:
+        where = mask.hidden if mask is not None and self.head.scope == "hidden" else None  # (B,K)
+        prediction = self.neck(latent, mask, where)  # (B,K,T)
+        return self.head.loss(prediction, self.target_generator(images, where))
+
+    # ---------------------------------------------------------------- pictures
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> dict[str, Any]:
+        """What a picture needs, in normalised image space; the mask is ``(B, h, w)`` bool, all False without masker."""
+        mask, corrupted = self.draw_picture_mask(images), self.degrade(images)
+        latent = self.backbone(corrupted, mask)[-1]
+        values = self.neck(latent, mask)  # (B,N,T)
+        nothing = torch.zeros(
+            len(images), *self.backbone.grid(images), dtype=torch.bool, device=images.device
+        )
+        return dict(
+            images=images,
+            corrupted=corrupted,
+            mask=nothing if mask is None else mask.mask,
+            output=self.target_generator.to_image(values, images),
+            target=self.target_generator.to_image(self.target_generator(images), images),
+            target_space=self.target_generator.space,
+        )
+
+    def draw_picture_mask(self, images: Tensor) -> PatchMask | None:
+        return self.draw_mask(images)

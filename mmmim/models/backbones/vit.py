@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from timm.layers import DropPath, PatchEmbed, calculate_drop_path_rates
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mmmim.registry import MODELS
+
+from ..layers import (
+    PatchMask,
+    block_rows,
+    block_with_cls_logits,
+    cls_logits,
+    grid_of,
+    patchify,
+    resize_pos_embed,
+    sincos_pos_embed,
+    take,
+    to_pair,
+)
+from .vit_loading import adapt_vit_state_dict
+
+ARCHS: dict[str, dict[str, Any]] = {
+    "tiny": dict(embed_dims=192, depth=12, num_heads=3),
+    "small": dict(embed_dims=384, depth=12, num_heads=6),
+    "base": dict(embed_dims=768, depth=12, num_heads=12),
+    "large": dict(embed_dims=1024, depth=24, num_heads=16),
+    "huge": dict(embed_dims=1280, depth=32, num_heads=16),
+}
+OUT_TYPES = ("raw", "featmap", "cls", "avg")
+
+
+def _choice(name: str, value: Any, choices: tuple[str, ...]) -> Any:
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(choices)}")
+    return value
+
+
+@MODELS.register_module()
+class ViT(BaseModule):
+    """Plain pre-norm Vision Transformer (`Dosovitskiy et al., 2021`), in the initialisation and position layout of MAE.
+
+    Parameters carry timm's names: the state dict loads strictly into ``timm``'s ``vit_*`` models.
+
+    Args:
+        arch: A name of :data:`ARCHS` or ``dict(embed_dims, depth, num_heads, mlp_ratio=4)``.
+        img_size: Pixels, ``int`` or ``(H, W)``; other sizes interpolate the positions at run time.
+        pos_embed: ``sincos`` (fixed), ``learned`` or ``none``.
+        freeze_pos: Keep the position table fixed; default: only for ``sincos``.
+        mask_mode: What a mask does: ``drop`` encodes the visible tokens only, ``replace`` puts a mask token in place.
+        out_type: ``raw`` tokens ``(B, 1+N, D)``, ``featmap`` ``(B, D, h, w)``, ``cls`` or ``avg`` (mean patch) ``(B, D)``.
+        out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
+        frozen_stages: -1 nothing, k the stem and the first k blocks, ``depth`` the whole encoder (runs without graph).
+        with_cp: Recompute blocks in the backward pass to save memory.
+        pretrain_img_size: Image size of the checkpoint, needed only if its grid is neither square nor this model's.
+    """
+
+    def __init__(
+        self,
+        arch: str | dict = "base",
+        img_size: int | tuple[int, int] = 224,
+        patch_size: int | tuple[int, int] = 16,
+        in_channels: int = 3,
+        pos_embed: str = "sincos",
+        freeze_pos: bool | None = None,
+        with_cls_token: bool = True,
+        mask_mode: str = "drop",
+        out_type: str = "raw",
+        out_indices: int | list[int] | tuple[int, ...] = -1,
+        final_norm: bool = True,
+        drop_path_rate: float = 0.0,
+        frozen_stages: int = -1,
+        with_cp: bool = False,
+        pretrain_img_size: int | tuple[int, int] | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        if isinstance(arch, str):
+            settings = ARCHS[_choice("arch", arch, tuple(ARCHS))]
+        else:
+            settings = dict(arch)
+        self.arch = arch if isinstance(arch, str) else dict(arch)
+        self.embed_dims: int = settings["embed_dims"]
+        self.depth: int = settings["depth"]
+        num_heads: int = settings["num_heads"]
+        if self.embed_dims % num_heads:
+            raise ValueError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={num_heads}")
+
+        self.img_size = to_pair(img_size)
+        self.patch_size = to_pair(patch_size)
+        self.in_channels = in_channels
+        self.pos_kind = _choice("pos_embed", pos_embed, ("sincos", "learned", "none"))
+        self.mask_mode = _choice("mask_mode", mask_mode, ("drop", "replace"))
+        self.out_type = _choice("out_type", out_type, OUT_TYPES)
+        if out_type == "cls" and not with_cls_token:
+            raise ValueError("out_type='cls' needs with_cls_token=True; use out_type='avg'")
+        self.out_indices = self._valid_indices(out_indices)
+        self.with_cp = with_cp
+        self.pretrain_img_size = None if pretrain_img_size is None else to_pair(pretrain_img_size)
+        self.grid_size = grid_of(torch.empty(1, 1, *self.img_size, device="meta"), self.patch_size)
+        self.num_prefix = int(with_cls_token)
+
+        norm_layer = partial(nn.LayerNorm, eps=1e-6)
+        self.patch_embed = PatchEmbed(None, self.patch_size, in_channels, self.embed_dims)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims)) if with_cls_token else None
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims)) if mask_mode == "replace" else None
+        self.pos_embed = self._build_pos_embed(freeze_pos)
+        rates = calculate_drop_path_rates(drop_path_rate, self.depth)
+        self.blocks = nn.ModuleList(
+            Block(
+                self.embed_dims,
+                num_heads,
+                mlp_ratio=settings.get("mlp_ratio", 4.0),
+                qkv_bias=True,
+                drop_path=rate,
+                norm_layer=norm_layer,
+            )
+            for rate in rates
+        )
+        self.norm = norm_layer(self.embed_dims) if final_norm else nn.Identity()
+        self.pretrain_only = ("mask_token",) if final_norm else ("mask_token", "norm.*")
+        self.downstream_only: tuple[str, ...] = ()
+
+        self._init_parameters()
+        self.frozen_stages = frozen_stages
+        self._freeze()
+        self.register_load_state_dict_pre_hook(adapt_vit_state_dict)
+
+    # ---------------------------------------------------------------- building
+
+    def _valid_indices(self, indices: int | list[int] | tuple[int, ...]) -> tuple[int, ...]:
+        listed = [indices] if isinstance(indices, int) else list(indices)
+        if bad := [i for i in listed if not -self.depth <= i < self.depth]:
+            raise ValueError(f"out_indices={bad} out of range for depth {self.depth} (0-based)")
+        return tuple(sorted(i % self.depth for i in listed))
+
+    def _build_pos_embed(self, freeze_pos: bool | None) -> nn.Parameter | None:
+        if self.pos_kind == "none":
+            return None
+        table = sincos_pos_embed(self.grid_size, self.embed_dims, self.num_prefix)
+        if self.pos_kind == "learned":
+            nn.init.trunc_normal_(table, std=0.02)
+        frozen = self.pos_kind == "sincos" if freeze_pos is None else freeze_pos
+        return nn.Parameter(table, requires_grad=not frozen)
+
+    def _init_parameters(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        nn.init.xavier_uniform_(self.patch_embed.proj.weight.flatten(1))  # a view: fills the convolution
+        for token in (self.cls_token, self.mask_token):
+            if token is not None:
+                nn.init.normal_(token, std=0.02)
+
+    def _frozen_modules(self) -> list[nn.Module]:
+        if self.frozen_stages < 0:
+            return []
+        last = [self.norm] if self.frozen_stages >= self.depth else []
+        return [self.patch_embed, *self.blocks[: self.frozen_stages], *last]
+
+    def _freeze(self) -> None:
+        if not -1 <= self.frozen_stages <= self.depth:
+            raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.depth}")
+        for module in self._frozen_modules():
+            module.requires_grad_(False)
+        if self.frozen_stages >= 0:
+            for token in (self.cls_token, self.mask_token, self.pos_embed):
+                if token is not None:
+                    token.requires_grad = False
+
+    def train(self, mode: bool = True) -> ViT:
+        super().train(mode)
+        for module in self._frozen_modules():
+            module.eval()
+        return self
+
+    # ---------------------------------------------------------------- encoding
+
+    def grid(self, images: Tensor) -> tuple[int, int]:
+        return grid_of(images, self.patch_size)
+
+    def _positions(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """(prefix rows (1,P,D), patch rows (1,N,D)) for a grid; zeros broadcast where there are no positions."""
+        if self.pos_embed is None:
+            zero = self.patch_embed.proj.weight.new_zeros(1, 1, self.embed_dims)
+            return zero, zero
+        table = resize_pos_embed(self.pos_embed, self.grid_size, grid, self.num_prefix)
+        return table[:, : self.num_prefix], table[:, self.num_prefix :]
+
+    def embed(self, images: Tensor, where: Tensor | None = None) -> Tensor:
+        """Patch tokens with positions ``(B, N, D)``; with ids ``where (B, n)`` only those patches are embedded."""
+        if images.shape[1] != self.in_channels:
+            raise ValueError(
+                f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}"
+            )
+        _, positions = self._positions(self.grid(images))
+        if where is None:
+            return self.patch_embed(images) + positions
+        pixels = take(patchify(images, self.patch_size, channels_first=True), where)  # (B,n,C*ph*pw)
+        conv = self.patch_embed.proj
+        tokens = F.linear(pixels, conv.weight.flatten(1), conv.bias)
+        return (
+            tokens + take(positions.expand(len(images), -1, -1), where)
+            if self.pos_embed is not None
+            else tokens
+        )
+
+    def with_cls(self, tokens: Tensor) -> Tensor:
+        """Prepend the class token (with its own position row) to any set of patch tokens."""
+        if self.cls_token is None:
+            return tokens
+        prefix, _ = self._positions(self.grid_size)
+        return torch.cat(
+            [(self.cls_token + prefix).expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1
+        )
+
+    def encode(self, tokens: Tensor) -> tuple[Tensor, ...]:
+        """Run the blocks on patch tokens ``(B, n, D)``; outputs ``(B, 1+n, D)`` of the blocks in ``out_indices``."""
+        x = self.with_cls(tokens)
+        outputs = []
+        for index, block in enumerate(self.blocks):
+            recompute = self.with_cp and torch.is_grad_enabled() and x.requires_grad
+            x = checkpoint(block, x, use_reentrant=False) if recompute else block(x)
+            if index in self.out_indices:
+                outputs.append(self.norm(x) if index == self.depth - 1 else x)
+            if index == self.out_indices[-1]:
+                break
+        return tuple(outputs)
+
+    def encode_cls(self, tokens: Tensor) -> Tensor:
+        """Final class token ``(B, D)`` of patch tokens; the last block computes that row only (exact)."""
+        x = self.with_cls(tokens)
+        for block in self.blocks[:-1]:
+            x = block(x)
+        return self.norm(block_rows(self.blocks[-1], x, lambda t: t[:, :1]))[:, 0]
+
+    def cls_logits(self, tokens: Tensor, layers: tuple[int, ...]) -> list[Tensor]:
+        """Per requested block the logits of the class query against all keys, ``(B, H, 1+n)`` fp32, drop path off.
+
+        The last requested block stops after its keys.
+        """
+        if self.cls_token is None:
+            raise ValueError("cls_logits: the encoder has no class token; set with_cls_token=True")
+        if bad := [i for i in layers if not 0 <= i < self.depth]:
+            raise ValueError(f"layers={bad} out of range for depth {self.depth} (0-based)")
+        x, rows = self.with_cls(tokens), []
+        with self._without_drop_path():
+            for index, block in enumerate(self.blocks[: max(layers) + 1]):
+                if index == max(layers):
+                    rows.append(cls_logits(block, x))
+                elif index in layers:
+                    x, row = block_with_cls_logits(block, x)
+                    rows.append(row)
+                else:
+                    x = block(x)
+        return rows
+
+    @contextmanager
+    def _without_drop_path(self) -> Iterator[None]:
+        dropping = [m for m in self.modules() if isinstance(m, DropPath) and m.training]
+        for module in dropping:
+            module.eval()
+        yield
+        for module in dropping:
+            module.train()
+
+    def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
+        """``images (B, C, H, W)`` -> one output of ``out_type`` per entry of ``out_indices``."""
+        frozen = self.frozen_stages >= self.depth
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            outputs = self.encode(self._tokens(images, mask))
+        if mask is not None and self.mask_mode == "drop":
+            return outputs
+        return tuple(self._format(x, self.grid(images)) for x in outputs)
+
+    def _tokens(self, images: Tensor, mask: PatchMask | None) -> Tensor:
+        if mask is None:
+            return self.embed(images)
+        if mask.grid != self.grid(images):
+            raise ValueError(f"mask grid {mask.grid} does not fit the image's patch grid {self.grid(images)}")
+        if self.mask_token is None:
+            return self.embed(images, mask.visible)
+        _, positions = self._positions(mask.grid)
+        hidden = mask.mask.flatten(1).unsqueeze(-1)  # (B,N,1)
+        tokens = self.patch_embed(images)
+        return torch.where(hidden, self.mask_token.to(tokens.dtype), tokens) + positions
+
+    def _format(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
+        if self.out_type == "raw":
+            return x
+        if self.out_type == "cls":
+            return x[:, 0]
+        patches = x[:, self.num_prefix :]
+        if self.out_type == "avg":
+            return patches.mean(1)
+        return patches.transpose(1, 2).unflatten(2, grid).contiguous()
+
+    # ---------------------------------------------------------------- protocols
+
+    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
+        """Layer id for layer-wise lr decay: stem 0, block i -> i+1, the rest depth+1; and the number of ids."""
+        num_layers = self.depth + 2
+        name = param_name.removeprefix(prefix)
+        if name.startswith(("patch_embed", "cls_token", "mask_token", "pos_embed")):
+            return 0, num_layers
+        if name.startswith("blocks."):
+            return int(name.split(".")[1]) + 1, num_layers
+        return num_layers - 1, num_layers
+
+    def describe(self) -> dict[str, Any]:
+        """Plain facts stored in a checkpoint's ``meta['mmmim']``."""
+        return dict(
+            backbone="ViT",
+            arch=self.arch,
+            embed_dims=self.embed_dims,
+            depth=self.depth,
+            num_heads=self.blocks[0].attn.num_heads,
+            img_size=list(self.img_size),
+            patch_size=list(self.patch_size),
+            in_channels=self.in_channels,
+            pos_embed=self.pos_kind,
+            with_cls_token=self.cls_token is not None,
+        )

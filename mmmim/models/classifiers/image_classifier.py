@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+
+from mmmim.evaluation.labels import check_labels
+from mmmim.registry import MODELS
+
+
+@MODELS.register_module()
+class ImageClassifier(BaseModel):
+    """Backbone -> neck -> pooled features ``(B, D)`` -> classification head.
+
+    The last output of the backbone is used: ``(B, D)`` as it is, feature maps ``(B, D, h, w)`` averaged. For
+    a ViT, ``out_type='avg', final_norm=False`` with the head's ``norm='ln'`` is MAE's global pooling and
+    ``out_type='cls'`` the normed class token. Only ``backbone.`` belongs to the pre-trained checkpoint; every
+    norm after the pooling is the head's. ``backbone.frozen_stages=depth`` makes it a linear probe.
+    """
+
+    def __init__(
+        self,
+        backbone: dict | nn.Module,
+        head: dict | nn.Module,
+        neck: dict | nn.Module | None = None,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.backbone: Any = _build(backbone)
+        self.neck: Any = None if neck is None else _build(neck)
+        self.head: Any = _build(head)
+        # the batch is still on the host there, so looking at its labels synchronises nothing
+        self.data_preprocessor.register_forward_pre_hook(self._check_labels)
+
+    def _check_labels(self, module: nn.Module, arguments: tuple) -> None:
+        labels = arguments[0].get("labels")
+        if labels is not None and self.training:
+            check_labels(labels, self.head.num_classes)
+
+    def extract_features(self, inputs: Tensor) -> Tensor:
+        outputs = self.backbone(inputs)
+        if self.neck is not None:
+            outputs = self.neck(outputs)
+        features = outputs[-1] if isinstance(outputs, (tuple, list)) else outputs
+        if features.ndim == 4:
+            return features.mean((2, 3))
+        if features.ndim == 3:
+            raise ValueError(
+                "ImageClassifier: the backbone returns tokens; set backbone.out_type='avg' or 'cls'."
+            )
+        return features  # (B, D)
+
+    def forward(
+        self,
+        inputs: Tensor,
+        labels: Tensor | None = None,
+        indices: Tensor | None = None,
+        mode: str = "tensor",
+    ) -> Any:
+        """``loss``: losses; ``predict``: list of ``dict(pred_scores, label, index)``; ``tensor``: logits."""
+        if mode == "tensor":
+            return self.head(self.extract_features(inputs))
+        if mode == "loss":
+            if labels is None:
+                raise ValueError("labels: missing from the batch; classification needs a labelled dataset.")
+            return self.head.loss(self.extract_features(inputs), labels)
+        if mode == "predict":
+            scores = self.head.predict(self.extract_features(inputs))  # (B, num_classes)
+            unknown = [None] * len(scores)
+            return [
+                dict(pred_scores=score, label=label, index=index)
+                for score, label, index in zip(
+                    scores,
+                    unknown if labels is None else labels,
+                    unknown if indices is None else indices,
+                    strict=True,
+                )
+            ]
+        raise ValueError(f"mode: unknown {mode!r}; choose 'loss', 'predict' or 'tensor'.")
+
+
+def _build(part: dict | nn.Module) -> nn.Module:
+    return MODELS.build(part) if isinstance(part, dict) else part

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import torch
+import torch.distributed.nn.functional as differentiable
+import torch.nn.functional as F
+from mmengine import dist
+from torch import Tensor, nn
+
+from mmmim.registry import MODELS
+
+from ..layers import full_precision
+from ..necks.projector import mlp
+
+NEGATIVES = ("eq7", "vm", "eq2")
+
+
+def gather_rows(x: Tensor) -> Tensor:
+    """Rows ``(B, d)`` of all ranks ``(W*B, d)``, differentiable where ``x`` is."""
+    if dist.get_world_size() == 1:
+        return x
+    if x.requires_grad:
+        return torch.cat(differentiable.all_gather(x))
+    return torch.cat(dist.all_gather(x))
+
+
+@MODELS.register_module()
+class InfoNCE(nn.Module):
+    r"""Contrast of the visible (v) with the masked (m) class token of the same image, Eq. 2 and 7 of ccMIM.
+
+    With cosine similarity and temperature tau, the positive pair is :math:`v_i m_i`; negatives are, over all ranks,
+
+    - ``eq7``: :math:`v_i v_j (j \ne i)` and :math:`m_i v_j`, anchored on the masked token (the paper's loss);
+    - ``vm``: :math:`v_i m_j` only (the released code);
+    - ``eq2``: :math:`v_i v_j (j \ne i)` and :math:`v_i m_j` (SimCLR's form).
+
+    Args:
+        scale: Factor of the loss, ``one`` or ``2tau``.
+        gather: Take negatives from all ranks. The visible side is gathered with gradient, so that the mean over ranks
+            is the gradient of the global batch.
+    """
+
+    def __init__(
+        self, negatives: str = "eq7", tau: float = 0.5, scale: str = "one", gather: bool = True
+    ) -> None:
+        super().__init__()
+        if negatives not in NEGATIVES:
+            raise ValueError(f"negatives={negatives!r} is unknown; choose one of {', '.join(NEGATIVES)}")
+        if not tau > 0:
+            raise ValueError(f"tau={tau} must be positive")
+        if scale not in ("one", "2tau"):
+            raise ValueError(f"scale={scale!r} is unknown; choose one or 2tau")
+        self.negatives, self.tau, self.gather = negatives, tau, gather
+        self.factor = 1.0 if scale == "one" else 2 * tau
+        self._batch_checked = False
+
+    def forward(self, visible: Tensor, masked: Tensor) -> Tensor:
+        """Projections ``(B, d)`` of both branches -> scalar."""
+        with full_precision(visible.device.type):
+            accurate = torch.promote_types(visible.dtype, torch.float32)
+            v, m = F.normalize(visible.to(accurate), dim=1), F.normalize(masked.to(accurate), dim=1)
+            return self.factor * self._info_nce(v, m)
+
+    def _all(self, x: Tensor) -> Tensor:
+        return gather_rows(x) if self.gather else x
+
+    def _info_nce(self, v: Tensor, m: Tensor) -> Tensor:
+        positive = (v * m).sum(1) / self.tau  # (B,)
+        logits = []
+        if self.gather:
+            self._check_equal_batches(len(v))
+        own = torch.arange(len(v), device=v.device) + (dist.get_rank() * len(v) if self.gather else 0)
+        if self.negatives in ("eq7", "eq2"):
+            all_v = self._all(v)  # (N,d)
+            among_visible = v @ all_v.T / self.tau  # (B,N)
+            logits.append(among_visible.scatter(1, own[:, None], float("-inf")))
+            if self.negatives == "eq7":
+                logits.append(m @ all_v.T / self.tau)
+        if self.negatives in ("vm", "eq2"):
+            logits.append(v @ self._all(m).T / self.tau)
+        return (torch.cat(logits, 1).logsumexp(1) - positive).mean()
+
+    def _check_equal_batches(self, batch_size: int) -> None:
+        if self._batch_checked or dist.get_world_size() == 1:
+            return
+        sizes = dist.all_gather_object(batch_size)
+        if len(set(sizes)) != 1:
+            raise ValueError(
+                f"InfoNCE(gather=True) needs equal batches on all ranks, got {sizes}; set drop_last=True"
+            )
+        self._batch_checked = True
+
+
+@MODELS.register_module()
+class Align(nn.Module):
+    """Alignment loss of ccMIM, Eq. 8: mean of 1 - cos(SG(h_m), p(h_v)) with a two-layer predictor p on the visible side.
+
+    Args:
+        dims: Width of the projections.
+        hidden: Hidden width of the predictor.
+    """
+
+    def __init__(self, dims: int = 256, hidden: int = 768) -> None:
+        super().__init__()
+        self.predictor = mlp(dims, hidden, dims)
+
+    def forward(self, visible: Tensor, masked: Tensor) -> Tensor:
+        predicted = self.predictor(visible)
+        with full_precision(visible.device.type):
+            accurate = torch.promote_types(predicted.dtype, torch.float32)
+            return (1 - F.cosine_similarity(predicted.to(accurate), masked.to(accurate).detach())).mean()

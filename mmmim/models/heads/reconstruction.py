@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmmim.registry import MODELS
+
+from ..layers import full_precision
+
+LOSSES = dict(l1=F.l1_loss, l2=F.mse_loss, smooth_l1=F.smooth_l1_loss)
+
+
+@MODELS.register_module()
+class ReconstructionHead(nn.Module):
+    """Mean error over target values and predicted patches; every image predicts the same number of patches.
+
+    Args:
+        loss: ``l2`` (MAE; Eq. 9 of ccMIM), ``l1`` (SimMIM) or ``smooth_l1`` (beta 1).
+        scope: Predict and score the ``hidden`` patches or ``all``.
+    """
+
+    def __init__(self, loss: str = "l2", scope: str = "hidden") -> None:
+        super().__init__()
+        if loss not in LOSSES:
+            raise ValueError(f"loss={loss!r} is unknown; choose one of {', '.join(LOSSES)}")
+        if scope not in ("hidden", "all"):
+            raise ValueError(f"scope={scope!r} is unknown; choose hidden or all")
+        self.error = LOSSES[loss]
+        self.scope = scope
+
+    def loss(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """``prediction``, ``target``: ``(B, n, T)`` at the same patches."""
+        with full_precision(prediction.device.type):
+            accurate = torch.promote_types(prediction.dtype, torch.float32)
+            return dict(loss_reconstruction=self.error(prediction.to(accurate), target.to(accurate)))

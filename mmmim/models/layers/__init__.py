@@ -1,0 +1,25 @@
+from .attention import block_rows, block_with_cls_logits, cls_logits
+from .patch_mask import Grid, PatchMask, take
+from .patchify import grid_of, patchify, to_pair, unpatchify
+from .pos_embed import resize_pos_embed, sincos_pos_embed
+from .precision import full_precision, uncached_autocast
+from .random import global_rand, to_device
+
+__all__ = [
+    "Grid",
+    "PatchMask",
+    "block_rows",
+    "block_with_cls_logits",
+    "cls_logits",
+    "full_precision",
+    "global_rand",
+    "grid_of",
+    "patchify",
+    "resize_pos_embed",
+    "sincos_pos_embed",
+    "take",
+    "to_device",
+    "to_pair",
+    "uncached_autocast",
+    "unpatchify",
+]

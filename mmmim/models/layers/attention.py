@@ -1,0 +1,63 @@
+"""Exact partial runs of timm's pre-norm ``Block``: only the rows or the attention values that somebody reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from timm.layers import Attention
+from timm.models.vision_transformer import Block
+from torch import Tensor
+
+
+def _heads(attn: Attention, x: Tensor) -> Tensor:
+    return x.unflatten(-1, (attn.num_heads, attn.head_dim)).transpose(1, 2)  # (B,n,D) -> (B,H,n,d)
+
+
+def _project(attn: Attention, x: Tensor, first: int, last: int) -> list[Tensor]:
+    """Projections ``first..last-1`` of (query, key, value) = (0, 1, 2), by heads."""
+    rows = slice(first * attn.attn_dim, last * attn.attn_dim)
+    bias = None if attn.qkv.bias is None else attn.qkv.bias[rows]
+    parts = F.linear(x, attn.qkv.weight[rows], bias).chunk(last - first, dim=-1)
+    norms = (attn.q_norm, attn.k_norm, torch.nn.Identity())[first:last]
+    return [norm(_heads(attn, part)) for norm, part in zip(norms, parts, strict=True)]
+
+
+def _finish(block: Block, x: Tensor, attended: Tensor) -> Tensor:
+    """Output projection, residuals and MLP for the rows ``x`` with attention output ``(B, H, n, d)``."""
+    attn = block.attn
+    out = attn.proj(attn.norm(attended.transpose(1, 2).flatten(2)))
+    x = x + block.drop_path1(block.ls1(out))
+    return x + block.drop_path2(block.ls2(block.mlp(block.norm2(x))))
+
+
+def block_rows(block: Block, x: Tensor, select: Callable[[Tensor], Tensor]) -> Tensor:
+    """``select(block(x))`` with keys and values for all tokens, but query, projection and MLP for the selected only."""
+    normed = block.norm1(x)  # (B,n,D)
+    (query,) = _project(block.attn, select(normed), 0, 1)  # (B,H,s,d)
+    key, value = _project(block.attn, normed, 1, 3)  # (B,H,n,d)
+    return _finish(block, select(x), F.scaled_dot_product_attention(query, key, value))  # (B,s,D)
+
+
+def _cls_row(attn: Attention, query: Tensor, key: Tensor) -> Tensor:
+    """Logits of the first query against every key, ``(B, H, n)`` in fp32 even under autocast."""
+    with torch.autocast(query.device.type, enabled=False):
+        accurate = torch.promote_types(query.dtype, torch.float32)
+        row = (query[:, :, :1].to(accurate) * attn.scale) @ key.to(accurate).transpose(-2, -1)
+    return row.squeeze(2)
+
+
+def cls_logits(block: Block, x: Tensor) -> Tensor:
+    """Pre-softmax logits of the CLS query against all keys, ``(B, H, n)``; stops after the keys."""
+    normed = block.norm1(x)
+    (query,) = _project(block.attn, normed[:, :1], 0, 1)
+    (key,) = _project(block.attn, normed, 1, 2)
+    return _cls_row(block.attn, query, key)
+
+
+def block_with_cls_logits(block: Block, x: Tensor) -> tuple[Tensor, Tensor]:
+    """``block(x)`` with fused attention, and beside it the CLS row of logits at O(n): no attention matrix anywhere."""
+    query, key, value = _project(block.attn, block.norm1(x), 0, 3)
+    attended = F.scaled_dot_product_attention(query, key, value)
+    return _finish(block, x, attended), _cls_row(block.attn, query, key)

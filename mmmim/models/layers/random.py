@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import torch
+from mmengine.dist import get_rank, get_world_size
+from torch import Generator, Tensor
+
+
+def to_device(table: Tensor, device: torch.device | str | None) -> Tensor:
+    """Host tensor to the device without waiting for the work queued there."""
+    if device is None or torch.device(device).type == "cpu":
+        return table
+    return table.pin_memory().to(device, non_blocking=True)
+
+
+def global_rand(
+    rows: int, columns: int, generator: Generator | None = None, device: torch.device | str | None = None
+) -> Tensor:
+    """Uniform noise ``(rows, columns)`` in [0, 1), fp32.
+
+    Without a generator it is drawn on the device from the global stream. With a CPU generator that is seeded alike on all
+    ranks, each rank draws the table of the *global* batch and keeps its own rows (rank r of W owns rows ``r::W``, as the
+    sampler deals samples): a sample's noise depends neither on W nor on the kind of device.
+    """
+    if generator is None:
+        return torch.rand(rows, columns, device=device)
+    table = torch.rand(rows * get_world_size(), columns, generator=generator)
+    return to_device(table[get_rank() :: get_world_size()], device)

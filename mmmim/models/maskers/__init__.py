@@ -1,0 +1,6 @@
+from .base import BaseMasker
+from .block_masker import BlockMasker
+from .importance_masker import ImportanceMasker
+from .random_masker import RandomMasker
+
+__all__ = ["BaseMasker", "BlockMasker", "ImportanceMasker", "RandomMasker"]

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dist import get_rank, get_world_size
+from torch import Generator
+
+from mmmim.registry import MODELS
+
+from ..layers import Grid, PatchMask, to_device
+from .base import BaseMasker
+
+TRIES_PER_DRAW = 64
+
+
+@MODELS.register_module()
+class BlockMasker(BaseMasker):
+    """Block-wise masking of BEiT (`Bao et al., 2022`, Algorithm 1) with an exact count.
+
+    Until K patches are hidden: area ~ U(min_block, K - done), aspect ~ log U(aspect), sides rounded and smaller than the
+    grid, top-left uniform over *all* positions; a block counts if it hides between 1 and K - done new patches. What
+    ``max_tries`` blocks could not fill is filled at random.
+
+    Args:
+        min_block: Smallest block area in patches.
+        aspect: Range of height / width.
+    """
+
+    def __init__(
+        self,
+        mask_ratio: float = 0.75,
+        min_block: int = 16,
+        aspect: tuple[float, float] = (0.3, 1 / 0.3),
+        max_tries: int = 1024,
+    ) -> None:
+        super().__init__(mask_ratio)
+        if min_block < 1:
+            raise ValueError(f"min_block={min_block} must be at least 1 patch")
+        if not 0 < aspect[0] <= aspect[1]:
+            raise ValueError(f"aspect={aspect} must be an increasing pair of positive numbers")
+        self.min_block = min_block
+        self.log_aspect = np.log(aspect[0]), np.log(aspect[1])
+        self.max_tries = max_tries
+
+    def __call__(
+        self,
+        grid: Grid,
+        batch_size: int,
+        *,
+        generator: Generator | None = None,
+        device: torch.device | str | None = None,
+        **_: Any,
+    ) -> PatchMask:
+        seed = int(torch.randint(2**62, (), generator=generator))  # on the host: no synchronisation
+        first, step = (0, 1) if generator is None else (get_rank(), get_world_size())
+        streams = [np.random.default_rng((seed, first + row * step)) for row in range(batch_size)]
+        num_hidden = self.num_hidden(grid)
+        mask = self._draw(grid, num_hidden, streams)  # (B,h,w)
+        return PatchMask.from_bool(to_device(torch.from_numpy(mask), device), num_hidden)
+
+    def _draw(self, grid: Grid, num_hidden: int, streams: list[np.random.Generator]) -> np.ndarray:
+        """All images in lockstep: one try per image and step, images that are full stay as they are."""
+        mask = np.zeros((len(streams), *grid), dtype=bool)
+        for _ in range(0, self.max_tries, TRIES_PER_DRAW):
+            uniform = np.stack([stream.random((TRIES_PER_DRAW, 4)) for stream in streams], axis=1)  # (T,B,4)
+            for draw in uniform:
+                missing = num_hidden - mask.sum((1, 2))  # (B,)
+                if not missing.any():
+                    return mask
+                block, fits = self._block(grid, missing, draw)
+                added = (block & ~mask).sum((1, 2))
+                accepted = fits & (added > 0) & (added <= missing)
+                mask |= block & accepted[:, None, None]
+        for image, stream in zip(mask, streams, strict=True):
+            free = np.flatnonzero(~image)
+            image.flat[stream.permutation(free)[: num_hidden - image.sum()]] = True
+        return mask
+
+    def _block(self, grid: Grid, missing: np.ndarray, draw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """One candidate rectangle per image: ``(B, h, w)`` bool, and whether its sides are allowed ``(B,)``."""
+        area = self.min_block + draw[:, 0] * (missing - self.min_block)  # bounds reverse below min_block
+        low, high = self.log_aspect
+        aspect = np.exp(low + draw[:, 1] * (high - low))
+        height, width = np.rint(np.sqrt(area * aspect)), np.rint(np.sqrt(area / aspect))
+        fits = (height >= 1) & (width >= 1) & (height < grid[0]) & (width < grid[1])
+        top = np.floor(draw[:, 2] * (grid[0] - height + 1))
+        left = np.floor(draw[:, 3] * (grid[1] - width + 1))
+        rows, columns = np.arange(grid[0]), np.arange(grid[1])
+        in_rows = (rows >= top[:, None]) & (rows < (top + height)[:, None])  # (B,h)
+        in_columns = (columns >= left[:, None]) & (columns < (left + width)[:, None])  # (B,w)
+        return in_rows[:, :, None] & in_columns[:, None, :], fits

@@ -1,0 +1,5 @@
+from .mae_decoder import MAEDecoder
+from .projector import ContrastProjector
+from .vit_pyramid import ViTPyramid
+
+__all__ = ["ContrastProjector", "MAEDecoder", "ViTPyramid"]

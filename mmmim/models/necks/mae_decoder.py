@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from mmmim.registry import MODELS
+
+from ..layers import Grid, PatchMask, block_rows, resize_pos_embed, sincos_pos_embed, take
+
+
+@MODELS.register_module()
+class MAEDecoder(nn.Module):
+    """Light transformer that predicts patches from visible tokens and mask tokens (`He et al., 2022`).
+
+    Args:
+        in_dims: Encoder width D.
+        out_dims: Values per patch T.
+        grid: Patch grid of the pre-training images; others resize the fixed sin-cos positions.
+        dims, depth, num_heads, mlp_ratio: Of the decoder; ccMIM takes two layers, MAE eight.
+        use_mask_token: False for tasks that hide nothing.
+    """
+
+    def __init__(
+        self,
+        in_dims: int,
+        out_dims: int,
+        grid: Grid,
+        dims: int = 512,
+        depth: int = 8,
+        num_heads: int = 16,
+        mlp_ratio: float = 4.0,
+        num_prefix: int = 1,
+        use_mask_token: bool = True,
+    ) -> None:
+        super().__init__()
+        if dims % num_heads:
+            raise ValueError(f"dims={dims} is not divisible by num_heads={num_heads}")
+        if depth < 1:
+            raise ValueError(f"depth={depth} must be at least 1")
+        norm_layer = partial(nn.LayerNorm, eps=1e-6)
+        self.in_dims, self.out_dims, self.grid, self.num_prefix = in_dims, out_dims, tuple(grid), num_prefix
+        self.decoder_embed = nn.Linear(in_dims, dims)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, dims)) if use_mask_token else None
+        positions = sincos_pos_embed(grid, dims, num_prefix)
+        self.decoder_pos_embed = nn.Parameter(positions, requires_grad=False)
+        self.decoder_blocks = nn.ModuleList(
+            Block(dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True, norm_layer=norm_layer)
+            for _ in range(depth)
+        )
+        self.decoder_norm = norm_layer(dims)
+        self.decoder_pred = nn.Linear(dims, out_dims)
+        self._init_parameters()
+
+    def _init_parameters(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        if self.mask_token is not None:
+            nn.init.normal_(self.mask_token, std=0.02)
+
+    def forward(self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None) -> Tensor:
+        """``latent (B, P+Nv, D)`` -> predictions ``(B, n, T)`` at the ids ``where (B, n)``, or at all N patches.
+
+        With ``where`` the last block computes queries, MLP and prediction for those patches only (exact).
+        """
+        x = self.decoder_embed(latent)  # (B,P+Nv,d)
+        grid = self.grid if mask is None else mask.grid
+        if mask is not None:
+            x = self._restore(x, mask)  # (B,P+N,d)
+        x = x + resize_pos_embed(self.decoder_pos_embed, self.grid, grid, self.num_prefix)
+        for block in self.decoder_blocks[:-1]:
+            x = block(x)
+
+        def wanted(tokens: Tensor) -> Tensor:
+            patches = tokens[:, self.num_prefix :]
+            return patches if where is None else take(patches, where)
+
+        x = block_rows(self.decoder_blocks[-1], x, wanted)  # (B,n,d)
+        return self.decoder_pred(self.decoder_norm(x))
+
+    def _restore(self, x: Tensor, mask: PatchMask) -> Tensor:
+        """Visible tokens and mask tokens in raster order."""
+        if self.mask_token is None:
+            raise ValueError(
+                "MAEDecoder(use_mask_token=False) cannot fill hidden patches; set use_mask_token=True"
+            )
+        prefix, visible = x[:, : self.num_prefix], x[:, self.num_prefix :]
+        fill = self.mask_token.to(x.dtype).expand(len(x), mask.num_hidden, -1)
+        return torch.cat([prefix, take(torch.cat([visible, fill], 1), mask.ids_restore)], 1)
