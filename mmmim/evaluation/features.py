@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import torch
+from mmengine.dist import all_gather_object
+from torch import Tensor, nn
+
+POOLS = ("avg", "cls")
+
+
+class Features(NamedTuple):
+    """Frozen features of a dataset on the host, in the order of the sample indices."""
+
+    x: Tensor  # (M, D) fp32
+    y: Tensor  # (M,) class ids, -1 where unknown
+
+
+def pool_output(output: Tensor, pool: str, num_prefix: int) -> Tensor:
+    """Tokens ``(B, P+N, D)``, feature map ``(B, D, h, w)`` or pooled ``(B, D)`` -> ``(B, D)``."""
+    if pool not in POOLS:
+        raise ValueError(f"pool: unknown {pool!r}; choose 'avg' or 'cls'.")
+    if output.ndim == 2:
+        return output
+    if pool == "cls":
+        if output.ndim != 3 or num_prefix == 0:
+            raise ValueError("pool: this backbone gives no class token; use pool='avg'.")
+        return output[:, 0]
+    return output[:, num_prefix:].mean(1) if output.ndim == 3 else output.mean((2, 3))
+
+
+@torch.no_grad()
+def extract_features(
+    backbone: nn.Module,
+    dataloader: Iterable[dict],
+    preprocessor: Callable[[dict], dict],
+    pool: str = "avg",
+) -> Features:
+    """Pooled features of the backbone's last output for every sample of the loader, in eval mode.
+
+    ``avg`` is the mean of the patch tokens after the encoder's final norm, ``cls`` its class token. Every
+    process gets the features of all; a sample that comes twice (padding, replaced files) counts once.
+
+    Args:
+        preprocessor: batch -> batch on the device, normalised: the ``data_preprocessor`` of the model.
+    """
+    was_training = backbone.training
+    backbone.eval()
+    features, labels, indices = [], [], []
+    try:
+        for batch in dataloader:
+            output = backbone(preprocessor(batch)["inputs"])[-1]
+            features.append(pool_output(output, pool, getattr(backbone, "num_prefix", 0)).float().cpu())
+            labels.append(torch.as_tensor(batch["labels"]).cpu())
+            indices.append(torch.as_tensor(batch["indices"]).cpu())
+    finally:
+        backbone.train(was_training)
+    if not features:
+        raise ValueError(
+            "dataloader: no batch; the dataset is empty or smaller than a batch with drop_last=True."
+        )
+    parts = all_gather_object((torch.cat(features), torch.cat(labels), torch.cat(indices)))
+    x, y, index = (torch.cat(column) for column in zip(*parts, strict=True))
+    order = index.argsort(stable=True)
+    first = torch.ones(len(order), dtype=torch.bool)
+    first[1:] = index[order][1:] != index[order][:-1]
+    return Features(x[order[first]], y[order[first]])

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .labels import check_labels
+
+DEFAULT_K = (10, 20, 100, 200)
+
+
+def _nearest(
+    train_x: Tensor, test_x: Tensor, k: int, test_chunk: int, train_chunk: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cosine similarities and train ids ``(chunk, k)`` of the k nearest, best first, chunk by chunk.
+
+    Both sides are chunked, so memory is ``test_chunk * (train_chunk + k)`` whatever the size of the sets.
+    """
+    for queries in test_x.split(test_chunk):
+        best_sim = best_id = None
+        for start in range(0, len(train_x), train_chunk):
+            sim = queries @ train_x[start : start + train_chunk].T  # (chunk, train_chunk)
+            sim, ids = sim.topk(min(k, sim.shape[1]), dim=1)
+            ids = ids + start
+            if best_sim is not None and best_id is not None:
+                sim, order = torch.cat([best_sim, sim], 1).topk(
+                    min(k, best_sim.shape[1] + sim.shape[1]), dim=1
+                )
+                ids = torch.cat([best_id, ids], 1).gather(1, order)
+            best_sim, best_id = sim, ids
+        assert best_sim is not None and best_id is not None
+        yield best_sim, best_id
+
+
+@torch.no_grad()
+def knn_scores(
+    train_x: Tensor,
+    train_y: Tensor,
+    test_x: Tensor,
+    *,
+    k: Sequence[int] = DEFAULT_K,
+    temperature: float = 0.07,
+    num_classes: int | None = None,
+    test_chunk: int = 1024,
+    train_chunk: int = 65536,
+) -> dict[int, Tensor]:
+    """Class scores of the weighted k-NN classifier: the k training features of the highest cosine similarity
+    vote for their class with weight ``exp(similarity / temperature)``.
+
+    Args:
+        train_x: ``(M, D)``, any scale: features are L2-normalised here, in fp32.
+        train_y: ``(M,)`` class ids.
+        test_x: ``(T, D)``.
+
+    Returns:
+        For each k the scores ``(T, num_classes)``.
+    """
+    ks = sorted(set(k))
+    if not ks or ks[0] < 1 or ks[-1] > len(train_x):
+        raise ValueError(f"k: {tuple(k)} must lie in 1..{len(train_x)}, the number of training samples.")
+    if temperature <= 0:
+        raise ValueError(f"temperature: {temperature} must be positive; 0.07 is the usual value.")
+    if train_x.shape[1] != test_x.shape[1]:
+        raise ValueError(
+            f"test_x: {test_x.shape[1]} feature dims, train_x has {train_x.shape[1]}; "
+            "use the same encoder and pool for both."
+        )
+    check_labels(train_y, num_classes, "train_y")
+    classes = num_classes or int(train_y.max()) + 1
+    train_x = F.normalize(train_x.float(), dim=1)
+    test_x = F.normalize(test_x.float(), dim=1)
+    train_y = train_y.to(train_x.device)
+
+    scores: dict[int, list[Tensor]] = {each: [] for each in ks}
+    for sim, ids in _nearest(train_x, test_x, ks[-1], test_chunk, train_chunk):
+        # a common factor per test sample changes no vote and keeps exp() finite at low temperatures
+        weights = ((sim - sim[:, :1]) / temperature).exp()  # (chunk, k)
+        labels = train_y[ids]  # (chunk, k)
+        for each in ks:
+            votes = weights.new_zeros(len(sim), classes)
+            scores[each].append(votes.scatter_add_(1, labels[:, :each], weights[:, :each]))
+    return {each: torch.cat(parts) for each, parts in scores.items()}
+
+
+def knn_accuracy(
+    train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, **options: object
+) -> dict[int, float]:
+    """Top-1 accuracy in percent for each k; options as :func:`knn_scores`."""
+    check_labels(test_y, name="test_y")
+    scores = knn_scores(train_x, train_y, test_x, **options)  # type: ignore[arg-type]
+    return {k: 100.0 * (s.argmax(1).cpu() == test_y.cpu()).double().mean().item() for k, s in scores.items()}

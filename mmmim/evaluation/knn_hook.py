@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmmim.registry import HOOKS
+
+from .features import extract_features
+from .knn import DEFAULT_K, knn_accuracy
+
+
+@HOOKS.register_module()
+class KNNHook(Hook):
+    """k-NN accuracy of the encoder while it pre-trains, logged as ``knn/top1_k<k>``.
+
+    The training run is not touched: no gradient, no change of the global random state or of train mode.
+
+    Args:
+        train_dataloader: labelled samples to compare with; evaluation transforms, no shuffling.
+        test_dataloader: labelled samples to classify.
+        interval: in epochs, or in iterations with ``by_epoch=False``; the last one is always evaluated.
+    """
+
+    priority = "LOW"
+
+    def __init__(
+        self,
+        train_dataloader: dict,
+        test_dataloader: dict,
+        interval: int = 10,
+        by_epoch: bool = True,
+        k: Sequence[int] = DEFAULT_K,
+        temperature: float = 0.07,
+        pool: str = "avg",
+    ) -> None:
+        if interval < 1:
+            raise ValueError(f"interval: {interval} must be at least 1.")
+        self.dataloaders: list[Any] = [train_dataloader, test_dataloader]
+        self.interval = interval
+        self.by_epoch = by_epoch
+        self.k = tuple(k)
+        self.temperature = temperature
+        self.pool = pool
+
+    def before_train(self, runner: Runner) -> None:
+        self.dataloaders = [
+            Runner.build_dataloader(loader, seed=runner.seed) if isinstance(loader, dict) else loader
+            for loader in self.dataloaders
+        ]
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        if self.by_epoch and (self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)):
+            self.evaluate(runner, runner.epoch + 1)
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        if self.by_epoch:
+            return
+        if self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner):
+            self.evaluate(runner, runner.iter + 1)
+
+    def evaluate(self, runner: Runner, step: int) -> dict[str, float]:
+        model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        with torch.random.fork_rng(devices=[]):  # a loader draws its base seed from the global generator
+            train, test = (
+                extract_features(model.backbone, loader, model.data_preprocessor, self.pool)
+                for loader in self.dataloaders
+            )
+        accuracy = knn_accuracy(*train, *test, k=self.k, temperature=self.temperature)
+        scalars = {f"knn/top1_k{k}": value for k, value in accuracy.items()}
+        runner.logger.info(", ".join(f"{name}: {value:.2f}" for name, value in scalars.items()))
+        runner.visualizer.add_scalars(scalars, step=step)
+        return scalars

@@ -1,0 +1,81 @@
+import math
+
+import pytest
+import torch
+
+from mmmim.evaluation.knn import knn_accuracy, knn_scores
+
+
+def brute_force_votes(train_x, train_y, query, k, temperature, num_classes):
+    similarity = []
+    for x in train_x:
+        similarity.append(float(x @ query) / math.sqrt(float(x @ x) * float(query @ query)))
+    nearest = sorted(range(len(train_x)), key=lambda i: -similarity[i])[:k]
+    votes = [0.0] * num_classes
+    for i in nearest:
+        votes[int(train_y[i])] += math.exp(similarity[i] / temperature)
+    return votes
+
+
+@pytest.fixture(scope="module")
+def clusters():
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.randn(4, 16, generator=generator)
+
+    def draw(count):
+        labels = torch.randint(4, (count,), generator=generator)
+        return centres[labels] + 1.2 * torch.randn(count, 16, generator=generator), labels
+
+    return *draw(90), *draw(37)
+
+
+@pytest.mark.parametrize("chunks", [(1024, 65536), (5, 7), (1, 30)])
+def test_votes_equal_brute_force_whatever_the_chunks(clusters, chunks):
+    train_x, train_y, test_x, _ = clusters
+    scores = knn_scores(train_x, train_y, test_x, k=(1, 10, 40), test_chunk=chunks[0], train_chunk=chunks[1])
+    for k in (1, 10, 40):
+        for row, query in zip(scores[k], test_x, strict=True):
+            expected = torch.tensor(brute_force_votes(train_x, train_y, query, k, 0.07, 4))
+            torch.testing.assert_close(row / row.sum(), expected / expected.sum(), rtol=1e-4, atol=1e-6)
+
+
+def test_accuracy_and_scale_invariance(clusters):
+    train_x, train_y, test_x, test_y = clusters
+    accuracy = knn_accuracy(train_x, train_y, test_x, test_y, k=(10, 20))
+    votes = [brute_force_votes(train_x, train_y, query, 20, 0.07, 4) for query in test_x]
+    right = sum(v.index(max(v)) == int(y) for v, y in zip(votes, test_y, strict=True))
+    assert accuracy[20] == pytest.approx(100 * right / len(test_y))
+    assert knn_accuracy(train_x * 100, train_y, test_x * 0.01, test_y, k=(10, 20)) == accuracy
+
+
+def test_weights_beat_the_majority():
+    train_x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    scores = knn_scores(train_x, torch.tensor([0, 1, 1]), torch.tensor([[1.0, 0.2]]), k=(3,))[3]
+    assert scores.argmax(1).item() == 0
+    flat = knn_scores(train_x, torch.tensor([0, 1, 1]), torch.tensor([[1.0, 0.2]]), k=(3,), temperature=1e3)[
+        3
+    ]
+    assert flat.argmax(1).item() == 1
+
+
+def test_low_temperature_stays_finite(clusters):
+    train_x, train_y, test_x, _ = clusters
+    assert knn_scores(train_x, train_y, test_x, k=(20,), temperature=1e-3)[20].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"k": (91,)}, r"k: \(91,\) must lie in 1..90"),
+        ({"k": (0, 5)}, "k: "),
+        ({"temperature": 0.0}, "temperature: 0.0 must be positive"),
+        ({"num_classes": 3}, "num_classes=3 allows 0..2"),
+        ({"train_y": torch.full((90,), -1)}, "the dataset has no labels"),
+        ({"test_x": torch.zeros(2, 8)}, "8 feature dims, train_x has 16"),
+    ],
+)
+def test_bad_input(clusters, change, message):
+    arguments = dict(train_x=clusters[0], train_y=clusters[1], test_x=clusters[2], k=(10,)) | change
+    positional = [arguments.pop(name) for name in ("train_x", "train_y", "test_x")]
+    with pytest.raises(ValueError, match=message):
+        knn_scores(*positional, **arguments)
