@@ -15,8 +15,8 @@ from ..layers import PatchMask
 class MaskedImageModel(BaseModel):
     """Corrupt an image, encode it, predict what was lost, compare with a target.
 
-    MAE, SimMIM, BEiT and the degradation tasks are configs of this class; parts that a config leaves open (widths, patch
-    size, grid, channels) are filled from their neighbours.
+    MAE, SimMIM, BEiT and the degradation tasks are configs of this class. What a config leaves open (widths, patch
+    size, grid, channels) is filled from the neighbouring parts.
 
     Args:
         backbone: Encoder, see ``mmmim.ViT``.
@@ -69,9 +69,7 @@ class MaskedImageModel(BaseModel):
 
     def _check_parts(self) -> None:
         if self.masker is not None:
-            self.masker.num_hidden(
-                self.backbone.grid_size
-            )  # a ratio that hides nothing or everything fails here
+            self.masker.num_hidden(self.backbone.grid_size)  # a ratio that hides nothing or everything fails here
         if self.masker is None and self.head.scope == "hidden":
             raise ValueError(
                 f"{type(self.head).__name__}(scope='hidden') scores hidden patches, but there is no masker; "
@@ -103,7 +101,7 @@ class MaskedImageModel(BaseModel):
             return self.predict(inputs)
         if mode == "tensor":
             return self.backbone(inputs)
-        raise ValueError(f"mode={mode!r} is unknown; choose loss, predict or tensor")
+        raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
         mask = self.draw_mask(images)  # (B,h,w)
@@ -125,9 +123,7 @@ class MaskedImageModel(BaseModel):
         )
         return mask if isinstance(mask, PatchMask) else PatchMask.from_bool(mask)
 
-    def reconstruction_loss(
-        self, images: Tensor, latent: Tensor, mask: PatchMask | None
-    ) -> dict[str, Tensor]:
+    def reconstruction_loss(self, images: Tensor, latent: Tensor, mask: PatchMask | None) -> dict[str, Tensor]:
         where = mask.hidden if mask is not None and self.head.scope == "hidden" else None  # (B,K)
         prediction = self.neck(latent, mask, where)  # (B,K,T)
         return self.head.loss(prediction, self.target_generator(images, where))
@@ -140,9 +136,7 @@ class MaskedImageModel(BaseModel):
         mask, corrupted = self.draw_picture_mask(images), self.degrade(images)
         latent = self.backbone(corrupted, mask)[-1]
         values = self.neck(latent, mask)  # (B,N,T)
-        nothing = torch.zeros(
-            len(images), *self.backbone.grid(images), dtype=torch.bool, device=images.device
-        )
+        nothing = torch.zeros(len(images), *self.backbone.grid(images), dtype=torch.bool, device=images.device)
         return dict(
             images=images,
             corrupted=corrupted,

@@ -13,6 +13,7 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 from ..layers import (
@@ -39,12 +40,6 @@ ARCHS: dict[str, dict[str, Any]] = {
 OUT_TYPES = ("raw", "featmap", "cls", "avg")
 
 
-def _choice(name: str, value: Any, choices: tuple[str, ...]) -> Any:
-    if value not in choices:
-        raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(choices)}")
-    return value
-
-
 @MODELS.register_module()
 class ViT(BaseModule):
     """Plain pre-norm Vision Transformer (`Dosovitskiy et al., 2021`), in the initialisation and position layout of MAE.
@@ -57,7 +52,7 @@ class ViT(BaseModule):
         pos_embed: ``sincos`` (fixed), ``learned`` or ``none``.
         freeze_pos: Keep the position table fixed; default: only for ``sincos``.
         mask_mode: What a mask does: ``drop`` encodes the visible tokens only, ``replace`` puts a mask token in place.
-        out_type: ``raw`` tokens ``(B, 1+N, D)``, ``featmap`` ``(B, D, h, w)``, ``cls`` or ``avg`` (mean patch) ``(B, D)``.
+        out_type: ``raw`` tokens ``(B, 1+N, D)``, ``featmap`` ``(B, D, h, w)``, ``cls`` or ``avg`` (patch mean) ``(B, D)``.
         out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
         frozen_stages: -1 nothing, k the stem and the first k blocks, ``depth`` the whole encoder (runs without graph).
         with_cp: Recompute blocks in the backward pass to save memory.
@@ -84,11 +79,8 @@ class ViT(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        if isinstance(arch, str):
-            settings = ARCHS[_choice("arch", arch, tuple(ARCHS))]
-        else:
-            settings = dict(arch)
-        self.arch = arch if isinstance(arch, str) else dict(arch)
+        settings = ARCHS[one_of("arch", arch, ARCHS)] if isinstance(arch, str) else dict(arch)
+        self.arch = arch if isinstance(arch, str) else settings
         self.embed_dims: int = settings["embed_dims"]
         self.depth: int = settings["depth"]
         num_heads: int = settings["num_heads"]
@@ -98,9 +90,9 @@ class ViT(BaseModule):
         self.img_size = to_pair(img_size)
         self.patch_size = to_pair(patch_size)
         self.in_channels = in_channels
-        self.pos_kind = _choice("pos_embed", pos_embed, ("sincos", "learned", "none"))
-        self.mask_mode = _choice("mask_mode", mask_mode, ("drop", "replace"))
-        self.out_type = _choice("out_type", out_type, OUT_TYPES)
+        self.pos_kind = one_of("pos_embed", pos_embed, ("sincos", "learned", "none"))
+        self.mask_mode = one_of("mask_mode", mask_mode, ("drop", "replace"))
+        self.out_type = one_of("out_type", out_type, OUT_TYPES)
         if out_type == "cls" and not with_cls_token:
             raise ValueError("out_type='cls' needs with_cls_token=True; use out_type='avg'")
         self.out_indices = self._valid_indices(out_indices)
@@ -200,29 +192,21 @@ class ViT(BaseModule):
     def embed(self, images: Tensor, where: Tensor | None = None) -> Tensor:
         """Patch tokens with positions ``(B, N, D)``; with ids ``where (B, n)`` only those patches are embedded."""
         if images.shape[1] != self.in_channels:
-            raise ValueError(
-                f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}"
-            )
+            raise ValueError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
         _, positions = self._positions(self.grid(images))
         if where is None:
             return self.patch_embed(images) + positions
         pixels = take(patchify(images, self.patch_size, channels_first=True), where)  # (B,n,C*ph*pw)
         conv = self.patch_embed.proj
         tokens = F.linear(pixels, conv.weight.flatten(1), conv.bias)
-        return (
-            tokens + take(positions.expand(len(images), -1, -1), where)
-            if self.pos_embed is not None
-            else tokens
-        )
+        return tokens + take(positions.expand(len(images), -1, -1), where) if self.pos_embed is not None else tokens
 
     def with_cls(self, tokens: Tensor) -> Tensor:
         """Prepend the class token (with its own position row) to any set of patch tokens."""
         if self.cls_token is None:
             return tokens
         prefix, _ = self._positions(self.grid_size)
-        return torch.cat(
-            [(self.cls_token + prefix).expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1
-        )
+        return torch.cat([(self.cls_token + prefix).expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)
 
     def encode(self, tokens: Tensor) -> tuple[Tensor, ...]:
         """Run the blocks on patch tokens ``(B, n, D)``; outputs ``(B, 1+n, D)`` of the blocks in ``out_indices``."""

@@ -42,6 +42,4 @@ def adapt_vit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefi
     stored = _stored_grid(table.shape[1] - num_prefix, target)
     resized = resize_pos_embed(table, stored, target.grid_size, num_prefix)  # (1,P+N,D)
     missing = resized.new_zeros(1, max(0, target.num_prefix - num_prefix), resized.shape[-1])
-    state_dict[prefix + "pos_embed"] = torch.cat(
-        [missing, resized[:, max(0, num_prefix - target.num_prefix) :]], 1
-    )
+    state_dict[prefix + "pos_embed"] = torch.cat([missing, resized[:, max(0, num_prefix - target.num_prefix) :]], 1)

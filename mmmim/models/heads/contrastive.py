@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmengine import dist
 from torch import Tensor, nn
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -39,18 +40,13 @@ class InfoNCE(nn.Module):
             is the gradient of the global batch.
     """
 
-    def __init__(
-        self, negatives: str = "eq7", tau: float = 0.5, scale: str = "one", gather: bool = True
-    ) -> None:
+    def __init__(self, negatives: str = "eq7", tau: float = 0.5, scale: str = "one", gather: bool = True) -> None:
         super().__init__()
-        if negatives not in NEGATIVES:
-            raise ValueError(f"negatives={negatives!r} is unknown; choose one of {', '.join(NEGATIVES)}")
         if not tau > 0:
             raise ValueError(f"tau={tau} must be positive")
-        if scale not in ("one", "2tau"):
-            raise ValueError(f"scale={scale!r} is unknown; choose one or 2tau")
-        self.negatives, self.tau, self.gather = negatives, tau, gather
-        self.factor = 1.0 if scale == "one" else 2 * tau
+        self.negatives = one_of("negatives", negatives, NEGATIVES)
+        self.tau, self.gather = tau, gather
+        self.factor = dict(one=1.0, **{"2tau": 2 * tau})[one_of("scale", scale, ("one", "2tau"))]
         self._batch_checked = False
 
     def forward(self, visible: Tensor, masked: Tensor) -> Tensor:
@@ -84,15 +80,13 @@ class InfoNCE(nn.Module):
             return
         sizes = dist.all_gather_object(batch_size)
         if len(set(sizes)) != 1:
-            raise ValueError(
-                f"InfoNCE(gather=True) needs equal batches on all ranks, got {sizes}; set drop_last=True"
-            )
+            raise ValueError(f"InfoNCE(gather=True) needs equal batches on all ranks, got {sizes}; set drop_last=True")
         self._batch_checked = True
 
 
 @MODELS.register_module()
 class Align(nn.Module):
-    """Alignment loss of ccMIM, Eq. 8: mean of 1 - cos(SG(h_m), p(h_v)) with a two-layer predictor p on the visible side.
+    """Alignment loss of ccMIM, Eq. 8: mean of 1 - cos(SG(h_m), p(h_v)), with a two-layer predictor p for the visible side.
 
     Args:
         dims: Width of the projections.

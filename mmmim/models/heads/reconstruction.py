@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -22,12 +23,8 @@ class ReconstructionHead(nn.Module):
 
     def __init__(self, loss: str = "l2", scope: str = "hidden") -> None:
         super().__init__()
-        if loss not in LOSSES:
-            raise ValueError(f"loss={loss!r} is unknown; choose one of {', '.join(LOSSES)}")
-        if scope not in ("hidden", "all"):
-            raise ValueError(f"scope={scope!r} is unknown; choose hidden or all")
-        self.error = LOSSES[loss]
-        self.scope = scope
+        self.error = LOSSES[one_of("loss", loss, LOSSES)]
+        self.scope = one_of("scope", scope, ("hidden", "all"))
 
     def loss(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
         """``prediction``, ``target``: ``(B, n, T)`` at the same patches."""

@@ -37,9 +37,7 @@ class PatchMask:
         if num_hidden is None:
             counts = sorted(set(flat.sum(1).tolist()))
             if len(counts) != 1:
-                raise ValueError(
-                    f"mask: every image of a batch must hide the same number of patches, got {counts}"
-                )
+                raise ValueError(f"mask: every image of a batch must hide the same number of patches, got {counts}")
             num_hidden = int(counts[0])
         return cls(flat.byte().argsort(dim=1, stable=True), num_hidden, (mask.shape[1], mask.shape[2]))
 
@@ -59,9 +57,7 @@ class PatchMask:
     def ids_restore(self) -> Tensor:
         """Inverse permutation by scatter: ``gather(ids_shuffle, ids_restore) == arange(N)``."""
         order = torch.arange(self.ids_shuffle.shape[1], device=self.ids_shuffle.device)
-        return torch.empty_like(self.ids_shuffle).scatter_(
-            1, self.ids_shuffle, order.expand_as(self.ids_shuffle)
-        )
+        return torch.empty_like(self.ids_shuffle).scatter_(1, self.ids_shuffle, order.expand_as(self.ids_shuffle))
 
     @cached_property
     def mask(self) -> Tensor:

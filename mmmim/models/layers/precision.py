@@ -6,8 +6,8 @@ import torch
 def uncached_autocast(device_type: str) -> torch.autocast:
     """The surrounding autocast without its weight cache, for no-grad passes inside a training step.
 
-    A cached cast made under ``no_grad`` has no graph; older PyTorch hands it to the training forward, whose weights then
-    silently get no gradient.
+    A cached cast made under ``no_grad`` has no graph; older PyTorch hands it to the training forward, whose weights
+    then silently get no gradient.
     """
     return torch.autocast(
         device_type,

@@ -17,9 +17,9 @@ def global_rand(
 ) -> Tensor:
     """Uniform noise ``(rows, columns)`` in [0, 1), fp32.
 
-    Without a generator it is drawn on the device from the global stream. With a CPU generator that is seeded alike on all
-    ranks, each rank draws the table of the *global* batch and keeps its own rows (rank r of W owns rows ``r::W``, as the
-    sampler deals samples): a sample's noise depends neither on W nor on the kind of device.
+    Without a generator it is drawn on the device from the global stream. With a CPU generator that is seeded alike on
+    all ranks, each rank draws the table of the *global* batch and keeps its own rows (rank r of W owns rows ``r::W``,
+    as the sampler deals samples): a sample's noise depends neither on W nor on the kind of device.
     """
     if generator is None:
         return torch.rand(rows, columns, device=device)

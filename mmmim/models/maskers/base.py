@@ -22,7 +22,7 @@ class BaseMasker:
         visible = int(total * (1 - self.mask_ratio))
         if not 0 < visible < total:
             raise ValueError(
-                f"mask_ratio={self.mask_ratio} leaves {visible} of {total} patches visible on a {grid[0]}x{grid[1]} grid; "
+                f"mask_ratio={self.mask_ratio} leaves {visible} of {total} patches visible on the grid {tuple(grid)}; "
                 "at least one must be visible and one hidden"
             )
         return total - visible

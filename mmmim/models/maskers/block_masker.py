@@ -19,9 +19,9 @@ TRIES_PER_DRAW = 64
 class BlockMasker(BaseMasker):
     """Block-wise masking of BEiT (`Bao et al., 2022`, Algorithm 1) with an exact count.
 
-    Until K patches are hidden: area ~ U(min_block, K - done), aspect ~ log U(aspect), sides rounded and smaller than the
-    grid, top-left uniform over *all* positions; a block counts if it hides between 1 and K - done new patches. What
-    ``max_tries`` blocks could not fill is filled at random.
+    Until K patches are hidden: area ~ U(min_block, K - done), aspect ~ log U(aspect), sides rounded and smaller than
+    the grid, top-left uniform over *all* positions; a block counts if it hides between 1 and K - done new patches.
+    What ``max_tries`` blocks could not fill is filled at random.
 
     Args:
         min_block: Smallest block area in patches.

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, global_rand
@@ -16,18 +17,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "attention": dict(score="prob", score_layers="all", score_norm="sum", noise="exp"),
     "eq4_ratio": dict(score="logit", score_layers="last", noise="softmax_uniform"),
 }
-CHOICES = dict(
-    score=("logit", "prob"),
-    score_norm=("softmax", "sum"),
-    score_scale=("head_dim", "embed_dim"),
-    noise=("exp", "softmax_uniform", "uniform", "none"),
-)
-
-
-def _choice(name: str, value: Any) -> Any:
-    if value not in CHOICES[name]:
-        raise ValueError(f"{name}={value!r} is unknown; choose one of {', '.join(CHOICES[name])}")
-    return value
 
 
 @MODELS.register_module()
@@ -61,23 +50,20 @@ class ImportanceMasker(BaseMasker):
         noise: str | None = None,
     ) -> None:
         super().__init__(mask_ratio)
-        if preset not in PRESETS:
-            raise ValueError(f"preset={preset!r} is unknown; choose one of {', '.join(PRESETS)}")
+        one_of("preset", preset, PRESETS)
         given = dict(score=score, score_layers=score_layers, score_norm=score_norm, noise=noise)
         chosen = {
             "score_norm": "softmax",
             **PRESETS[preset],
             **{k: v for k, v in given.items() if v is not None},
         }
-        self.score: str = _choice("score", chosen["score"])
-        self.score_norm: str = _choice("score_norm", chosen["score_norm"])
-        self.score_scale: str = _choice("score_scale", score_scale)
-        self.noise: str = _choice("noise", chosen["noise"])
+        self.score: str = one_of("score", chosen["score"], ("logit", "prob"))
+        self.score_norm: str = one_of("score_norm", chosen["score_norm"], ("softmax", "sum"))
+        self.score_scale: str = one_of("score_scale", score_scale, ("head_dim", "embed_dim"))
+        self.noise: str = one_of("noise", chosen["noise"], ("exp", "softmax_uniform", "uniform", "none"))
         self.score_layers = chosen["score_layers"]
         if isinstance(self.score_layers, str) and self.score_layers not in ("first", "last", "all"):
-            raise ValueError(
-                f"score_layers={self.score_layers!r} is unknown; choose first, last, all or block ids"
-            )
+            raise ValueError(f"score_layers={self.score_layers!r} is unknown; choose first, last, all or block ids")
 
     def layers(self, depth: int) -> tuple[int, ...]:
         """The 0-based blocks whose class-token attention is scored."""
@@ -115,13 +101,9 @@ class ImportanceMasker(BaseMasker):
         **_: Any,
     ) -> PatchMask:
         if scores is None:
-            raise ValueError(
-                "ImportanceMasker needs scores (B, N); use it in CCMIM, or RandomMasker elsewhere"
-            )
+            raise ValueError("ImportanceMasker needs scores (B, N); use it in CCMIM, or RandomMasker elsewhere")
         if scores.shape != (batch_size, grid[0] * grid[1]):
-            raise ValueError(
-                f"scores of shape {tuple(scores.shape)} do not fit batch {batch_size} and grid {grid}"
-            )
+            raise ValueError(f"scores of shape {tuple(scores.shape)} do not fit batch {batch_size} and grid {grid}")
         if scores.device.type == "cpu" and scores.isnan().any():
             raise ValueError("scores contain NaN; sorting them would hide those patches")
         if self.noise != "none":

@@ -47,8 +47,7 @@ class MAEDecoder(nn.Module):
         positions = sincos_pos_embed(grid, dims, num_prefix)
         self.decoder_pos_embed = nn.Parameter(positions, requires_grad=False)
         self.decoder_blocks = nn.ModuleList(
-            Block(dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True, norm_layer=norm_layer)
-            for _ in range(depth)
+            Block(dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True, norm_layer=norm_layer) for _ in range(depth)
         )
         self.decoder_norm = norm_layer(dims)
         self.decoder_pred = nn.Linear(dims, out_dims)
@@ -85,9 +84,7 @@ class MAEDecoder(nn.Module):
     def _restore(self, x: Tensor, mask: PatchMask) -> Tensor:
         """Visible tokens and mask tokens in raster order."""
         if self.mask_token is None:
-            raise ValueError(
-                "MAEDecoder(use_mask_token=False) cannot fill hidden patches; set use_mask_token=True"
-            )
+            raise ValueError("MAEDecoder(use_mask_token=False) cannot fill hidden patches; set use_mask_token=True")
         prefix, visible = x[:, : self.num_prefix], x[:, self.num_prefix :]
         fill = self.mask_token.to(x.dtype).expand(len(x), mask.num_hidden, -1)
         return torch.cat([prefix, take(torch.cat([visible, fill], 1), mask.ids_restore)], 1)

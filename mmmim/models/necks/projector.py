@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 
@@ -38,9 +39,7 @@ class ContrastProjector(nn.Module):
         norm: str = "bn",
     ) -> None:
         super().__init__()
-        if norm not in ("bn", "none"):
-            raise ValueError(f"norm={norm!r} is unknown; choose bn or none")
-        self.uses_batch_statistics = norm == "bn"
+        self.uses_batch_statistics = one_of("norm", norm, ("bn", "none")) == "bn"
         bn = nn.SyncBatchNorm if sync_bn else nn.BatchNorm1d
         hidden = hidden or in_dims
         self.layers = nn.Sequential(

@@ -17,9 +17,9 @@ SOBEL_X = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 class HOGTarget(nn.Module):
     """Histograms of oriented gradients per patch, as MaskFeat (`Wei et al., 2022`): ``(B, n, C*bins*cells)``.
 
-    Sobel gradients on the reflect-padded image, angle over ``bins`` unsigned orientations, magnitude weighted by a tiled
-    Gaussian (``gaussian`` px wide, sigma = half of it), summed per ``cell`` px cell and L2-normalised over the bins. The
-    cells of a patch are listed in (channel, bin, cell row, cell column) order.
+    Sobel gradients on the reflect-padded image, angle over ``bins`` unsigned orientations, magnitude weighted by a
+    tiled Gaussian (``gaussian`` px wide, sigma = half of it), summed per ``cell`` px cell and L2-normalised over the
+    bins. The cells of a patch are listed in (channel, bin, cell row, cell column) order.
     """
 
     space = "hog"
@@ -52,9 +52,7 @@ class HOGTarget(nn.Module):
     def forward(self, images: Tensor, where: Tensor | None = None) -> Tensor:
         h, w = grid_of(images, self.patch_size)
         histogram = self.histogram(images)  # (B,C,bins,H/cell,W/cell)
-        cells = histogram.unflatten(4, (w, self.cells[1])).unflatten(
-            3, (h, self.cells[0])
-        )  # (B,C,b,h,ch,w,cw)
+        cells = histogram.unflatten(4, (w, self.cells[1])).unflatten(3, (h, self.cells[0]))  # (B,C,b,h,ch,w,cw)
         patches = cells.permute(0, 3, 5, 1, 2, 4, 6).flatten(3).flatten(1, 2)  # (B,N,C*b*ch*cw)
         return patches if where is None else take(patches, where)
 
@@ -78,9 +76,7 @@ class HOGTarget(nn.Module):
     def to_image(self, values: Tensor, images: Tensor) -> Tensor:
         """Strongest-orientation strength per cell as a gray picture in the images' value range, ``(B, C, H, W)``."""
         h, w = grid_of(images, self.patch_size)
-        cells = values.to(images.dtype).unflatten(
-            2, (self.in_channels, self.bins, *self.cells)
-        )  # (B,N,C,b,ch,cw)
+        cells = values.to(images.dtype).unflatten(2, (self.in_channels, self.bins, *self.cells))  # (B,N,C,b,ch,cw)
         strength = cells.clamp_min(0).amax(3).unflatten(1, (h, w))  # (B,h,w,C,ch,cw)
         gray = strength.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)  # (B,C,H/cell,W/cell)
         low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)

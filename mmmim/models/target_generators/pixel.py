@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision, grid_of, patchify, take, to_pair, unpatchify
@@ -21,14 +22,10 @@ class PixelTarget(nn.Module):
 
     space = "pixel"
 
-    def __init__(
-        self, patch_size: int | tuple[int, int] = 16, in_channels: int = 3, norm_pix: str = "patch"
-    ) -> None:
+    def __init__(self, patch_size: int | tuple[int, int] = 16, in_channels: int = 3, norm_pix: str = "patch") -> None:
         super().__init__()
-        if norm_pix not in ("patch", "none"):
-            raise ValueError(f"norm_pix={norm_pix!r} is unknown; choose patch or none")
         self.patch_size = to_pair(patch_size)
-        self.norm_pix = norm_pix
+        self.norm_pix = one_of("norm_pix", norm_pix, ("patch", "none"))
         self.dims = self.patch_size[0] * self.patch_size[1] * in_channels
 
     @torch.no_grad()
