@@ -102,7 +102,8 @@ def config_problems(cfg: Config) -> list[str]:
             if isinstance(node, dict) and section.endswith("_dataloader"):
                 problems += _dataloader(node, place)
             elif isinstance(node, dict) and "type" not in node and (kind := default_type(section, node)):
-                problems += _walk(dict(node, type=kind), place)
+                taken = ("by_epoch",) if section == "train_cfg" else ()  # by which the Runner chooses the loop
+                problems += _walk({**{k: v for k, v in node.items() if k not in taken}, "type": kind}, place)
             elif node is not None:
                 problems += _walk(node, place)
     for section, known in SECTION_KEYS.items():

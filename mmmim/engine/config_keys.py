@@ -117,8 +117,9 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> list[str]:
                 if part in node:
                     node = node[part]
                     continue
-                known = _known_keys(node, parts[:depth])
-                if known is not None and part not in known:
+                new_type = options.get(".".join([*parts[:depth], "type"]))
+                known = _known_keys(node if new_type is None else {"type": new_type}, parts[:depth])
+                if known is not None and part not in known and part != "_delete_":
                     at = ".".join(parts[:depth]) or "the config"
                     raise UsageError(
                         f"--cfg-options {path}={options[path]}: {at} has no key {part!r}{did_you_mean(part, known)}"
