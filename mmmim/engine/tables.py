@@ -108,9 +108,7 @@ def flat(overrides: dict[str, Any]) -> dict[str, Any]:
     """Nested dicts as dotted keys."""
     dotted: dict[str, Any] = {}
     for key, value in overrides.items():
-        dotted |= (
-            flat({f"{key}.{k}": v for k, v in value.items()}) if isinstance(value, dict) else {key: value}
-        )
+        dotted |= flat({f"{key}.{k}": v for k, v in value.items()}) if isinstance(value, dict) else {key: value}
     return dotted
 
 

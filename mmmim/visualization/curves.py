@@ -46,9 +46,7 @@ def read_records(run: str | Path) -> list[dict]:
             try:
                 record = json.loads(line)
             except json.JSONDecodeError as error:
-                raise UsageError(
-                    f"{file}, line {number}: not a JSON record ({error.msg}): {line[:60]!r}"
-                ) from None
+                raise UsageError(f"{file}, line {number}: not a JSON record ({error.msg}): {line[:60]!r}") from None
             if "iter" in record and "lr" in record:  # validation records have neither
                 by_iteration[record["iter"]] = record
     return [by_iteration[i] for i in sorted(by_iteration)]
@@ -66,9 +64,7 @@ def read_curve(run: str | Path, key: str | None = None, by: str = "epoch", name:
         if key is None:
             raise UsageError(f"RUN: '{run}' has no training records with a loss; found the scalars {known}")
     elif key not in known:
-        raise UsageError(
-            f"key: '{run}' has no scalar '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}"
-        )
+        raise UsageError(f"key: '{run}' has no scalar '{key}'{did_you_mean(key, known)}; it has {', '.join(known)}")
     if by not in ("epoch", "iter"):
         raise UsageError(f"by: 'epoch' or 'iter', got {by!r}")
     groups: dict[int, list[float]] = {}
@@ -85,9 +81,7 @@ def _run_name(run: str | Path) -> str:
     return run.parents[2].name if run.name == "scalars.json" and len(run.parents) > 2 else run.name
 
 
-def save_curves(
-    curves: Sequence[Curve], path: str | Path, *, x_label: str = "epoch", title: str = ""
-) -> Path:
+def save_curves(curves: Sequence[Curve], path: str | Path, *, x_label: str = "epoch", title: str = "") -> Path:
     figure = Figure(figsize=(6.4, 4.0), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     for curve in curves:

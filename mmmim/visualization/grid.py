@@ -40,9 +40,7 @@ def save_grid(
     rows = len(columns[0].images)
     uneven = {column.title: len(column.images) for column in columns if len(column.images) != rows}
     if uneven or rows == 0:
-        raise ValueError(
-            f"columns: each needs the same number (>= 1) of images as the first ({rows}), got {uneven}"
-        )
+        raise ValueError(f"columns: each needs the same number (>= 1) of images as the first ({rows}), got {uneven}")
     if row_labels and len(row_labels) != rows:
         raise ValueError(f"row_labels: {rows} rows, got {len(row_labels)} labels")
 
@@ -64,9 +62,7 @@ def save_grid(
             y = bottom + (rows - 1 - r) * (cell[1] + 0.06)
             axes = figure.add_axes((x / width, y / height, cell[0] / width, cell[1] / height))
             low, high = column.limits or (None, None)
-            shown = axes.imshow(
-                image, cmap="viridis", vmin=low, vmax=high, interpolation="nearest", aspect="auto"
-            )
+            shown = axes.imshow(image, cmap="viridis", vmin=low, vmax=high, interpolation="nearest", aspect="auto")
             axes.set_xticks([])
             axes.set_yticks([])
             for spine in axes.spines.values():
@@ -78,9 +74,7 @@ def save_grid(
         if column.limits:
             y = bottom - 0.16
             bar_axes = figure.add_axes((x / width, y / height, cell[0] / width, 0.07 / height))
-            figure.colorbar(shown, cax=bar_axes, orientation="horizontal").ax.tick_params(
-                labelsize=6, length=2, pad=1
-            )
+            figure.colorbar(shown, cax=bar_axes, orientation="horizontal").ax.tick_params(labelsize=6, length=2, pad=1)
     if lines:
         figure.text(0.08 / width, 0.06 / height, "\n".join(lines), fontsize=7, va="bottom", ha="left")
     path = Path(path)

@@ -29,9 +29,7 @@ def mask_to_pixels(mask: Tensor, size: Sequence[int]) -> Tensor:
     """Patch mask ``(B, h, w)`` -> pixel mask ``(B, 1, H, W)``."""
     (height, width), (rows, columns) = size, mask.shape[1:]
     if height % rows or width % columns:
-        raise ValueError(
-            f"mask: a grid of {rows}x{columns} patches does not divide images of {height}x{width} px"
-        )
+        raise ValueError(f"mask: a grid of {rows}x{columns} patches does not divide images of {height}x{width} px")
     pixels = mask.repeat_interleave(height // rows, 1).repeat_interleave(width // columns, 2)  # (B,H,W)
     return pixels.unsqueeze(1)
 

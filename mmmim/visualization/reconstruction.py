@@ -32,9 +32,7 @@ def reconstruction_columns(
         unseen = unseen_patches(images, prediction["corrupted"], mask, grid)
         pasted = paste(original, denormalize(output, mean, std), unseen)
         columns.append(Column("reconstruction", to_rgb(pasted)))
-        caption = (
-            "Reconstruction: predicted pixels where the input was hidden or altered, the input elsewhere."
-        )
+        caption = "Reconstruction: predicted pixels where the input was hidden or altered, the input elsewhere."
         if "norm" in space:
             caption += (
                 " The model predicts normalised patches; they are drawn with the mean and standard deviation"

@@ -1,0 +1,75 @@
+"""What a picture is made of: a model with or without trained weights, and images that fit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import find_latest_checkpoint, load_checkpoint
+from mmengine.runner.utils import set_random_seed
+from torch import Tensor, nn
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as F
+
+from mmmim.datasets import ImageFolder, ToyImages
+from mmmim.engine.config_check import check_config
+from mmmim.engine.errors import UsageError
+from mmmim.registry import MODELS
+
+TOY = "toy"
+
+
+def load_model(config: Config, checkpoint: str | Path | None = None, seed: int = 0) -> nn.Module:
+    """The config's model in eval mode, with the weights of ``checkpoint`` (a file, or a work directory: its newest),
+    or as ``seed`` initialises it."""
+    check_config(config)
+    set_random_seed(seed)
+    settings = dict(config.model)
+    settings.setdefault("data_preprocessor", config.get("data_preprocessor"))
+    model = MODELS.build(settings)
+    if not hasattr(model, "draw_picture_mask"):
+        raise UsageError(
+            f"config: model.type={config.model.type!r} hides no patches and predicts no images; "
+            "give the config of a pre-training run"
+        )
+    if checkpoint is None:
+        model.init_weights()
+    else:
+        try:
+            load_checkpoint(model, str(checkpoint_file(checkpoint)), map_location="cpu", strict=True)
+        except RuntimeError as error:
+            raise UsageError(f"CKPT: '{checkpoint}' does not belong to this config: {error}") from None
+    return model.eval()
+
+
+def checkpoint_file(path: str | Path) -> Path:
+    path = Path(path)
+    if path.is_dir():
+        newest = find_latest_checkpoint(str(path))
+        path = path if newest is None else Path(newest)
+    if not path.is_file():
+        raise UsageError(f"CKPT: no checkpoint at '{path}'; give a .pth file or the work directory of a run")
+    return path
+
+
+def load_images(source: str, size: tuple[int, int], channels: int = 3, num: int = 8) -> Tensor:
+    """``num`` images ``(B, C, H, W)`` uint8, evenly spaced over a folder, or of the built-in data (``toy``)."""
+    if num < 1:
+        raise UsageError(f"--num: at least 1, got {num}")
+    if source == TOY:
+        dataset: Any = ToyImages(num, size, split="val", channels=channels)
+    else:
+        dataset = ImageFolder(source, [lambda image: cover(image, size)], labelled=False, channels=channels)
+    count = min(num, len(dataset))
+    return torch.stack([dataset[i * len(dataset) // count]["inputs"] for i in range(count)])
+
+
+def cover(image: Any, size: Sequence[int]) -> Any:
+    """Resize keeping the aspect ratio until ``size`` (H, W) is covered, then crop the centre."""
+    height, width = F.get_size(image)
+    scale = max(size[0] / height, size[1] / width)
+    wanted = [max(size[0], round(height * scale)), max(size[1], round(width * scale))]
+    return F.center_crop(F.resize(image, wanted, InterpolationMode.BICUBIC, antialias=True), list(size))

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import DictAction
+
+from mmmim.engine.errors import UsageError
+from mmmim.engine.tables import (
+    CONFIGS,
+    Row,
+    Table,
+    cfg_options,
+    find_table,
+    iter_rows,
+    load_tables,
+    methods,
+    row_config,
+)
+
+BASE = """
+model = dict(type="mmmim.RandomMasker", mask_ratio=0.75)
+param_scheduler = [dict(type="LinearLR", end=40), dict(type="CosineAnnealingLR", T_max=260, begin=40)]
+train_cfg = dict(by_epoch=True, max_epochs=300)
+"""
+TABLES = """
+from mmmim.engine.tables import Row, Table
+TABLES = [Table("table1", "t", "s", ("acc",), (Row("a", config="base.py"), Row("a")))]
+"""
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    (tmp_path / "method").mkdir()
+    (tmp_path / "method" / "base.py").write_text(BASE)
+    return tmp_path
+
+
+def test_overrides_reach_lists_nested_keys_and_replace_whole_parts(configs: Path) -> None:
+    row = Row(
+        "r",
+        config="base.py",
+        overrides={
+            "param_scheduler.1.T_max": 90,
+            "train_cfg.max_epochs": 100,
+            "model": dict(_delete_=True, type="mmmim.BlockMasker", min_block=4),
+        },
+    )
+    config = row_config("method", row, configs)
+    assert config.param_scheduler[1] == dict(type="CosineAnnealingLR", T_max=90, begin=40)
+    assert config.train_cfg == dict(by_epoch=True, max_epochs=100)
+    assert config.model == dict(type="mmmim.BlockMasker", min_block=4)
+
+
+def test_command_line_words_mean_the_same_as_the_overrides(configs: Path) -> None:
+    overrides = {
+        "param_scheduler.0.end": 10,
+        "model": dict(_delete_=True, type="mmmim.BlockMasker", aspect=[0.5, 2.0], mask_ratio=0.6),
+    }
+    parsed = {}
+    for word in cfg_options(overrides):
+        key, value = word.split("=", maxsplit=1)
+        parsed[key] = DictAction._parse_iterable(value)
+    on_the_line = row_config("method", Row("r", config="base.py", overrides=parsed), configs)
+    in_the_table = row_config("method", Row("r", config="base.py", overrides=overrides), configs)
+    assert on_the_line.to_dict() == in_the_table.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (Row("r", config="bse.py"), "did you mean 'base.py'"),
+        (Row("r", config="base.py", evaluation=("linear.py",)), "no config"),
+        (Row("r"), "published numbers of another method"),
+        (Row("r", config="base.py", overrides={"model.mask_ration": 0.5}), "did you mean 'mask_ratio'"),
+        (Row("r", config="base.py", overrides={"param_scheduler.2.end": 1}), "list of 2"),
+        (Row("r", config="base.py", overrides={"train_cfg.max_epoch": 1}), "did you mean 'max_epochs'"),
+        (
+            Row("r", config="base.py", overrides={"model": dict(_delete_=True, type="mmmim.BlockMasker", noise="exp")}),
+            "noise",
+        ),
+    ],
+)
+def test_an_override_that_lands_on_nothing_is_refused(configs: Path, row: Row, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        row_config("method", row, configs)
+
+
+def test_names_must_be_unique(configs: Path) -> None:
+    (configs / "method" / "tables.py").write_text(TABLES)
+    with pytest.raises(UsageError, match=r"names must be unique, got \['a'\]"):
+        load_tables("method", configs)
+
+
+def test_unknown_names_suggest_the_nearest(configs: Path) -> None:
+    (configs / "method" / "tables.py").write_text(TABLES)
+    with pytest.raises(UsageError, match="did you mean 'method'"):
+        load_tables("methd", configs)
+    table = Table("table1", "t", "s", ("acc",), (Row("random-100e"), Row("block-100e")))
+    with pytest.raises(UsageError, match="did you mean 'random-100e'"):
+        table.row("random100e")
+    with pytest.raises(UsageError, match="did you mean 'table1'"):
+        find_table("tabel1", [table])
+
+
+@pytest.mark.parametrize("method", methods())
+def test_published_metrics_are_columns_of_their_table(method: str) -> None:
+    for table, row in iter_rows(method):
+        assert set(row.published) <= set(table.metrics), (table.name, row.name)
+
+
+@pytest.mark.parametrize("method", methods())
+def test_every_row_that_can_be_run_resolves_on_its_base_config(method: str) -> None:
+    for _, row in iter_rows(method, CONFIGS):
+        if row.config is not None:
+            row_config(method, row)
