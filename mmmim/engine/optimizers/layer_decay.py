@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 from mmengine.logging import print_log
@@ -8,6 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
+from mmmim.engine.errors import UsageError, did_you_mean
 from mmmim.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 TOKENS = ("pos_embed", "cls_token", "mask_token")
@@ -45,19 +45,15 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         super()._validate_cfg()
         for name in self.paramwise_cfg:
             if name not in OPTIONS:
-                near = get_close_matches(name, OPTIONS, n=1, cutoff=0.4)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise ValueError(
+                raise UsageError(
                     f"paramwise_cfg[{name!r}] is unknown to LayerDecayOptimWrapperConstructor, "
-                    f"which takes {', '.join(OPTIONS)}{hint}"
+                    f"which takes {', '.join(OPTIONS)}{did_you_mean(name, OPTIONS)}"
                 )
         self.rate = self.paramwise_cfg.get("layer_decay_rate", 1.0)
         if not 0 < self.rate <= 1:
-            raise ValueError(
-                f"layer_decay_rate must lie in (0, 1], got {self.rate}; 1 switches layer decay off"
-            )
+            raise UsageError(f"layer_decay_rate must lie in (0, 1], got {self.rate}; 1 switches layer decay off")
         if self.base_lr is None:
-            raise ValueError("optim_wrapper.optimizer.lr is missing: layer decay scales it per layer")
+            raise UsageError("optim_wrapper.optimizer.lr is missing: layer decay scales it per layer")
         self.paramwise_cfg = {
             "layer_decay_rate": self.rate,
             **self.paramwise_cfg,
@@ -94,12 +90,12 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             return {}, 1
         if backbone is None:
             children = ", ".join(name for name, _ in model.named_children())
-            raise ValueError(
+            raise UsageError(
                 f"{type(model).__name__} has no {key!r}, which layer_decay_rate={self.rate} is for; "
                 f"set paramwise_cfg.backbone_key to one of: {children}"
             )
         if not hasattr(backbone, "get_layer_depth"):
-            raise ValueError(
+            raise UsageError(
                 f"backbone {type(backbone).__name__} has no get_layer_depth(name, prefix), "
                 f"which layer_decay_rate={self.rate} needs; use a backbone of mmmim or set layer_decay_rate=1"
             )

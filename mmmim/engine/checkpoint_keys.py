@@ -1,0 +1,149 @@
+"""Which tensors of a checkpoint belong to the encoder, and how well they fit a module."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatch
+from typing import Any
+
+import torch
+from mmengine.runner import load_state_dict
+from torch import Tensor, nn
+
+ENCODER_PREFIX = "backbone."
+PRETRAIN_ONLY = ("mask_token", "decoder*", "projector*", "predictor*")
+# What a checkpoint and an encoder must agree on; the first of them are invisible in tensor shapes.
+FACTS = ("num_heads", "patch_size", "embed_dims", "depth", "in_channels", "with_cls_token")
+
+State = Mapping[str, Tensor]
+
+
+def model_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Weights of a runner's checkpoint, or of a file that holds nothing else, as MMEngine reads them."""
+    state = checkpoint.get("state_dict", checkpoint)
+    return {name.removeprefix("module."): value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def strip_prefix(state: State, prefix: str | None) -> dict[str, Tensor]:
+    """The tensors below ``prefix`` (``'backbone'`` and ``'backbone.'`` mean the same), without it."""
+    if not prefix:
+        return dict(state)
+    prefix = prefix.rstrip(".") + "."
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def prefixes_of(state: State, names: Iterable[str]) -> list[str]:
+    """Prefixes under which ``state`` holds tensors called like ``names``, the fullest first."""
+    found: dict[str, int] = {}
+    wanted = set(names)
+    for key in state:
+        parts = key.split(".")
+        for cut in range(len(parts)):
+            if ".".join(parts[cut:]) in wanted:
+                prefix = "".join(part + "." for part in parts[:cut])
+                found[prefix] = found.get(prefix, 0) + 1
+    return sorted(found, key=lambda prefix: (-found[prefix], prefix))
+
+
+def matching(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    patterns = tuple(patterns)
+    return [name for name in names if any(fnmatch(name, pattern) for pattern in patterns)]
+
+
+def differing_facts(meta: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What a checkpoint's ``meta`` and an encoder's ``describe()`` disagree on: ``{name: (file, encoder)}``."""
+    shared = [name for name in FACTS if name in meta and name in facts]
+    return {name: (meta[name], facts[name]) for name in shared if meta[name] != facts[name]}
+
+
+@dataclass
+class LoadReport:
+    """How the tensors of a file met those of a module; names, in the module's or the file's order."""
+
+    expected: int
+    loaded: list[str] = field(default_factory=list)
+    resized: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    other_shape: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    not_finite: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> str:
+        return f"{len(self.loaded)}/{self.expected}"
+
+    @property
+    def complete(self) -> bool:
+        return bool(self.loaded) and not self.problems()
+
+    def line(self) -> str:
+        kinds = (
+            f"{len(names)} {kind}" + (f": {listing(names)}" if names else "")
+            for kind, names in (("resized", self.resized), ("unused", self.unused), ("new", self.new))
+        )
+        return f"loaded {self.ratio} backbone tensors ({'; '.join(kinds)})"
+
+    def problems(self) -> list[str]:
+        described = (
+            ("missing in the file", self.missing),
+            ("of another shape in the file", self.other_shape),
+            ("in the file but not in the backbone", self.unexpected),
+            ("not finite in the file", self.not_finite),
+            ("loaded, then overwritten", self.changed),
+        )
+        return [f"{len(names)} {problem}: {listing(names)}" for problem, names in described if names]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"loaded_of_expected": self.ratio, "line": self.line(), **asdict(self)}
+
+
+def listing(names: list[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def compare(state: State, module: nn.Module) -> LoadReport:
+    """Load ``state`` into a copy of ``module`` and see which tensors arrive, and whether ``module`` holds them.
+
+    The copy runs the module's own load hooks, so whatever they resize, rename or drop is judged by its result.
+    ``module.pretrain_only`` and ``module.downstream_only`` name (as fnmatch patterns) what may be left over in
+    the file, and what the file need not have.
+    """
+    probe = copy.deepcopy(module).cpu()
+    own = probe.state_dict()
+    for tensor in own.values():
+        if tensor.is_floating_point():
+            tensor.fill_(float("nan"))
+    load_state_dict(probe, dict(state), strict=False, logger="silent")
+
+    same_shape = [name for name in own if name in state and state[name].shape == own[name].shape]
+    arrived = [name for name in own if name in same_shape or _is_written(own[name])]
+    absent = [name for name in own if name not in arrived]
+    new = matching((n for n in absent if n not in state), getattr(module, "downstream_only", ()))
+    left_over = [name for name in state if name not in own]
+    unused = matching(left_over, (*PRETRAIN_ONLY, *getattr(module, "pretrain_only", ())))
+    broken = [name for name in arrived if own[name].is_floating_point() and not bool(own[name].isfinite().all())]
+    values = module.state_dict()
+    return LoadReport(
+        expected=len(own) - len(new),
+        loaded=arrived,
+        resized=[n for n in arrived if n in state and state[n].shape != own[n].shape],
+        unused=unused,
+        new=new,
+        missing=[n for n in absent if n not in state and n not in new],
+        other_shape=[
+            f"{n} (file {tuple(state[n].shape)}, backbone {tuple(own[n].shape)})" for n in absent if n in state
+        ],
+        unexpected=[name for name in left_over if name not in unused],
+        not_finite=broken,
+        changed=[n for n in arrived if n not in broken and not torch.equal(values[n].cpu(), own[n])],
+    )
+
+
+def _is_written(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() and not bool(tensor.isnan().all())
