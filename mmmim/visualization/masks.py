@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmmim.engine.errors import UsageError, did_you_mean
 
@@ -38,7 +38,7 @@ def masker_config(masker: Mapping[str, Any] | None, strategy: str | None, ratio:
 
 
 @torch.no_grad()
-def patch_scores(model: nn.Module, images: Tensor) -> Tensor | None:
+def patch_scores(model: Any, images: Tensor) -> Tensor | None:
     """Log-scores ``(B, N)`` where the model's masker wants them."""
     if not getattr(model.masker, "needs_scores", False):
         return None
@@ -46,7 +46,7 @@ def patch_scores(model: nn.Module, images: Tensor) -> Tensor | None:
 
 
 @torch.no_grad()
-def draw_masks(model: nn.Module, images: Tensor, draws: int, seed: int = 0) -> Tensor:
+def draw_masks(model: Any, images: Tensor, draws: int, seed: int = 0) -> Tensor:
     """``(draws, B, h, w)`` bool, True = hidden: the masks of iterations 0, 1, ... under ``seed``."""
     scores = patch_scores(model, images)
     masks = []

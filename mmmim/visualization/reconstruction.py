@@ -12,12 +12,16 @@ PIXELS = "pixel"
 
 
 def reconstruction_columns(
-    prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float]
+    prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float], patch_statistics: bool = False
 ) -> tuple[list[Column], str]:
     """Columns of the reconstruction picture from what ``model.predict`` returns, and the caption they need.
 
     Pixel predictions are pasted over the patches the encoder did not see as they were (hidden or degraded);
     the other patches stay those of the input. Other targets (HOG, features) stand beside their prediction.
+
+    Args:
+        mean, std: Of the data preprocessor, 0..255.
+        patch_statistics: The target was normalised patch by patch, and ``to_image`` has undone it.
     """
     images, output, mask = prediction["images"], prediction["output"], prediction["mask"]
     space = str(prediction["target_space"])
@@ -33,7 +37,7 @@ def reconstruction_columns(
         pasted = paste(original, denormalize(output, mean, std), unseen)
         columns.append(Column("reconstruction", to_rgb(pasted)))
         caption = "Reconstruction: predicted pixels where the input was hidden or altered, the input elsewhere."
-        if "norm" in space:
+        if patch_statistics:
             caption += (
                 " The model predicts normalised patches; they are drawn with the mean and standard deviation"
                 " of the true patch, which the model does not know."

@@ -35,9 +35,7 @@ def load_model(config: Config, checkpoint: str | Path | None = None, seed: int =
             f"config: model.type={config.model.type!r} hides no patches and predicts no images; "
             "give the config of a pre-training run"
         )
-    if checkpoint is None:
-        model.init_weights()
-    else:
+    if checkpoint is not None:
         try:
             load_checkpoint(model, str(checkpoint_file(checkpoint)), map_location="cpu", strict=True)
         except RuntimeError as error:
@@ -73,3 +71,15 @@ def cover(image: Any, size: Sequence[int]) -> Any:
     scale = max(size[0] / height, size[1] / width)
     wanted = [max(size[0], round(height * scale)), max(size[1], round(width * scale))]
     return F.center_crop(F.resize(image, wanted, InterpolationMode.BICUBIC, antialias=True), list(size))
+
+
+def normalisation(model: nn.Module) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation, 0..255, that the model's data preprocessor applies."""
+    preprocessor: Any = model.data_preprocessor
+    return preprocessor.mean.flatten().tolist(), preprocessor.std.flatten().tolist()
+
+
+def normalise(model: nn.Module, images: Tensor) -> Tensor:
+    """uint8 images as the model sees them."""
+    preprocessor: Any = model.data_preprocessor
+    return preprocessor(dict(inputs=images))["inputs"]
