@@ -1,1 +1,13 @@
+from .base import SeededImageDataset
+from .data_option import use_folder
+from .image_folder import ImageFolder, ImageList
+from .samplers import EpochSampler, InfiniteEpochSampler
+from .seeded_dataset import SeededDataset
+from .seeding import SampleKey, seeded_sample
+from .toy_images import ToyImages
+from .transforms import RandAugment, ToUint8Tensor, build_transform
 
+__all__ = [
+    "EpochSampler", "ImageFolder", "ImageList", "InfiniteEpochSampler", "RandAugment", "SampleKey", "SeededDataset",
+    "SeededImageDataset", "ToUint8Tensor", "ToyImages", "build_transform", "seeded_sample", "use_folder",
+]  # fmt: skip

@@ -1,1 +1,3 @@
+from .image_preprocessor import ImagePreprocessor
 
+__all__ = ["ImagePreprocessor"]

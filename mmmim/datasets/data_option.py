@@ -1,0 +1,126 @@
+"""``--data DIR``: any pre-training or classification config on the user's own images."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from .image_folder import class_folders, find_images
+
+OWN_DATASETS = ("ImageFolder", "ImageList", "ToyImages")
+TRAIN_FOLDERS = ("train", "training")
+VAL_FOLDERS = ("val", "validation", "valid", "test")
+KEPT = ("transforms", "channels")
+
+
+def use_folder(cfg: Config, data_dir: str) -> Config:
+    """A copy of ``cfg`` in which every dataset of mmmim's own kinds reads ``data_dir``, with its transforms kept.
+
+    ``train/`` and ``val/`` (or ``validation/``, ``valid/``, ``test/``) below ``data_dir`` serve training and
+    evaluation. Without them pre-training uses all images, and what needs labels divides them: 10 % are held out for
+    evaluation, chosen class by class by a hash of the file names. A classifier's ``num_classes`` becomes the number of
+    class folders.
+    Hooks that need labels, such as ``KNNHook``, are left out with a warning where the folder has none.
+
+    Apply it after ``--cfg-options``.
+
+    Raises:
+        FileNotFoundError: no such folder, or no image in it.
+        ValueError: dense-task config; classifier without class folders; fewer images than one batch.
+    """
+    cfg = copy.deepcopy(cfg)
+    channels = [node.get("channels", 3) for _, node in _datasets(cfg)]
+    if not channels:
+        raise ValueError(
+            f"--data: {cfg.filename or 'this config'} has no image-folder dataset to replace. Segmentation and "
+            "detection need annotations; set their data_root with --cfg-options train_dataloader.dataset.data_root=DIR"
+        )
+    find_images(data_dir, channels[0])
+    train, val = _sub_folder(data_dir, TRAIN_FOLDERS), _sub_folder(data_dir, VAL_FOLDERS)
+    train_root = train or data_dir
+    eval_root = val if train and val else None  # None: held out of train_root
+    paths = find_images(train_root, channels[0])
+    classes = class_folders(paths)
+    labelled = classes is not None and len(classes) > 1
+    is_classifier = "Classifier" in str(cfg.model.type)
+    if not labelled:
+        if is_classifier:
+            raise ValueError(
+                f"--data: {cfg.model.type} needs one sub-folder per class, at least two, in {train_root!r}; found "
+                f"{'images outside of any' if classes is None else classes}"
+            )
+        _drop_hooks_with_data(cfg)
+    for path, node in _datasets(cfg):
+        for_training = _serves_training(path)
+        kept = {key: node[key] for key in KEPT if key in node}
+        node.clear()
+        node.update(kept, type="ImageFolder", labelled=labelled)
+        node["root"] = train_root if for_training or eval_root is None else eval_root
+        if labelled:
+            node["classes"] = classes
+        if eval_root is None and not for_training:
+            node["subset"] = "holdout"
+        elif eval_root is None and (is_classifier or path[0] != "train_dataloader"):
+            node["subset"] = "train"
+    if is_classifier:
+        _set_num_classes(cfg, len(classes or ()))
+    _check_batch(cfg, len(paths), train_root)
+    return cfg
+
+
+def _datasets(cfg: Config) -> list[tuple[tuple[str, ...], dict]]:
+    return [(p, d) for p, d in _dicts(cfg._cfg_dict) if str(d.get("type", "")).removeprefix("mmmim.") in OWN_DATASETS]
+
+
+def _dicts(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
+    """Every dict below ``node`` with the keys that lead to it; places in lists do not count."""
+    if isinstance(node, dict):
+        yield path, node
+        for key, value in list(node.items()):
+            yield from _dicts(value, (*path, str(key)))
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _dicts(value, path)
+
+
+def _serves_training(path: tuple[str, ...]) -> bool:
+    """The innermost name that says it decides: ``custom_hooks.test_dataloader.dataset`` serves evaluation."""
+    for name in reversed(path):
+        if name.startswith(("val", "test")):
+            return False
+        if name.startswith("train"):
+            return True
+    return True
+
+
+def _sub_folder(data_dir: str, names: tuple[str, ...]) -> str | None:
+    return next((p for p in (os.path.join(data_dir, n) for n in names) if os.path.isdir(p)), None)
+
+
+def _drop_hooks_with_data(cfg: Config) -> None:
+    needs_labels = {id(hook) for hook in cfg.get("custom_hooks") or () if any("dataset" in p for p, _ in _dicts(hook))}
+    if needs_labels:
+        names = [hook.type for hook in cfg.custom_hooks if id(hook) in needs_labels]
+        print_log(f"--data: no class folders, so without {', '.join(names)}", logger="current", level=logging.WARNING)
+        cfg.custom_hooks = [hook for hook in cfg.custom_hooks if id(hook) not in needs_labels]
+
+
+def _set_num_classes(cfg: Config, num_classes: int) -> None:
+    for path, node in _dicts(cfg._cfg_dict):
+        if "num_classes" in node and not path[0].endswith("_dataloader"):
+            node["num_classes"] = num_classes
+
+
+def _check_batch(cfg: Config, num_images: int, folder: str) -> None:
+    loader = cfg.get("train_dataloader") or {}
+    if loader.get("drop_last") and num_images < loader.get("batch_size", 1):
+        raise ValueError(
+            f"--data: {folder!r} has {num_images} images, fewer than one batch of {loader['batch_size']}; add "
+            f"--cfg-options train_dataloader.batch_size={num_images}"
+        )

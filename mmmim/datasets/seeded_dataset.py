@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.registry import DATASETS as ROOT_DATASETS
+from torch.utils.data import Dataset
+
+from mmmim.checks import one_of
+from mmmim.registry import DATASETS
+
+from .seeding import SampleKey, seeded_sample
+from .toy_layouts import LAYOUTS
+
+
+@DATASETS.register_module()
+class SeededDataset(Dataset):
+    """An MMSegmentation or MMDetection dataset whose augmentation depends on (seed, epoch, index) alone.
+
+    Everything else (``metainfo``, ``full_init``, ``filter_cfg``, ...) is the wrapped dataset's.
+
+    Args:
+        dataset: Config of the wrapped dataset, resolved in the default scope.
+        prepare: ``dict(layout='ade20k' | 'coco', root=..., num_train=, num_val=, seed=)`` writes that toy set first,
+            if it is not there.
+    """
+
+    def __init__(self, dataset: dict, prepare: dict | None = None) -> None:
+        if prepare is not None:
+            options = dict(prepare)
+            LAYOUTS[one_of("prepare.layout", options.pop("layout", None), LAYOUTS)](**options)
+        self.dataset = ROOT_DATASETS.build(dataset)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, key: SampleKey | int) -> Any:
+        seed, epoch, index = SampleKey.of(key)
+        with seeded_sample(seed, epoch, index):
+            return self.dataset[index]
+
+    def get_data_info(self, key: SampleKey | int) -> dict:
+        return self.dataset.get_data_info(SampleKey.of(key).index)
+
+    def get_cat_ids(self, key: SampleKey | int) -> list[int]:
+        return self.dataset.get_cat_ids(SampleKey.of(key).index)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "dataset" or name.startswith("__"):  # not there yet while unpickling
+            raise AttributeError(name)
+        return getattr(self.dataset, name)

@@ -1,0 +1,52 @@
+"""Sample randomness as a pure function of ``(seed, epoch, index)``."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+
+class SampleKey(NamedTuple):
+    """What a sampler hands to a dataset: which sample, and everything its randomness may depend on."""
+
+    seed: int
+    epoch: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which keys do not need
+
+    @classmethod
+    def of(cls, key: SampleKey | int) -> SampleKey:
+        """A plain integer, as a dataset without sampler receives it, means seed 0 and epoch 0."""
+        return key if isinstance(key, SampleKey) else cls(0, 0, int(key))
+
+
+def mix(*numbers: int) -> int:
+    """A well-mixed 64-bit number: neighbouring arguments give unrelated results."""
+    digest = hashlib.blake2b(struct.pack(f"<{len(numbers)}q", *numbers), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+@contextmanager
+def seeded_sample(seed: int, epoch: int, index: int) -> Iterator[None]:
+    """Seed ``random``, numpy's global state and torch's CPU generator; give the previous states back on exit.
+
+    Library transforms draw from these three, so inside they are pure functions of the arguments. CUDA generators are
+    left alone. numpy receives the two halves of the 64-bit seed; torch's Mersenne Twister uses its lower half.
+    """
+    value = mix(seed, epoch, index)
+    states = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
+    random.seed(value)
+    np.random.seed((value & 0xFFFFFFFF, value >> 32))
+    torch.default_generator.manual_seed(value)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.default_generator.set_state(states[2])

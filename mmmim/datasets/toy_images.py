@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision import tv_tensors
+
+from mmmim.checks import one_of
+from mmmim.registry import DATASETS
+
+from .base import SeededImageDataset
+from .toy_renderer import SHAPE_NAMES, render, to_channels
+
+SPLITS = ("train", "val", "test")
+MAX_CACHE_BYTES = 512 * 2**20
+
+
+@DATASETS.register_module()
+class ToyImages(SeededImageDataset):
+    """Generated RGB pictures of one textured shape each; the label is the shape. No download, no files.
+
+    Image ``i`` of a split is a pure function of ``(seed, split, i)`` and has label ``i % num_classes``. Each process
+    keeps what it has rendered (up to 512 MiB), so only its first epoch pays for the drawing.
+
+    Args:
+        img_size: Side in pixels, or ``(height, width)``.
+        num_classes: The first so many of ``SHAPE_NAMES``.
+        channels: 3 is RGB, 1 luminance, any other number fixed mixtures of R, G and B.
+    """
+
+    def __init__(
+        self,
+        num_images: int = 4096,
+        img_size: int | tuple[int, int] = 64,
+        split: str = "train",
+        transforms: Sequence[dict | Callable] = (),
+        num_classes: int = len(SHAPE_NAMES),
+        channels: int = 3,
+        seed: int = 0,
+    ) -> None:
+        if num_images < 1:
+            raise ValueError(f"num_images: expected at least 1, got {num_images}")
+        one_of("split", split, SPLITS)
+        if not 1 <= num_classes <= len(SHAPE_NAMES):
+            raise ValueError(f"num_classes: there are 1..{len(SHAPE_NAMES)} shapes, got {num_classes}")
+        super().__init__(num_images, transforms)
+        self.size = (img_size, img_size) if isinstance(img_size, int) else (img_size[0], img_size[1])
+        self.seed, self.split, self.channels = seed, split, channels
+        self.classes = SHAPE_NAMES[:num_classes]
+        shape = (num_images, *self.size, channels)
+        self._cache = np.empty(shape, np.uint8) if np.prod(shape, dtype=np.int64) <= MAX_CACHE_BYTES else None
+        self._cached = np.zeros(num_images, dtype=bool)
+
+    @property
+    def metainfo(self) -> dict:
+        return dict(classes=self.classes)
+
+    def load(self, index: int) -> Image.Image | tv_tensors.Image:
+        pixels = self._pixels(index)  # (H,W,C)
+        if self.channels == 3:
+            return Image.fromarray(pixels)
+        return tv_tensors.Image(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
+
+    def label(self, index: int) -> int:
+        return index % len(self.classes)
+
+    def _pixels(self, index: int) -> np.ndarray:
+        if self._cache is not None and self._cached[index]:
+            return self._cache[index]
+        image, _ = render((self.seed, SPLITS.index(self.split), index), self.size, (self.label(index),))
+        image = to_channels(image, self.channels)
+        if self._cache is not None:
+            self._cache[index] = image
+            self._cached[index] = True
+        return image

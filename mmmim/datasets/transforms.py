@@ -1,0 +1,92 @@
+"""Every transform of ``torchvision.transforms.v2`` by its own name, and timm's RandAugment, for use in configs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from timm.data.auto_augment import rand_augment_transform
+from timm.data.transforms import str_to_pil_interp
+from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms.v2 import functional as F
+
+from mmmim.checks import one_of
+from mmmim.registry import TRANSFORMS
+
+_REPLACED = {"Transform", "Compose", "RandAugment", "CutMix", "MixUp", "ToTensor"}
+
+
+def _with_names(transform: type[v2.Transform]) -> Callable[..., v2.Transform]:
+    """``interpolation='bicubic'`` and nested transforms as configs, on every torchvision release."""
+
+    def build(*args: Any, **kwargs: Any) -> v2.Transform:
+        mode = kwargs.get("interpolation")
+        if isinstance(mode, str):
+            kwargs["interpolation"] = InterpolationMode(
+                one_of("interpolation", mode, [m.value for m in InterpolationMode])
+            )
+        if "transforms" in kwargs:
+            kwargs["transforms"] = [build_transform(t) for t in kwargs["transforms"]]
+        return transform(*args, **kwargs)
+
+    return build
+
+
+for _name, _object in vars(v2).items():
+    if isinstance(_object, type) and issubclass(_object, v2.Transform) and _name not in _REPLACED:
+        TRANSFORMS.register_module(name=_name, module=_with_names(_object))
+
+
+@TRANSFORMS.register_module()
+class RandAugment:
+    """timm's RandAugment on PIL images; ``policy`` is timm's string, e.g. ``'rand-m9-mstd0.5-inc1'``.
+
+    Args:
+        img_size: Translations move by up to 0.45 times this many pixels.
+        mean: Fill colour, 0..255.
+    """
+
+    def __init__(
+        self,
+        policy: str,
+        img_size: int = 224,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        interpolation: str = "bicubic",
+    ) -> None:
+        if not policy.startswith("rand-"):
+            raise ValueError(f"policy: expected timm's notation 'rand-m9-mstd0.5-inc1', got {policy!r}")
+        hparams = dict(
+            translate_const=int(img_size * 0.45),
+            img_mean=tuple(min(255, round(m)) for m in mean),
+            interpolation=str_to_pil_interp(interpolation),
+        )
+        self.augment = rand_augment_transform(policy, hparams)
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        return self.augment(image)
+
+
+@TRANSFORMS.register_module()
+class ToUint8Tensor:
+    """PIL image or uint8 tensor -> plain uint8 tensor ``(C, H, W)``. Datasets end with it by themselves."""
+
+    def __call__(self, image: Image.Image | torch.Tensor) -> torch.Tensor:
+        tensor = F.pil_to_tensor(image) if isinstance(image, Image.Image) else image.as_subclass(torch.Tensor)
+        if tensor.dtype != torch.uint8:
+            raise TypeError(
+                f"transforms: samples stay uint8, got {tensor.dtype}; leave scaling and normalisation to the data "
+                "preprocessor and remove ToDtype, ConvertImageDtype or Normalize"
+            )
+        return tensor
+
+
+def build_transform(config: dict | Callable) -> Callable:
+    """A config or a ready callable. Bare names are mmmim's, whatever the default scope is."""
+    if callable(config):
+        return config
+    config = dict(config)
+    if isinstance(config.get("type"), str) and "." not in config["type"]:
+        config["type"] = f"mmmim.{config['type']}"
+    return TRANSFORMS.build(config)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from mmmim.registry import MODELS
+
+
+@MODELS.register_module()
+class ImagePreprocessor(BaseDataPreprocessor):
+    """uint8 batch ``(B, C, H, W)`` -> device, float32, ``(x - mean) / std``; labels and indices travel along.
+
+    Args:
+        mean, std: One value per channel, in units of 0..255; C may be any number. Channel order is RGB.
+        batch_augment: Config of (or a ready) ``(images, labels) -> (images, labels)``, e.g. ``ClsBatchAugment``;
+            applied to the normalised images in training mode.
+
+    Raises:
+        TypeError: the batch is not one uint8 tensor.
+        ValueError: another number of channels than ``mean`` has.
+    """
+
+    def __init__(
+        self,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+        batch_augment: dict | Callable | None = None,
+        non_blocking: bool = True,
+    ) -> None:
+        super().__init__(non_blocking=non_blocking)
+        if len(mean) != len(std):
+            raise ValueError(f"mean, std: one value per channel each, got {len(mean)} and {len(std)}")
+        if min(std) <= 0:
+            raise ValueError(f"std: values must be above 0, got {tuple(std)}")
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(-1, 1, 1), persistent=False)
+        self.batch_augment = _build(batch_augment) if isinstance(batch_augment, dict) else batch_augment
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        self._check(data["inputs"])
+        data = self.cast_data(data)
+        images = data["inputs"].float().sub_(self.mean).div_(self.std)  # (B,C,H,W)
+        if training and self.batch_augment is not None:
+            images, data["labels"] = self.batch_augment(images, data["labels"])
+        data["inputs"] = images
+        return data
+
+    def _check(self, images: Tensor) -> None:
+        if not isinstance(images, Tensor):
+            raise TypeError(
+                f"inputs: expected one tensor (B, C, H, W), got {type(images).__name__}; set the dataloader's "
+                "collate_fn=dict(type='default_collate')"
+            )
+        if images.dtype != torch.uint8:
+            raise TypeError(
+                f"inputs: expected uint8 in 0..255, got {images.dtype}; remove ToDtype, ConvertImageDtype or Normalize "
+                "from the dataset's transforms, normalisation happens here"
+            )
+        if images.ndim != 4 or images.shape[1] != len(self.mean):
+            raise ValueError(
+                f"inputs: expected (B, {len(self.mean)}, H, W) for the {len(self.mean)} values of mean and std, got "
+                f"{tuple(images.shape)}; set dataset.channels and data_preprocessor.mean, std to the same number"
+            )
+
+
+def _build(augment: dict) -> Callable:
+    kind = augment["type"]
+    return MODELS.build(dict(augment, type=f"mmmim.{kind}" if isinstance(kind, str) and "." not in kind else kind))
