@@ -44,7 +44,7 @@ TAKEN_BEFORE_BUILDING: dict[str, tuple[str, ...]] = {
 
 
 def _in_scope(registry: Registry, scope: str | None) -> Registry:
-    """Where MMEngine would look: the child of the root ``registry`` that belongs to ``scope`` (default: the current)."""
+    """Where MMEngine would look: the child of the root ``registry`` of ``scope`` (default: the current one)."""
     current = DefaultScope.get_current_instance()
     name = scope or (current.scope_name if current else "mmengine")
     with suppress(ImportError):

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmmim.engine.errors import UsageError
+
+REMOTE = ("http://", "https://", "s3://", "petrel://")
+OWN_PATHS = ("root", "ann_file")  # of this project's datasets: relative to the working directory
+
+
+def missing_paths(cfg: Config, section: str) -> dict[str, str]:
+    """Key path -> file or folder that a dataset below ``section`` names and that does not exist."""
+    found = (entry for key, dataset in _datasets(cfg.get(section), section) for entry in _paths(dataset, key))
+    return {key: path for key, path in found if not path.startswith(REMOTE) and not Path(path).exists()}
+
+
+def check_paths(cfg: Config, sections: tuple[str, ...]) -> None:
+    """Refuse to start a run whose data is not there.
+
+    Raises:
+        UsageError: all missing paths, the keys that name them, and how to give others.
+    """
+    missing = {key: path for section in sections for key, path in missing_paths(cfg, section).items()}
+    if missing:
+        lines = "".join(f"\n  {path}  ({key})" for key, path in missing.items())
+        raise UsageError(
+            f"data is missing (looked from {Path.cwd()}):{lines}\n"
+            "give a folder of images with --data DIR, set the key with --cfg-options, or link the data to that path"
+        )
+
+
+def _datasets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every dataset config below ``node``: the values of ``dataset`` and ``datasets``, innermost ones of wrappers."""
+    if isinstance(node, (list, tuple)):
+        for index, value in enumerate(node):
+            yield from _datasets(value, f"{path}[{index}]")
+    elif isinstance(node, dict):
+        if path.rpartition(".")[2].partition("[")[0] in ("dataset", "datasets") and "type" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _datasets(value, f"{path}.{key}")
+
+
+def _paths(dataset: dict[str, Any], key: str) -> Iterator[tuple[str, str]]:
+    """Our ``root`` and ``ann_file``; MMEngine's ``data_root`` with ``data_prefix`` and ``ann_file`` below it."""
+    root = dataset.get("data_root")
+    if root is None:
+        for name in OWN_PATHS:
+            if isinstance(dataset.get(name), str) and dataset[name]:
+                yield f"{key}.{name}", dataset[name]
+        return
+    if not Path(root).exists():
+        yield f"{key}.data_root", str(root)
+        return
+    if dataset.get("ann_file"):
+        yield f"{key}.ann_file", str(Path(root, dataset["ann_file"]))
+    for name, prefix in (dataset.get("data_prefix") or {}).items():
+        if prefix:
+            yield f"{key}.data_prefix.{name}", str(Path(root, prefix))

@@ -1,0 +1,140 @@
+"""Builds everything that a run needs, trains nothing, and says what the run would be."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, HOOKS, METRICS, PARAM_SCHEDULERS, VISUALIZERS, init_default_scope
+from torch import nn
+
+from mmmim.engine.data_paths import missing_paths
+from mmmim.engine.lr_scaling import LrScaling, optim_wrappers, scale_lr, schedulers
+from mmmim.engine.memory import StepMemory, build_without_storage, step_memory
+from mmmim.engine.run_options import fit_to_device, planned_precision
+from mmmim.engine.schedule import Schedule, schedule_of
+
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+
+@dataclass
+class DataReport:
+    """What is known of the images of one dataloader."""
+
+    images: int | None = None
+    sample_shape: tuple[int, ...] | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass
+class DryRun:
+    """The run that a config describes with ``processes`` processes."""
+
+    scaling: LrScaling
+    schedule: Schedule
+    data: dict[str, DataReport]
+    model: nn.Module
+    memory: StepMemory
+    hooks: list[str]
+    backbone: str
+
+    def trainable(self, prefix: str = "") -> int:
+        named = self.model.named_parameters()
+        return sum(p.numel() for name, p in named if p.requires_grad and name.startswith(prefix))
+
+    @property
+    def frozen(self) -> int:
+        return sum(p.numel() for p in self.model.parameters() if not p.requires_grad)
+
+
+def dry_run(cfg: Config, processes: int = 1) -> DryRun:
+    """Build model, optimizer, schedules, hooks, metrics and the datasets that are there; nothing is written.
+
+    Args:
+        cfg: As for a run: checked, with all options applied, lr not yet scaled.
+        processes: World size to plan for.
+    """
+    cfg = copy.deepcopy(cfg)
+    init_default_scope(cfg.get("default_scope") or "mmengine")
+    precision = planned_precision(cfg)
+    fit_to_device(cfg)
+    scaling = scale_lr(cfg, processes)
+    data = {loader: _data(cfg, loader) for loader in LOADERS if cfg.get(loader)}
+    train = data["train_dataloader"]
+    schedule = schedule_of(cfg, train.images, scaling.batch)
+    model = build_without_storage(cfg)
+    shape = train.sample_shape or _image_shape(model)
+    memory = step_memory(model, cfg, scaling.batch.per_process, shape, precision)
+    _build_schedulers(cfg, schedule)
+    return DryRun(scaling, schedule, data, model, memory, _build_hooks(cfg), str(cfg.model.backbone.type))
+
+
+def _data(cfg: Config, loader: str) -> DataReport:
+    report = DataReport()
+    for path in dict.fromkeys(missing_paths(cfg, loader).values()):
+        report.remarks.append(f"{path} is missing")
+    if not report.remarks:
+        try:
+            dataset = DATASETS.build(copy.deepcopy(cfg[loader].dataset))
+            report.images = len(dataset)
+            sample = dataset[0]["inputs"]
+            report.sample_shape = tuple(sample.shape) if isinstance(sample, torch.Tensor) else None
+        except (OSError, ValueError, RuntimeError) as error:
+            report.remarks.append(str(error))
+    if report.images is None and loader == "train_dataloader" and cfg.get("assumed_num_images"):
+        report.images = int(cfg.assumed_num_images)
+        report.remarks.append(f"{report.images:,} images assumed (assumed_num_images)")
+    return report
+
+
+def _image_shape(model: nn.Module) -> tuple[int, ...] | None:
+    backbone = getattr(model, "backbone", None)
+    size = getattr(backbone, "img_size", None)
+    if size is None:
+        return None
+    height, width = (size, size) if isinstance(size, int) else size
+    return int(getattr(backbone, "in_channels", 3)), int(height), int(width)
+
+
+def _build_schedulers(cfg: Config, schedule: Schedule) -> None:
+    """On an optimizer of one weight, since schedulers only read its groups."""
+    weight = nn.Parameter(torch.zeros(1))
+    for (_, wrapper), scheduler in (
+        (w, s) for w in optim_wrappers(cfg) for s in schedulers(cfg.get("param_scheduler"))
+    ):
+        optimizer = torch.optim.SGD([weight], lr=wrapper["optimizer"]["lr"], momentum=0.9)
+        end = schedule.epochs if scheduler.get("by_epoch", True) else schedule.iterations
+        defaults: dict[str, Any] = dict(optimizer=optimizer, epoch_length=schedule.steps_per_epoch or 1)
+        if end is not None:
+            defaults["end"] = int(end)
+        PARAM_SCHEDULERS.build(copy.deepcopy(scheduler), default_args=defaults)
+
+
+def _build_hooks(cfg: Config) -> list[str]:
+    """Names of the hooks; hooks of the dense tasks ask for the current visualizer, so that comes first."""
+    visualizer = dict(copy.deepcopy(cfg.get("visualizer")) or {})
+    VISUALIZERS.build({"type": "Visualizer", "name": "dry_run", **visualizer, "vis_backends": None})
+    for evaluator in ("val_evaluator", "test_evaluator"):
+        for metric in _metrics(cfg.get(evaluator)):
+            if not missing_paths(cfg, evaluator.replace("evaluator", "dataloader")):
+                METRICS.build(copy.deepcopy(metric))
+    settings = [*(cfg.get("default_hooks") or {}).values(), *(cfg.get("custom_hooks") or [])]
+    return [type(HOOKS.build(_without_priority(hook))).__name__ for hook in settings if hook is not None]
+
+
+def _without_priority(hook: dict[str, Any]) -> dict[str, Any]:
+    return {key: copy.deepcopy(value) for key, value in hook.items() if key != "priority"}
+
+
+def _metrics(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, (list, tuple)):
+        for part in node:
+            yield from _metrics(part)
+    elif isinstance(node, dict) and "metrics" in node:
+        yield from _metrics(node["metrics"])
+    elif isinstance(node, dict):
+        yield node

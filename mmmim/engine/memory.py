@@ -1,0 +1,136 @@
+"""Memory of a training step, counted without running it: tensors that have shapes but no storage."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseDataPreprocessor
+from mmengine.optim import OptimWrapperDict, build_optim_wrapper
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from mmmim.registry import MODELS
+
+HOST_SCOPES = ("mmseg", "mmdet")
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Bytes per process. ``activations`` are the tensors that autograd keeps for the backward pass."""
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    activations: int | None
+    counted: str  # what the activations include, or why there are none
+
+    @property
+    def total(self) -> int:
+        return self.parameters + self.gradients + self.optimizer + (self.activations or 0)
+
+
+def build_without_storage(cfg: Config) -> nn.Module:
+    """The model of ``cfg`` on the meta device; one that computes while it is built comes there by way of the CPU."""
+    try:
+        with torch.device("meta"):
+            return MODELS.build(cfg.model)
+    except (RuntimeError, NotImplementedError, TypeError):
+        return MODELS.build(cfg.model).to("meta")
+
+
+def step_memory(
+    model: nn.Module, cfg: Config, batch_size: int, image_shape: tuple[int, ...] | None, precision: torch.dtype
+) -> StepMemory:
+    """Count what one training step of ``batch_size`` images ``(C, H, W)`` holds; runs forward with fake tensors.
+
+    Not in it: temporary buffers of single operators, the allocator's reserve, buckets of data-parallel processes.
+    """
+    with _fake_copy(model) as fake:
+        parameters = _bytes(fake.parameters()) + _bytes(fake.buffers())
+        trainable = [p for p in fake.parameters() if p.requires_grad]
+        optimizer = _optimizer_bytes(fake, cfg, trainable)
+        activations, counted = _activation_bytes(fake, cfg, batch_size, image_shape, precision)
+    return StepMemory(parameters, _bytes(trainable), optimizer, activations, counted)
+
+
+@contextmanager
+def _fake_copy(model: nn.Module) -> Iterator[nn.Module]:
+    model = copy.deepcopy(model)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        for module in model.modules():
+            if isinstance(module, BaseDataPreprocessor):
+                module._device = torch.device("cpu")
+            for name, tensor in list(module._parameters.items()):
+                if tensor is not None:
+                    empty = torch.empty(tensor.shape, dtype=tensor.dtype)
+                    module._parameters[name] = nn.Parameter(empty, requires_grad=tensor.requires_grad)
+            for name, buffer in list(module._buffers.items()):
+                if buffer is not None:
+                    module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype)
+        yield model
+
+
+def _bytes(tensors: Iterable[Any]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors if isinstance(tensor, Tensor))
+
+
+def _optimizer_bytes(model: nn.Module, cfg: Config, trainable: list[nn.Parameter]) -> int:
+    """Size of the state after one update with fake gradients."""
+    wrapper_cfg = copy.deepcopy(cfg.optim_wrapper)
+    wrapper = build_optim_wrapper(model, wrapper_cfg)
+    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+    for parameter in trainable:
+        parameter.grad = torch.empty_like(parameter)
+    total = 0
+    for part in wrappers:
+        for group in part.optimizer.param_groups:
+            group.update({key: False for key in ("fused", "foreach") if key in group})
+        part.optimizer.step()
+        total += sum(_bytes(state.values()) for state in part.optimizer.state.values())
+    for parameter in trainable:
+        parameter.grad = None
+    return total
+
+
+def _activation_bytes(
+    model: Any, cfg: Config, batch_size: int, image_shape: tuple[int, ...] | None, precision: torch.dtype
+) -> tuple[int | None, str]:
+    if image_shape is None:
+        return None, "not counted: the image size is unknown without the data"
+    images = torch.zeros(batch_size, *image_shape, dtype=torch.uint8)
+    if hasattr(model, "set_step"):
+        model.set_step(0, 0)
+    own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage()._cdata not in own:
+            kept.setdefault(tensor.untyped_storage()._cdata, tensor)
+        return tensor
+
+    mixed = precision != torch.float32
+    try:
+        with (
+            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
+            torch.autocast("cpu", torch.bfloat16, enabled=mixed),
+        ):
+            counted = _forward(model.train(), cfg, images)
+    except Exception as error:  # an operator without a fake version, or one that looks at values
+        return None, f"not counted: {type(error).__name__} in a forward pass without storage"
+    size = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    return size, f"{counted}, {batch_size} images {'x'.join(map(str, image_shape))}, {str(precision)[6:]}"
+
+
+def _forward(model: Any, cfg: Config, images: Tensor) -> str:
+    if cfg.get("default_scope") in HOST_SCOPES:
+        model.extract_feat(images.float())
+        return "tensors kept for backward by backbone and neck (heads not counted)"
+    batch = dict(inputs=images, labels=torch.zeros(len(images), dtype=torch.long), indices=torch.arange(len(images)))
+    model(**model.data_preprocessor(batch, training=True), mode="loss")
+    return "tensors kept for backward"

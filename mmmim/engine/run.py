@@ -1,0 +1,112 @@
+"""What ``tools/train.py`` and ``tools/test.py`` do, step by step."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from mmmim.engine import run_options as options
+from mmmim.engine.data_paths import check_paths
+from mmmim.engine.errors import UsageError
+from mmmim.engine.launch import close_launcher, is_first_process, num_processes, setup_launcher
+from mmmim.engine.lr_scaling import scale_lr
+
+USAGE_ERROR = 2  # exit status, as argparse has it
+
+
+def run_tool(tool: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
+    """Call ``tool``; what the user got wrong is printed once and without a traceback."""
+    try:
+        tool(args)
+    except UsageError as error:
+        if is_first_process():
+            print(f"error: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    finally:
+        close_launcher()
+    return 0
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train, or plan the training with ``--dry-run``."""
+    cfg = options.load_config(args.config, args.cfg_options, args.work_dir)
+    if any(cfg.get(key) is None for key in ("train_dataloader", "train_cfg", "optim_wrapper")):
+        raise UsageError(f"{args.config} does not train: it needs train_dataloader, train_cfg and optim_wrapper")
+    cfg = _with_data(cfg, args.data)
+    options.use_accumulation(cfg, args.accumulate)
+    options.use_amp(cfg, args.amp)
+    if args.dry_run:
+        _plan(cfg, args)
+        return
+    options.use_resume(cfg, args.resume)
+    options.use_checkpoint(cfg, args.checkpoint)
+    check_paths(cfg, ("train_dataloader", "val_dataloader", "custom_hooks"))
+    scaling = scale_lr(cfg, num_processes(args.launcher))
+    remarks = [*options.fit_to_device(cfg), *scaling.warnings]
+    setup_launcher(cfg, args.launcher)
+    runner = _runner(cfg)
+    for line in scaling.lines:
+        runner.logger.info(line)
+    for remark in remarks:
+        runner.logger.warning(remark)
+    runner.train()
+
+
+def test(args: argparse.Namespace) -> None:
+    """Evaluate a checkpoint; print the metrics and write them as JSON."""
+    cfg = options.load_config(args.config, args.cfg_options, args.work_dir)
+    if any(cfg.get(key) is None for key in ("test_dataloader", "test_cfg", "test_evaluator")):
+        raise UsageError(
+            f"{args.config} has nothing to test: it needs test_dataloader, test_cfg and test_evaluator; a pre-trained "
+            "backbone is evaluated through a probing or fine-tuning config"
+        )
+    cfg = _with_data(cfg, args.data)
+    cfg.load_from = options.existing_checkpoint(args.checkpoint, "checkpoint")
+    cfg.resume = False
+    options.use_checkpoint(cfg, None if options.checkpoint_slot(cfg) is None else "none")
+    check_paths(cfg, ("test_dataloader",))
+    for key in ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"):
+        cfg.pop(key, None)
+    setup_launcher(cfg, args.launcher)
+    metrics = _runner(cfg).test()
+    if is_first_process():
+        out = Path(args.out or Path(cfg.work_dir, "test_metrics.json"))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        numbers = {name: float(value) for name, value in metrics.items()}
+        out.write_text(json.dumps(numbers, indent=2) + "\n")
+        for name, value in numbers.items():
+            print(f"{name}: {value:.4f}")
+        print(f"written to {out}")
+
+
+def _plan(cfg: Config, args: argparse.Namespace) -> None:
+    from mmmim.engine.dry_run import dry_run
+    from mmmim.engine.dry_run_table import describe
+
+    if args.checkpoint is not None:
+        options.use_checkpoint(cfg, args.checkpoint)
+    processes = args.world_size or num_processes(args.launcher)
+    if is_first_process():
+        print(describe(dry_run(cfg, processes), cfg))
+
+
+def _with_data(cfg: Config, folder: str | None) -> Config:
+    if folder is None:
+        return cfg
+    from mmmim.datasets.data_option import use_folder
+
+    try:
+        return use_folder(cfg, folder)
+    except (OSError, ValueError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _runner(cfg: Config) -> Runner:
+    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)

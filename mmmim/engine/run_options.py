@@ -1,0 +1,209 @@
+"""What the command line of ``tools/train.py`` and ``tools/test.py`` changes in a config."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import is_cuda_available
+from mmengine.logging import print_log
+from mmengine.runner import find_latest_checkpoint
+
+from mmmim.engine.config_check import check_config
+from mmmim.engine.config_keys import check_options, find_config
+from mmmim.engine.errors import UsageError, nearest
+from mmmim.engine.lr_scaling import optim_wrappers
+
+REMOTE = ("http://", "https://", "s3://", "torchvision://", "open-mmlab://", "petrel://")
+PLAIN, SCALED, AUTOCAST = "OptimWrapper", "AmpOptimWrapper", "AutocastOptimWrapper"
+
+
+def load_config(path: str, options: dict[str, Any] | None = None, work_dir: str | None = None) -> Config:
+    """The config with ``--cfg-options`` merged in, checked for misspelt types and keys, and with a work directory.
+
+    Raises:
+        UsageError: no such config, an option that leads to nothing, or whatever ``check_config`` finds.
+    """
+    from mmmim import compat
+
+    compat.setup()
+    file = find_config(path)
+    cfg = Config.fromfile(file)
+    for remark in check_options(cfg, options or {}):
+        print_log(remark, level=logging.WARNING)
+    cfg.merge_from_dict(options or {})
+    check_config(cfg)
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(default_work_dir(file))
+    return cfg
+
+
+def default_work_dir(config: Path) -> Path:
+    """``work_dirs/ccmim/vit-b_800e`` for ``configs/ccmim/vit-b_800e.py``; the file's name alone outside ``configs``."""
+    parts = config.with_suffix("").parts
+    if "configs" in parts:
+        last = len(parts) - 1 - parts[::-1].index("configs")
+        return Path("work_dirs", *parts[last + 1 :])
+    return Path("work_dirs", config.stem)
+
+
+def checkpoint_slot(cfg: Config) -> dict[str, Any] | None:
+    """``model.backbone.init_cfg`` where it loads pre-trained weights."""
+    backbone = (cfg.get("model") or {}).get("backbone") or {}
+    init = backbone.get("init_cfg")
+    for candidate in init if isinstance(init, (list, tuple)) else [init]:
+        if isinstance(candidate, dict) and str(candidate.get("type")).rpartition(".")[2] in (
+            "Pretrained",
+            "PretrainedInit",
+        ):
+            return candidate
+    return None
+
+
+def use_checkpoint(cfg: Config, checkpoint: str | None) -> None:
+    """Start the backbone from ``checkpoint``; ``none`` starts it from random weights.
+
+    Raises:
+        UsageError: no such file; the config loads no backbone; or it loads one and none was given.
+    """
+    slot = checkpoint_slot(cfg)
+    if slot is None:
+        if checkpoint not in (None, "none"):
+            raise UsageError(
+                f"--checkpoint {checkpoint}: this config loads no pre-trained backbone (model.backbone.init_cfg has no "
+                "type='Pretrained'); to continue a run use --resume, to start a whole model from weights "
+                "--cfg-options load_from=CKPT"
+            )
+    elif checkpoint == "none":
+        _drop_slot(cfg)
+    elif checkpoint is not None:
+        slot["checkpoint"] = existing_checkpoint(checkpoint, "--checkpoint")
+    elif slot.get("checkpoint") is None and cfg.get("load_from"):
+        _drop_slot(cfg)  # the weights of the whole model replace what it would load
+    elif slot.get("checkpoint") is None:
+        raise UsageError(
+            "this config starts from a pre-trained backbone: give --checkpoint CKPT, "
+            "or --checkpoint none for random weights"
+        )
+    else:
+        existing_checkpoint(slot["checkpoint"], "model.backbone.init_cfg.checkpoint")
+
+
+def _drop_slot(cfg: Config) -> None:
+    init, slot = cfg.model.backbone.init_cfg, checkpoint_slot(cfg)
+    cfg.model.backbone.init_cfg = None if init is slot else [part for part in init if part is not slot]
+
+
+def existing_checkpoint(path: str, given_by: str) -> str:
+    file = Path(path)
+    if path.startswith(REMOTE) or file.is_file():
+        return path
+    folder = file if file.is_dir() else file.parent
+    near = [str(p) for p in sorted(folder.glob("*.pth"))] if folder.is_dir() else []
+    near = nearest(path, near) or near[-3:]
+    what = "is a folder" if file.is_dir() else "does not exist"
+    hint = f"; there is {', '.join(near)}" if near else f" (looked from {Path.cwd()})"
+    raise UsageError(f"{given_by} {path}: checkpoint {what}{hint}")
+
+
+def use_resume(cfg: Config, resume: str | None) -> None:
+    """Continue a run: ``latest`` demands a checkpoint in the work directory, ``auto`` takes one if there is one.
+
+    Raises:
+        UsageError: nothing to resume from; says where it looked.
+    """
+    if resume is None:
+        return
+    if resume in ("latest", "auto"):
+        found = latest_checkpoint(cfg.work_dir)
+        if found is None and resume == "auto":
+            print_log(f"--resume auto: no checkpoint in {cfg.work_dir}, so the run starts from its beginning")
+            return
+        if found is None:
+            folder = Path(cfg.work_dir)
+            state = "holds no *.pth and no valid last_checkpoint" if folder.is_dir() else "does not exist"
+            raise UsageError(
+                f"--resume: no checkpoint to continue from: {folder.resolve()} {state}; give --resume CKPT, the run's "
+                "--work-dir, or --resume auto to start anew where there is none"
+            )
+        resume = found
+    cfg.load_from = existing_checkpoint(resume, "--resume")
+    cfg.resume = True
+
+
+def latest_checkpoint(work_dir: str) -> str | None:
+    """What MMEngine wrote last, else the ``*.pth`` that was written last."""
+    folder = Path(work_dir)
+    if (folder / "last_checkpoint").is_file():
+        found = find_latest_checkpoint(work_dir)
+        if found and Path(found).is_file():
+            return found
+    files = sorted(folder.glob("*.pth"), key=lambda file: file.stat().st_mtime)
+    return str(files[-1]) if files else None
+
+
+def use_accumulation(cfg: Config, steps: int | None) -> None:
+    if steps is None:
+        return
+    if steps < 1:
+        raise UsageError(f"--accumulate {steps}: at least 1 step per update")
+    for _, wrapper in optim_wrappers(cfg):
+        wrapper["accumulative_counts"] = steps
+
+
+def use_amp(cfg: Config, amp: str | None) -> None:
+    """Choose the precision of the training step: ``bf16``, ``fp16``, ``off``; None leaves the config's.
+
+    Raises:
+        UsageError: the config's optimizer wrapper has a precision of its own.
+    """
+    for name, wrapper in optim_wrappers(cfg):
+        kind = str(wrapper.get("type", PLAIN)).rpartition(".")[2]
+        if amp is not None and kind not in (PLAIN, SCALED, AUTOCAST):
+            where = f"optim_wrapper.{name}".rstrip(".")
+            raise UsageError(f"--amp {amp}: {where}.type={kind!r} decides its own precision; set its options instead")
+        if amp == "bf16":
+            _replace(wrapper, f"mmmim.{AUTOCAST}", dtype="bfloat16")
+        elif amp == "fp16":
+            _replace(wrapper, SCALED, dtype="float16", loss_scale=wrapper.get("loss_scale", "dynamic"))
+        elif amp == "off" and kind == AUTOCAST:
+            wrapper["dtype"] = "float32"
+        elif amp == "off":
+            _replace(wrapper, PLAIN)
+
+
+def fit_to_device(cfg: Config) -> list[str]:
+    """MMEngine's ``AmpOptimWrapper`` refuses to be built on the CPU: there it gives way to fp32.
+
+    Returns:
+        What was changed, to be told to the user.
+    """
+    if is_cuda_available():
+        return []
+    remarks = []
+    for name, wrapper in optim_wrappers(cfg):
+        if str(wrapper.get("type")).rpartition(".")[2] == SCALED:
+            _replace(wrapper, PLAIN)
+            where = f"optim_wrapper.{name}".rstrip(".")
+            remarks.append(
+                f"{where}: {SCALED} needs an accelerator, so this run trains in fp32 (--amp bf16 works here)"
+            )
+    return remarks
+
+
+def planned_precision(cfg: Config) -> torch.dtype:
+    """Precision of the forward pass on the device that the config is meant for."""
+    for _, wrapper in optim_wrappers(cfg):
+        kind = str(wrapper.get("type")).rpartition(".")[2]
+        if kind in (SCALED, AUTOCAST):
+            name = wrapper.get("dtype") or ("float16" if kind == SCALED else "bfloat16")
+            return getattr(torch, name) if isinstance(name, str) else name
+    return torch.float32
+
+
+def _replace(wrapper: dict[str, Any], kind: str, **settings: Any) -> None:
+    for key in ("dtype", "loss_scale", "use_fsdp", "cache_enabled"):
+        wrapper.pop(key, None)
+    wrapper.update(type=kind, **settings)

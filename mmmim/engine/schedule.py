@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mmengine.config import Config
+
+from mmmim.engine.lr_scaling import BatchSize, schedulers
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Lengths of a training run; None where they depend on data that is not there."""
+
+    epochs: float | None
+    steps_per_epoch: int | None
+    iterations: int | None
+    updates: int | None
+    warmup_iterations: int | None
+
+
+def steps_per_epoch(cfg: Config, num_images: int, batch: BatchSize) -> int:
+    """Batches of one process in an epoch, as MMEngine's and this project's samplers and the DataLoader deal them."""
+    loader = cfg.train_dataloader
+    if loader.get("num_batch_per_epoch"):
+        return int(loader.num_batch_per_epoch)
+    drop_last = loader.get("drop_last", False) or (loader.get("batch_sampler") or {}).get("drop_last", False)
+    per_process = math.ceil(num_images / batch.processes)
+    return per_process // batch.per_process if drop_last else math.ceil(per_process / batch.per_process)
+
+
+def schedule_of(cfg: Config, num_images: int | None, batch: BatchSize) -> Schedule:
+    """Epochs, iterations (batches per process), optimizer updates and warm-up of the run that ``cfg`` describes."""
+    loop = cfg.train_cfg
+    steps = None if num_images is None else steps_per_epoch(cfg, num_images, batch)
+    if loop.get("max_epochs") is not None:
+        epochs: float | None = loop.max_epochs
+        iterations = None if steps is None else steps * loop.max_epochs
+    else:
+        iterations = loop.max_iters
+        seen = iterations * batch.per_process * batch.processes
+        epochs = None if num_images is None else seen / num_images
+    updates = None if iterations is None else math.ceil(iterations / batch.accumulation)
+    return Schedule(epochs, steps, iterations, updates, _warmup(cfg, steps, iterations))
+
+
+def _warmup(cfg: Config, steps: int | None, iterations: int | None) -> int | None:
+    """Iterations until the last scheduler that starts at 0 and raises the lr has ended; 0 without one."""
+    last = 0
+    for scheduler in schedulers(cfg.get("param_scheduler")):
+        rises = scheduler.get("type") in ("LinearLR", "ConstantLR") or "armup" in str(scheduler.get("type"))
+        if not rises or scheduler.get("begin", 0) != 0 or scheduler.get("end") is None:
+            continue
+        end = scheduler["end"]
+        if scheduler.get("by_epoch", True):
+            if steps is None:
+                return None
+            end *= steps
+        if iterations is None or end < iterations:
+            last = max(last, end)
+    return last
