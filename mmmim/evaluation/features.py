@@ -57,9 +57,7 @@ def extract_features(
     finally:
         backbone.train(was_training)
     if not features:
-        raise ValueError(
-            "dataloader: no batch; the dataset is empty or smaller than a batch with drop_last=True."
-        )
+        raise ValueError("dataloader: no batch; the dataset is empty or smaller than a batch with drop_last=True.")
     parts = all_gather_object((torch.cat(features), torch.cat(labels), torch.cat(indices)))
     x, y, index = (torch.cat(column) for column in zip(*parts, strict=True))
     order = index.argsort(stable=True)

@@ -25,9 +25,7 @@ def _nearest(
             sim, ids = sim.topk(min(k, sim.shape[1]), dim=1)
             ids = ids + start
             if best_sim is not None and best_id is not None:
-                sim, order = torch.cat([best_sim, sim], 1).topk(
-                    min(k, best_sim.shape[1] + sim.shape[1]), dim=1
-                )
+                sim, order = torch.cat([best_sim, sim], 1).topk(min(k, best_sim.shape[1] + sim.shape[1]), dim=1)
                 ids = torch.cat([best_id, ids], 1).gather(1, order)
             best_sim, best_id = sim, ids
         assert best_sim is not None and best_id is not None

@@ -19,9 +19,7 @@ def test_topk_equals_a_plain_count():
     feed(metric, scores[32:], labels[32:], torch.arange(32, 60))
     result = metric.evaluate(60)
     for k in (1, 5):
-        right = sum(
-            int(y) in s.argsort(descending=True)[:k].tolist() for s, y in zip(scores, labels, strict=True)
-        )
+        right = sum(int(y) in s.argsort(descending=True)[:k].tolist() for s, y in zip(scores, labels, strict=True))
         assert result[f"accuracy/top{k}"] == pytest.approx(100 * right / 60)
 
 

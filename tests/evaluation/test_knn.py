@@ -52,9 +52,7 @@ def test_weights_beat_the_majority():
     train_x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     scores = knn_scores(train_x, torch.tensor([0, 1, 1]), torch.tensor([[1.0, 0.2]]), k=(3,))[3]
     assert scores.argmax(1).item() == 0
-    flat = knn_scores(train_x, torch.tensor([0, 1, 1]), torch.tensor([[1.0, 0.2]]), k=(3,), temperature=1e3)[
-        3
-    ]
+    flat = knn_scores(train_x, torch.tensor([0, 1, 1]), torch.tensor([[1.0, 0.2]]), k=(3,), temperature=1e3)[3]
     assert flat.argmax(1).item() == 1
 
 

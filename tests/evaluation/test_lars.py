@@ -44,9 +44,7 @@ def test_built_by_name_and_resumes():
     def run(steps, state=None):
         torch.manual_seed(0)
         layer = torch.nn.Linear(4, 2)
-        wrapper = build_optim_wrapper(
-            layer, dict(type="OptimWrapper", optimizer=dict(type="mmmim.LARS", lr=0.1))
-        )
+        wrapper = build_optim_wrapper(layer, dict(type="OptimWrapper", optimizer=dict(type="mmmim.LARS", lr=0.1)))
         if state is not None:
             layer.load_state_dict(state[0])
             wrapper.load_state_dict(state[1])

@@ -30,8 +30,7 @@ def test_noise_stays_at_chance_and_is_repeatable():
 
 def test_a_clear_signal_beats_a_weak_one():
     results = [
-        linear_probe(*samples(300, 4, separation), *samples(300, 5, separation))
-        for separation in (0.5, 1.5, 3.0)
+        linear_probe(*samples(300, 4, separation), *samples(300, 5, separation)) for separation in (0.5, 1.5, 3.0)
     ]
     assert results[0] + 10 < results[1] and results[1] + 10 < results[2]
 

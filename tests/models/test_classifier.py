@@ -143,9 +143,7 @@ def test_bce_threshold_and_sum():
     torch.testing.assert_close(head.loss(features, labels)["loss_cls"], expected)
 
 
-@pytest.mark.parametrize(
-    "change", [{"norm": "gn"}, {"loss": "mse"}, {"label_smoothing": 1.0}, {"num_classes": 1}]
-)
+@pytest.mark.parametrize("change", [{"norm": "gn"}, {"loss": "mse"}, {"label_smoothing": 1.0}, {"num_classes": 1}])
 def test_bad_head_options_are_named(change):
     with pytest.raises(ValueError, match=next(iter(change))):
         LinearClsHead(**{"num_classes": 3, "in_channels": 8, **change})

@@ -44,9 +44,7 @@ class ClsBatchAugment:
         self.mix = None
         if mixup > 0 or cutmix > 0:
             # label smoothing belongs to the head's loss, which gives the same soft targets
-            self.mix = Mixup(
-                mixup, cutmix, None, prob, switch_prob, mode, label_smoothing=0.0, num_classes=num_classes
-            )
+            self.mix = Mixup(mixup, cutmix, None, prob, switch_prob, mode, label_smoothing=0.0, num_classes=num_classes)
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """``(B, C, H, W)`` floats, class ids ``(B,)`` -> images, ids or soft targets ``(B, num_classes)``."""

@@ -31,6 +31,8 @@ class ImageClassifier(BaseModel):
         self.backbone: Any = _build(backbone)
         self.neck: Any = None if neck is None else _build(neck)
         self.head: Any = _build(head)
+        trains = any(parameter.requires_grad for parameter in self.backbone.parameters())
+        self.stage = "ft" if trains else "ssl"  # what a checkpoint's encoder has seen
         # the batch is still on the host there, so looking at its labels synchronises nothing
         self.data_preprocessor.register_forward_pre_hook(self._check_labels)
 
@@ -47,9 +49,7 @@ class ImageClassifier(BaseModel):
         if features.ndim == 4:
             return features.mean((2, 3))
         if features.ndim == 3:
-            raise ValueError(
-                "ImageClassifier: the backbone returns tokens; set backbone.out_type='avg' or 'cls'."
-            )
+            raise ValueError("ImageClassifier: the backbone returns tokens; set backbone.out_type='avg' or 'cls'.")
         return features  # (B, D)
 
     def forward(

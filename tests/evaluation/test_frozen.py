@@ -1,0 +1,94 @@
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+
+from mmmim.engine.errors import UsageError
+from mmmim.evaluation.frozen import FrozenEvaluation, labelled_splits, load_encoder
+from mmmim.registry import MODELS
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    from mmengine.registry import DefaultScope
+
+    with DefaultScope.overwrite_default_scope("mmmim"):
+        yield
+
+
+@pytest.fixture
+def class_folder(tmp_path):
+    for split in ("train", "val"):
+        for number, name in enumerate(("ant", "bee")):
+            folder = tmp_path / "images" / split / name
+            folder.mkdir(parents=True)
+            for i in range(4):
+                Image.new("RGB", (40, 48), (100 * number, 20 * i, 5)).save(folder / f"{i}.png")
+    return tmp_path / "images"
+
+
+def test_toy_splits_are_disjoint_unaugmented_and_balanced(pretrain_config):
+    train, test = labelled_splits(Config.fromfile(pretrain_config), num_test=32)
+    assert (len(train), len(test)) == (160, 32)
+    assert not torch.equal(train[0]["inputs"], test[0]["inputs"])
+    assert torch.equal(train[0]["inputs"], torch.as_tensor(train._pixels(0)).permute(2, 0, 1))
+    assert {test[i]["labels"] for i in range(32)} == set(range(len(train.classes)))
+
+
+def test_a_folder_replaces_the_toy_data(pretrain_config, class_folder):
+    cfg = Config.fromfile(pretrain_config)
+    train, test = labelled_splits(cfg, str(class_folder))
+    assert (len(train), len(test)) == (8, 8) and tuple(train.classes) == ("ant", "bee")
+    assert train[0]["inputs"].shape == (3, 32, 32)
+    train, test = labelled_splits(cfg, str(class_folder / "train"))  # no train/ and val/: a part is held out
+    assert len(train) + len(test) == 8
+    assert {train.name(i) for i in range(len(train))}.isdisjoint(test.name(i) for i in range(len(test)))
+
+
+def test_the_folder_of_the_config_is_found_again(pretrain_config, class_folder):
+    cfg = Config.fromfile(pretrain_config)
+    cfg.train_dataloader.dataset = dict(type="ImageFolder", root=f"{class_folder}/train/", transforms=[])
+    train, test = labelled_splits(cfg)
+    assert (len(train), len(test)) == (8, 8)
+    assert "train" in train.name(0) and "val" in test.name(0)
+
+
+def test_a_folder_without_classes_is_refused(pretrain_config, class_folder):
+    with pytest.raises(UsageError, match="has no labels; k-NN and probes need one sub-folder per class"):
+        labelled_splits(Config.fromfile(pretrain_config), str(class_folder / "train" / "ant"))
+
+
+def test_features_are_those_of_the_checkpoint(pretrain_config, checkpoint):
+    evaluation = FrozenEvaluation(Config.fromfile(pretrain_config), num_test=16)
+    train, test = evaluation.features(checkpoint)
+    model = MODELS.build(Config.fromfile(pretrain_config).model).eval()
+    model.load_state_dict(torch.load(checkpoint)["state_dict"])
+    images = torch.stack([evaluation.datasets[1][i]["inputs"] for i in range(16)])
+    tokens = model.backbone(model.data_preprocessor(dict(inputs=images))["inputs"])[-1]
+    torch.testing.assert_close(test.x, tokens[:, 1:].mean(1).detach(), rtol=1e-4, atol=1e-5)
+    assert test.y.tolist() == [evaluation.datasets[1][i]["labels"] for i in range(16)]
+    assert len(train.x) == 160
+
+
+def test_untrained_encoders_depend_on_the_seed_alone(pretrain_config):
+    evaluation = FrozenEvaluation(Config.fromfile(pretrain_config), num_test=8)
+    first, again, other = (evaluation.features(seed=seed)[1].x for seed in (0, 0, 1))
+    assert torch.equal(first, again) and not torch.allclose(first, other)
+
+
+def test_a_foreign_checkpoint_is_refused(pretrain_config, checkpoint):
+    deeper = Config.fromfile(pretrain_config).model.backbone
+    deeper.arch.depth = 3
+    with pytest.raises(UsageError, match=r"does not belong to this config: loaded 30/42[\s\S]*12 missing in the file"):
+        load_encoder(MODELS.build(deeper), checkpoint)
+
+
+def test_another_number_of_heads_is_refused_though_every_shape_fits(pretrain_config, checkpoint):
+    content = torch.load(checkpoint)
+    content["meta"]["mmmim"] = dict(num_heads=2, depth=2)
+    torch.save(content, checkpoint)
+    backbone = Config.fromfile(pretrain_config).model.backbone
+    assert load_encoder(MODELS.build(backbone), checkpoint).startswith("loaded 30/30")
+    backbone.arch.num_heads = 4
+    with pytest.raises(UsageError, match="num_heads: 2 there, 4 here"):
+        load_encoder(MODELS.build(backbone), checkpoint)

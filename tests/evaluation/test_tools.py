@@ -1,0 +1,51 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+def tool(name):
+    spec = importlib.util.spec_from_file_location(f"tool_{name}", TOOLS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(name, *arguments):
+    return tool(name).main([str(argument) for argument in arguments])
+
+
+def test_knn_writes_both_encoders_beside_the_checkpoint(pretrain_config, checkpoint, capsys):
+    assert run("knn", pretrain_config, checkpoint, "--random-init", "--num-test", 48) == 0
+    result = json.loads((checkpoint.parent / "knn.json").read_text())
+    assert list(result["pretrained"]) == ["k10", "k20", "k100"]  # 200 is more than the 160 images
+    assert all(0 < value < 100 for part in ("pretrained", "random_init") for value in result[part].values())
+    assert result["num_test"] == 48
+    assert "random init: top-1 k=10" in capsys.readouterr().out
+
+
+def test_probe_repeats_over_seeds(pretrain_config, tmp_path):
+    out = tmp_path / "probe.json"
+    assert run("probe", pretrain_config, "none", "--num-test", 48, "--seeds", 2, "--out", out) == 0
+    result = json.loads(out.read_text())
+    assert "pretrained" not in result
+    by_seed = result["random_init"]["by_seed"]
+    assert len(by_seed) == 2 and result["random_init"]["top1"] == pytest.approx(sum(by_seed) / 2)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["nothing.pth"], "no checkpoint at"),
+        (["none", "--data", "nowhere"], "nowhere"),
+        (["none", "--k", "500"], "k: (500,) must lie in 1..160"),
+        (["none", "--crop-ratio", "0"], "crop_ratio: 0.0"),
+    ],
+)
+def test_mistakes_are_named_in_one_line(pretrain_config, capsys, options, message):
+    assert run("knn", pretrain_config, *options) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error
