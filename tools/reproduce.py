@@ -30,9 +30,7 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("table", nargs="?", help="table1, fig2, ...; with --list: show this one only")
     parser.add_argument("--row", help="row to run")
     parser.add_argument("--list", action="store_true", help="print tables, rows and published numbers")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="build everything, print the plan, train nothing"
-    )
+    parser.add_argument("--dry-run", action="store_true", help="build everything, print the plan, train nothing")
     parser.add_argument("--gpus", type=int, default=1, help="number of processes in all (default: 1)")
     args = parser.parse_args(own)
     args.extra = extra

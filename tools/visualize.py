@@ -19,8 +19,8 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmmim.engine.config_keys import check_options, find_config
 from mmmim.engine.errors import UsageError
+from mmmim.engine.run_options import load_config
 from mmmim.visualization.curves import read_curve, save_curves
 from mmmim.visualization.grid import Column, save_grid
 from mmmim.visualization.masks import (
@@ -72,9 +72,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def read_config(args: argparse.Namespace) -> Config:
-    config = Config.fromfile(find_config(args.config))
-    check_options(config, args.cfg_options)
-    config.merge_from_dict(args.cfg_options)
+    config = load_config(args.config, args.cfg_options)
     init_default_scope(config.get("default_scope", "mmmim"))
     return config
 
@@ -143,7 +141,7 @@ def column_name(checkpoint: str | None, strategy: str | None) -> str:
 
 
 def mask_caption(args: argparse.Namespace) -> str:
-    parts = ["Masked set: what the encoder must predict; visible set: what it sees."]
+    parts = ["Masked set: what has to be predicted; visible set: what the encoder sees."]
     if args.scores:
         parts.append("Score: attention of the class token, each image over its own range, bright = important.")
     if args.draws:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,16 @@ PLAIN, SCALED, AUTOCAST = "OptimWrapper", "AmpOptimWrapper", "AutocastOptimWrapp
 def load_config(path: str, options: dict[str, Any] | None = None, work_dir: str | None = None) -> Config:
     """The config with ``--cfg-options`` merged in, checked for misspelt types and keys, and with a work directory.
 
+    ``custom_imports`` find modules below the current directory, ``projects.my_method`` for one.
+
     Raises:
         UsageError: no such config, an option that leads to nothing, or whatever ``check_config`` finds.
     """
     from mmmim import compat
 
     compat.setup()
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
     file = find_config(path)
     cfg = Config.fromfile(file)
     for remark in check_options(cfg, options or {}):

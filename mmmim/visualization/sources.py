@@ -15,7 +15,6 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from mmmim.datasets import ImageFolder, ToyImages
-from mmmim.engine.config_check import check_config
 from mmmim.engine.errors import UsageError
 from mmmim.registry import MODELS
 
@@ -25,7 +24,6 @@ TOY = "toy"
 def load_model(config: Config, checkpoint: str | Path | None = None, seed: int = 0) -> nn.Module:
     """The config's model in eval mode, with the weights of ``checkpoint`` (a file, or a work directory: its newest),
     or as ``seed`` initialises it."""
-    check_config(config)
     set_random_seed(seed)
     settings = dict(config.model)
     settings.setdefault("data_preprocessor", config.get("data_preprocessor"))
