@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import time
+import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def list_images(root: str | os.PathLike[str], extensions: Sequence[str]) -> Path
     ``$XDG_CACHE_HOME/mmmim`` (default ``~/.cache``) and valid as long as no folder below ``root`` has changed.
     """
     cache = _cache_file(root, extensions)
-    with contextlib.suppress(OSError, ValueError, KeyError):
+    with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
         stored = np.load(cache, allow_pickle=False)
         dirs = PathList(stored["dirs"], stored["dir_ends"])
         if all(os.stat(os.path.join(root, d)).st_mtime_ns == t for d, t in zip(dirs, stored["mtimes"], strict=True)):

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from mmmim.datasets import ImageFolder, ImageList, file_listing
+from mmmim.datasets.file_listing import PathList, list_images
+
+
+def test_class_folders_are_labels_in_sorted_order(class_folder):
+    data = ImageFolder(str(class_folder))
+    assert data.metainfo == dict(classes=("ant", "bee", "cat"))
+    assert [data[i]["labels"] for i in range(36)] == [0] * 12 + [1] * 12 + [2] * 12
+    sample = data[13]
+    assert sample["inputs"].shape == (3, 16, 20)
+    assert (sample["inputs"] == 41).all() and sample["indices"] == 13
+
+
+def test_nested_images_belong_to_the_outer_class(tmp_path, picture):
+    for name in ("a/x/y/1.png", "a/2.JPG", "b/z/3.jpeg"):
+        picture(tmp_path / name)
+    data = ImageFolder(str(tmp_path))
+    assert [os.path.relpath(data.name(i), tmp_path) for i in range(3)] == ["a/2.JPG", "a/x/y/1.png", "b/z/3.jpeg"]
+    assert data.labels.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("names", [("1.png", "2.png"), ("1.png", "a/2.png", "b/3.png"), ("a/1.png", "a/b/2.png")])
+def test_unlabelled_folders(tmp_path, picture, names):
+    for name in names:
+        picture(tmp_path / name)
+    data = ImageFolder(str(tmp_path))
+    assert len(data) == len(names)
+    assert {data[i]["labels"] for i in range(len(data))} == {-1}
+    assert data.classes == ()
+
+
+def test_hidden_and_other_files_are_left_out(tmp_path, picture):
+    picture(tmp_path / "1.png")
+    picture(tmp_path / ".thumbnails" / "1.png")
+    picture(tmp_path / ".2.png")
+    (tmp_path / "notes.txt").write_text("x")
+    assert list(list_images(tmp_path, (".png",))) == ["1.png"]
+
+
+def test_missing_folder():
+    with pytest.raises(FileNotFoundError, match=r"'no/such' does not exist.*--data DIR"):
+        ImageFolder("no/such")
+
+
+def test_file_in_place_of_a_folder(tmp_path, picture):
+    with pytest.raises(FileNotFoundError, match=r"is a file, not a folder"):
+        ImageFolder(str(picture(tmp_path / "1.png")))
+
+
+def test_empty_folder_names_path_and_extensions(tmp_path):
+    with pytest.raises(FileNotFoundError, match=rf"no image below '{tmp_path}'; looked for .jpg, .jpeg.*extensions"):
+        ImageFolder(str(tmp_path))
+
+
+def test_loose_image_among_classes(class_folder, picture):
+    picture(class_folder / "loose.png")
+    with pytest.raises(ValueError, match=r"labelled: .*'loose.png' lies in none; move it or set labelled=False"):
+        ImageFolder(str(class_folder), labelled=True)
+
+
+def test_given_classes_fix_the_labels(class_folder):
+    shutil.rmtree(class_folder / "bee")
+    data = ImageFolder(str(class_folder), classes=["ant", "bee", "cat"])
+    assert sorted(set(data.labels.tolist())) == [0, 2]
+    with pytest.raises(ValueError, match=r"none of the 2 classes: \['cat'\]"):
+        ImageFolder(str(class_folder), classes=["ant", "bee"])
+
+
+def test_holdout_divides_every_class(class_folder):
+    parts = {s: ImageFolder(str(class_folder), subset=s, holdout=0.25) for s in ("train", "holdout")}
+    names = {s: {d.name(i) for i in range(len(d))} for s, d in parts.items()}
+    assert len(names["train"] | names["holdout"]) == 36 and not names["train"] & names["holdout"]
+    assert np.bincount(parts["holdout"].labels).tolist() == [3, 3, 3]
+    again = ImageFolder(str(class_folder), subset="holdout", holdout=0.25)
+    assert {again.name(i) for i in range(9)} == names["holdout"]
+
+
+def test_holdout_does_not_depend_on_where_the_folder_lies(class_folder, tmp_path):
+    moved = shutil.copytree(class_folder, tmp_path / "elsewhere")
+    here, there = (ImageFolder(str(f), subset="holdout") for f in (class_folder, moved))
+    assert list(here.paths) == list(there.paths)
+
+
+def test_unknown_subset(class_folder):
+    with pytest.raises(ValueError, match=r"subset='hold-out' is unknown; did you mean 'holdout'"):
+        ImageFolder(str(class_folder), subset="hold-out")
+
+
+def test_list_file(tmp_path, picture):
+    picture(tmp_path / "a b.png", 10), picture(tmp_path / "c.png", 20)
+    (tmp_path / "list.txt").write_text("# path label\na b.png 4\n\nc.png 2\n")
+    data = ImageList(str(tmp_path), str(tmp_path / "list.txt"))
+    assert [(data[i]["labels"], int(data[i]["inputs"][0, 0, 0])) for i in range(2)] == [(4, 10), (2, 20)]
+    (tmp_path / "list.txt").write_text("a b.png\nc.png\n")
+    assert ImageList(str(tmp_path), str(tmp_path / "list.txt"))[0]["labels"] == -1
+
+
+def test_list_file_errors(tmp_path):
+    listing = tmp_path / "list.txt"
+    with pytest.raises(FileNotFoundError, match=r"ann_file: no such file"):
+        ImageList(str(tmp_path), str(listing))
+    listing.write_text("# nothing\n")
+    with pytest.raises(ValueError, match=r"names no image"):
+        ImageList(str(tmp_path), str(listing))
+    listing.write_text("a.png 1\nb.png\n")
+    with pytest.raises(ValueError, match=r"labels in 1 of 2 lines.*'b.png'"):
+        ImageList(str(tmp_path), str(listing))
+    listing.write_text("a.png 5\n")
+    with pytest.raises(ValueError, match=r"classes: 2 names, but .* has label 5"):
+        ImageList(str(tmp_path), str(listing), classes=["x", "y"])
+
+
+def test_path_list_keeps_any_name():
+    names = ["a", "", "ü/ß.png", os.fsdecode(b"\xff.png"), "x" * 300]
+    paths = PathList.of(names)
+    assert list(paths) == names and paths[-1] == names[-1] and paths[1:3] == names[1:3]
+    with pytest.raises(IndexError):
+        paths[5]
+
+
+def test_links_to_a_parent_folder_end(tmp_path, picture):
+    picture(tmp_path / "a" / "1.png")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    assert len(list_images(tmp_path, (".png",))) == 1
+
+
+@pytest.fixture
+def small_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(file_listing, "CACHE_FROM", 1)
+    return tmp_path / "cache" / "mmmim"
+
+
+def _age(folder):
+    for path, _, _ in os.walk(folder):
+        os.utime(path, ns=(10**18, 10**18))
+
+
+def test_listing_of_a_large_folder_is_cached_until_it_changes(class_folder, small_cache, picture, monkeypatch):
+    _age(class_folder)
+    first = list(list_images(class_folder, (".png",)))
+    assert len(list(small_cache.iterdir())) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(file_listing, "_scan", lambda *_: pytest.fail("scanned again"))
+        assert list(list_images(class_folder, (".png",))) == first
+    picture(class_folder / "bee" / "new.png")
+    assert len(list_images(class_folder, (".png",))) == len(first) + 1
+
+
+def test_folder_that_may_still_change_is_not_cached(class_folder, small_cache):
+    list_images(class_folder, (".png",))
+    assert not small_cache.exists()
+
+
+def test_damaged_cache_is_ignored(class_folder, small_cache):
+    _age(class_folder)
+    first = list(list_images(class_folder, (".png",)))
+    next(small_cache.iterdir()).write_bytes(b"PK\x03\x04 not a zip")
+    assert list(list_images(class_folder, (".png",))) == first
