@@ -34,11 +34,14 @@ def check_paths(cfg: Config, sections: tuple[str, ...]) -> None:
 
 
 def _datasets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every dataset config below ``node``: the values of ``dataset`` and ``datasets``, innermost ones of wrappers."""
+    """Every dataset config below ``node``: the values of ``dataset`` and ``datasets``, innermost ones of wrappers.
+
+    A dataset with ``prepare`` writes its files itself.
+    """
     if isinstance(node, (list, tuple)):
         for index, value in enumerate(node):
             yield from _datasets(value, f"{path}[{index}]")
-    elif isinstance(node, dict):
+    elif isinstance(node, dict) and not node.get("prepare"):
         if path.rpartition(".")[2].partition("[")[0] in ("dataset", "datasets") and "type" in node:
             yield path, node
         for key, value in node.items():
