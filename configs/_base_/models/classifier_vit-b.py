@@ -1,0 +1,15 @@
+# ViT-B/16 with MAE's global pooling: mean of the patch tokens before the final norm; the norm after it is the head's.
+model = dict(
+    type="ImageClassifier",
+    backbone=dict(
+        type="mmmim.ViT",
+        arch="base",
+        img_size=224,
+        patch_size=16,
+        out_type="avg",
+        final_norm=False,
+        init_cfg=dict(type="Pretrained", checkpoint=None, prefix="backbone."),
+    ),
+    head=dict(type="mmmim.LinearClsHead", num_classes=1000, in_channels=768),
+    data_preprocessor=dict(type="mmmim.ImagePreprocessor"),
+)
