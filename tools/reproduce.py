@@ -11,10 +11,11 @@ import argparse
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from mmmim.engine.errors import UsageError
-from mmmim.engine.tables import Row, Table, base_config_path, cfg_options, find_table, load_tables, row_config
+from mmmim.engine.tables import Row, Table, cfg_options, find_table, load_tables, row_config
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -55,14 +56,18 @@ def describe(method: str, table: Table) -> str:
     return "\n".join(lines)
 
 
-def train_command(method: str, table: Table, row: Row, args: argparse.Namespace) -> list[str]:
-    config = base_config_path(method, row).relative_to(ROOT)
-    if args.gpus > 1:
-        command = ["bash", "tools/dist_train.sh", str(config), str(args.gpus)]
-    else:
-        command = [sys.executable, "tools/train.py", str(config)]
+def work_dir(method: str, table: Table, row: Row, extra: list[str]) -> str:
+    if "--work-dir" in extra[:-1]:
+        return extra[extra.index("--work-dir") + 1]
+    return f"work_dirs/{method}/{table.name}/{row.name}"
+
+
+def train_command(config: str, folder: str, row: Row, args: argparse.Namespace) -> list[str]:
+    command = ["bash", "tools/dist_train.sh", config, str(args.gpus)]
+    if args.gpus == 1:
+        command = [sys.executable, "tools/train.py", config]
     if "--work-dir" not in args.extra:
-        command += ["--work-dir", f"work_dirs/{method}/{table.name}/{row.name}"]
+        command += ["--work-dir", folder]
     if row.overrides:
         command += ["--cfg-options", *cfg_options(row.overrides)]
     return command + (["--dry-run"] if args.dry_run else []) + args.extra
@@ -78,18 +83,19 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         table = shown[0]
         row = table.row(args.row)
-        row_config(args.method, row)
+        epochs = row_config(args.method, row).train_cfg.max_epochs
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    command = train_command(args.method, table, row, args)
-    print(describe(args.method, Table(table.name, table.title, table.source, table.metrics, (row,))))
-    print(f"pre-training: {shlex.join(command)}", flush=True)
+    folder = work_dir(args.method, table, row, args.extra)
+    command = train_command(f"configs/{args.method}/{row.config}", folder, row, args)
+    print(describe(args.method, replace(table, rows=(row,))))
+    print(f"running: {shlex.join(command)}", flush=True)
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     if code == 0 and row.evaluation:
-        print("the published numbers come from running these on the checkpoint:")
+        print("what follows for the published numbers:")
         for name in row.evaluation:
-            print(f"  configs/{args.method}/{name}")
+            print(f"  tools/train.py configs/{args.method}/{name} --checkpoint {folder}/epoch_{epochs}.pth")
     return code
 
 

@@ -1,0 +1,7 @@
+"""A method of one's own in one folder; the config imports it by ``custom_imports``."""
+
+from .algorithm import MeanMatchingMIM
+from .masker import CheckerboardMasker
+from .target import LowPassTarget
+
+__all__ = ["CheckerboardMasker", "LowPassTarget", "MeanMatchingMIM"]

@@ -1,0 +1,10 @@
+_base_ = "../../configs/mae/vit-tiny_toy.py"
+
+custom_imports = dict(imports=["projects.example_method"])
+
+model = dict(
+    type="MeanMatchingMIM",
+    mean_weight=0.1,
+    masker=dict(_delete_=True, type="CheckerboardMasker", cell=2),
+    target_generator=dict(_delete_=True, type="LowPassTarget", kernel=5),
+)
