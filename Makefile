@@ -16,6 +16,7 @@ UV := $(VENV)/bin/uv
 ENV := $(VENV)/.installed
 CODE := mmmim tools tests configs projects setup.py
 
+export PATH := $(abspath $(VENV))/bin:$(PATH)
 export UV_HTTP_TIMEOUT ?= 300
 export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 1)
 

@@ -1,0 +1,102 @@
+"""Reads what a Markdown page tells its reader to type, so that tests can hold it to it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^(?P=indent)```\s*$", re.M | re.S)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+COMMAND_STARTS = ("python tools/", "make ", "bash tools/", "tools/dist_", "tools/slurm_")
+PLACEHOLDER = re.compile(r"(?<![\w.])(?:[A-Z][A-Z0-9_]*[A-Z0-9]|[A-Z]|<[^>]+>|\.\.\.)(?![\w.=])|\$\{?\w+|[*{]")
+
+
+@dataclass(frozen=True)
+class Block:
+    language: str
+    body: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Command:
+    """One simple command: the words after its environment assignments."""
+
+    words: tuple[str, ...]
+    page: Path
+    line: int
+
+    @property
+    def text(self) -> str:
+        return shlex.join(self.words)
+
+    @property
+    def has_placeholder(self) -> bool:
+        """Whether the reader has to put in something: DIR, CKPT, <name>, a shell variable, a glob."""
+        return any(PLACEHOLDER.search(word) for word in self.words)
+
+
+def blocks(text: str) -> list[Block]:
+    return [Block(m["language"], m["body"], text.count("\n", 0, m.start()) + 1) for m in FENCE.finditer(text)]
+
+
+def prose(text: str) -> str:
+    """The page without its fenced blocks, line numbers kept."""
+    return FENCE.sub(lambda m: "\n" * m[0].count("\n"), text)
+
+
+def split_commands(script: str) -> list[tuple[str, ...]]:
+    """Simple commands of a few lines of shell; pipes, lists and substitutions separate them."""
+    script = script.replace("\\\n", " ")
+    found: list[tuple[str, ...]] = []
+    for line in script.splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
+        lexer.whitespace_split, lexer.commenters = True, "#"
+        words: list[str] = []
+        for word in [*lexer, ";"]:
+            if set(word) <= set("|&;"):
+                while words and re.match(r"^\w+=", words[0]):
+                    words.pop(0)
+                if words:
+                    found.append(tuple(words))
+                words = []
+            elif not re.match(r"^\d*[<>]", word):
+                words.append(word)
+    return found
+
+
+def commands(page: Path) -> list[Command]:
+    """Commands of the page's bash blocks, and those that its prose quotes in backticks."""
+    text = page.read_text()
+    found = [
+        Command(words, page, block.line)
+        for block in blocks(text)
+        if block.language == "bash"
+        for words in split_commands(block.body)
+    ]
+    body = prose(text)
+    for quoted in INLINE.finditer(body):
+        if quoted[1].startswith(COMMAND_STARTS):
+            line = body.count("\n", 0, quoted.start()) + 1
+            found += [Command(words, page, line) for words in split_commands(quoted[1])]
+    return found
+
+
+def links(page: Path) -> list[str]:
+    return re.findall(r"\]\(([^)\s]+)\)", INLINE.sub("", prose(page.read_text())))
+
+
+def anchors(page: Path) -> set[str]:
+    """Names by which the headings of a page can be linked to, as GitHub makes them."""
+    titles = re.findall(r"^#+ +(.+?) *$", prose(page.read_text()), re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def named_files(page: Path) -> list[str]:
+    """Files of the repository that the page names in full, in prose or in a block."""
+    pattern = (
+        r"(?<![\w./-])(?:configs|tools|projects|docs|tests|mmmim|requirements)/[\w./{},*<>-]+\.(?:py|sh|md|txt|yml)\b"
+    )
+    return [name for name in re.findall(pattern, page.read_text()) if not re.search(r"[{}*<>]", name)]

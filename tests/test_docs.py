@@ -1,0 +1,210 @@
+"""Every command, path, link and snippet of every Markdown page is one that works."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib.util
+import io
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from markdown_commands import Command, anchors, blocks, commands, links, named_files
+
+ROOT = Path(__file__).resolve().parents[1]
+TOOLS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "tools").glob("*.py"))}
+# first words of commands that are not ours to check
+FOREIGN = {"apt", "cat", "cd", "git", "ls", "pip", "source", "tensorboard", "unzip", "uv"}
+FOLDERS = ("configs/", "tools/", "projects/", "docs/", "tests/", "mmmim/", "requirements/")
+LAUNCHERS = {"dist": 0, "slurm": 2}  # words before CONFIG: none; PARTITION and JOB
+CHEAP = {"--dry-run", "--list", "--help"}
+
+
+def tracked_pages() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted(path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file())
+
+
+PAGES = tracked_pages()
+each_page = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+
+
+def make_variables_and_verbs() -> tuple[set[str], set[str]]:
+    text = (ROOT / "Makefile").read_text()
+    return set(re.findall(r"^(\w+) \?=", text, re.M)), set(re.findall(r"^\.PHONY: (\S+)", text, re.M))
+
+
+@cache
+def tool(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"tool_{Path(path).stem}", TOOLS[path])
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def check_arguments(path: str, arguments: list[str]) -> str | None:
+    """The complaint of the tool's own parser and of its check of --cfg-options, if there is one."""
+    arguments = ["2" if word in ("N", "GPUS", "SEED") else word for word in arguments]
+    stderr = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
+            args = tool(path).parse_args(arguments)
+    except SystemExit as stop:
+        return stderr.getvalue() if stop.code else None
+    config = getattr(args, "config", None)
+    if config and getattr(args, "cfg_options", None) and (ROOT / config).is_file():
+        from mmengine.config import Config
+
+        from mmmim.engine.config_keys import check_options
+
+        try:
+            check_options(Config.fromfile(str(ROOT / config)), args.cfg_options)
+        except ValueError as error:
+            return str(error)
+    return None
+
+
+def check_launcher(script: str, arguments: list[str]) -> str | None:
+    """tools/dist_train.sh CONFIG GPUS ..., tools/slurm_test.sh PARTITION JOB CONFIG CKPT GPUS ..."""
+    kind, verb = Path(script).stem.split("_")
+    skip, count = LAUNCHERS[kind], 2 if verb == "test" else 1
+    positionals, gpus = arguments[skip : skip + count], arguments[skip + count : skip + count + 1]
+    if len(positionals) < count or not gpus or not re.fullmatch(r"\d+|GPUS", gpus[0]):
+        return f"{script} needs {skip + count + 1} words, the last of them a number of processes"
+    return check_arguments(f"tools/{verb}.py", positionals + arguments[skip + count + 1 :])
+
+
+def complaint(command: Command) -> str | None:
+    """What is wrong with a command, or None."""
+    program, *arguments = command.words
+    for word in command.words:
+        if word.startswith(FOLDERS) and not re.search(r"[A-Z<*{$]", Path(word).name) and not (ROOT / word).exists():
+            return f"{word} does not exist"
+    if program in FOREIGN or program.startswith(".venv/bin/"):
+        return None
+    if program == "bash" and arguments:
+        program, *arguments = arguments
+    if program == "make":
+        variables, verbs = make_variables_and_verbs()
+        unknown = {w for w in arguments if w.split("=")[0] not in (variables if "=" in w else verbs)}
+        return f"the Makefile knows no {', '.join(sorted(unknown))}" if unknown else None
+    if program in ("python", "python3", "python3.11") and arguments[:1] == ["-m"]:
+        return None if importlib.util.find_spec(arguments[1]) else f"no module {arguments[1]}"
+    if program == "python" and arguments and arguments[0] in TOOLS:
+        return check_arguments(arguments[0], arguments[1:])
+    if re.fullmatch(r"(\./)?tools/(dist|slurm)_(train|test)\.sh", program):
+        return check_launcher(program, arguments)
+    if program == "python" and arguments and (ROOT / arguments[0]).is_file():
+        return None
+    return f"no test knows the command {program!r}"
+
+
+@each_page
+def test_commands_are_accepted(page):
+    wrong = [f"line {c.line}: {c.text}: {why}" for c in commands(page) if (why := complaint(c))]
+    assert not wrong, "\n".join(wrong)
+
+
+@each_page
+def test_links_lead_somewhere(page):
+    wrong = []
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", path):
+            continue
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
+            wrong.append(link)
+    assert not wrong, f"dead links: {wrong}"
+
+
+@each_page
+def test_named_files_exist(page):
+    missing = sorted({name for name in named_files(page) if not (ROOT / name).exists()})
+    assert not missing, f"files that do not exist: {missing}"
+
+
+@each_page
+def test_python_snippets_compile_and_their_imports_work(page):
+    for block in blocks(page.read_text()):
+        if block.language != "python":
+            continue
+        tree = ast.parse(block.body, filename=f"{page.name}:{block.line}")
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                exec(compile(ast.Module([node], []), f"{page.name}:{block.line}", "exec"), {})
+
+
+@each_page
+def test_every_block_names_its_language(page):
+    """A block without a language would escape the checks of commands and snippets."""
+    for block in blocks(page.read_text()):
+        told = block.language or not re.search(r"^\s*(make|python|bash) ", block.body, re.M)
+        assert told, f"line {block.line}: name the language of the block: bash, python, text, ..."
+
+
+def test_readme_starts_with_the_two_commands():
+    first = next(block for block in blocks((ROOT / "README.md").read_text()) if block.language == "bash")
+    assert "make demo" in first.body and "make test" in first.body
+
+
+def test_index_names_every_page():
+    index = {(ROOT / "docs" / link.partition("#")[0]).resolve() for link in links(ROOT / "docs/index.md")}
+    missing = [page.name for page in (ROOT / "docs").glob("*.md") if page.name not in ("index.md", "README.md")]
+    missing = [name for name in missing if ROOT / "docs" / name not in index]
+    assert not missing, f"docs/index.md does not link {missing}"
+
+
+def test_make_help_lists_every_verb():
+    _, verbs = make_variables_and_verbs()
+    listed = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert set(re.findall(r"make (\S+)", listed)) == verbs
+
+
+@pytest.mark.parametrize("path", list(TOOLS))
+def test_tools_print_their_help(path, capsys):
+    parse_args = getattr(tool(path), "parse_args", None)
+    if parse_args is None:  # a tool without options
+        assert tool(path).__doc__
+        return
+    with pytest.raises(SystemExit) as stop:
+        parse_args(["--help"])
+    assert not stop.value.code and len(capsys.readouterr().out.splitlines()) > 3
+
+
+def cheap_commands() -> list[str]:
+    """Commands that need nothing put in, and print a plan or a list."""
+    found = {}
+    for page in PAGES:
+        for command in commands(page):
+            ours = command.words[0] in ("python", "bash") and any(w.startswith("tools/") for w in command.words[:2])
+            if ours and CHEAP & set(command.words) and not command.has_placeholder and not complaint(command):
+                found[command.text] = None
+    return list(found)
+
+
+@pytest.mark.parametrize("text", cheap_commands())
+def test_cheap_commands_run(text):
+    command = text.replace("python ", f"{sys.executable} ", 1) if text.startswith("python ") else text
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env={**os.environ, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.stdout.strip()
