@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from PIL import Image
+from torchvision.transforms import InterpolationMode, v2
+
+from mmmim.datasets import ToyImages, build_transform, seeded_sample
+
+
+@pytest.fixture
+def image():
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8))
+
+
+def test_config_and_torchvision_agree(image):
+    config = dict(type="RandomResizedCrop", size=24, scale=(0.2, 1.0), interpolation="bicubic")
+    direct = v2.RandomResizedCrop(24, scale=(0.2, 1.0), interpolation=InterpolationMode.BICUBIC)
+    for index in range(5):
+        outputs = []
+        for transform in (build_transform(config), direct):
+            with seeded_sample(0, 0, index):
+                outputs.append(np.asarray(transform(image)))
+        assert np.array_equal(*outputs)
+
+
+def test_nested_configs(image):
+    config = dict(type="RandomApply", transforms=[dict(type="CenterCrop", size=10)], p=1.0)
+    assert build_transform(config)(image).size == (10, 10)
+
+
+def test_bare_names_are_ours_in_any_scope(image):
+    init_default_scope("mmseg")
+    try:
+        assert build_transform(dict(type="Resize", size=[8, 9]))(image).size == (9, 8)
+    finally:
+        init_default_scope("mmmim")
+
+
+def test_unknown_interpolation():
+    with pytest.raises(ValueError, match="interpolation='bicubik' is unknown; did you mean 'bicubic'"):
+        build_transform(dict(type="Resize", size=8, interpolation="bicubik"))
+
+
+def test_rand_augment_is_timms(image):
+    from timm.data.transforms_factory import create_transform
+
+    timm = create_transform(
+        50, is_training=True, auto_augment="rand-m9-mstd0.5-inc1", interpolation="bicubic", mean=(0.485, 0.456, 0.406)
+    ).transforms[2]
+    ours = build_transform(dict(type="RandAugment", policy="rand-m9-mstd0.5-inc1", img_size=50))
+    for index in range(20):
+        outputs = []
+        for transform in (ours, timm):
+            with seeded_sample(0, 0, index):
+                outputs.append(np.asarray(transform(image)))
+        assert np.array_equal(*outputs)
+
+
+def test_rand_augment_policy():
+    with pytest.raises(ValueError, match=r"policy: expected timm's notation .*got 'm9'"):
+        build_transform(dict(type="RandAugment", policy="m9"))
+
+
+def test_samples_stay_uint8():
+    transforms = [dict(type="ToImage"), dict(type="ToDtype", dtype=torch.float32)]
+    with pytest.raises(TypeError, match=r"samples stay uint8, got torch.float32; .*data preprocessor"):
+        ToyImages(1, 16, transforms=transforms)[0]
+
+
+def test_many_channels_go_through_the_same_transforms():
+    data = ToyImages(
+        2,
+        32,
+        channels=5,
+        transforms=[
+            dict(type="RandomResizedCrop", size=16, interpolation="bicubic"),
+            dict(type="RandomHorizontalFlip"),
+        ],
+    )
+    sample = data[0]["inputs"]
+    assert sample.shape == (5, 16, 16) and sample.dtype == torch.uint8 and type(sample) is torch.Tensor
