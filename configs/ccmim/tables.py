@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmmim.engine.tables import Row, Table
+from mmmim.engine.tables import Row, Table, warmup_cosine
 
 PAPER = "ccMIM, ICLR 2023"
 
@@ -176,14 +176,7 @@ TABLE_4 = Table(
 # --- Table 5 and Figure 2: ViT-B, total batch 1024, 100 or 400 epochs ---
 def schedule(epochs: int) -> dict[str, Any]:
     """The paper gives no warm-up for the ablations: 10 epochs of 100, else the 40 of the main recipe."""
-    warmup = 10 if epochs == 100 else 40
-    return {
-        "train_cfg.max_epochs": epochs,
-        "param_scheduler.0.end": warmup,
-        "param_scheduler.1.begin": warmup,
-        "param_scheduler.1.end": epochs,
-        "param_scheduler.1.T_max": epochs - warmup,
-    }
+    return warmup_cosine(epochs, warmup=10 if epochs == 100 else 40)
 
 
 def replaced(key: str, **values: Any) -> dict[str, Any]:

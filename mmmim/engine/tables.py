@@ -104,6 +104,17 @@ def base_config_path(method: str, row: Row, configs: Path = CONFIGS) -> Path:
     return configs / method / row.config
 
 
+def warmup_cosine(epochs: int, warmup: int) -> dict[str, Any]:
+    """Overrides that stretch a schedule of linear warm-up and one cosine to ``epochs``."""
+    return {
+        "train_cfg.max_epochs": epochs,
+        "param_scheduler.0.end": warmup,
+        "param_scheduler.1.begin": warmup,
+        "param_scheduler.1.end": epochs,
+        "param_scheduler.1.T_max": epochs - warmup,
+    }
+
+
 def flat(overrides: dict[str, Any]) -> dict[str, Any]:
     """Nested dicts as dotted keys."""
     dotted: dict[str, Any] = {}
