@@ -7,6 +7,8 @@ import torch
 from mmengine.dist import all_gather_object
 from torch import Tensor, nn
 
+from mmmim.checks import one_of
+
 POOLS = ("avg", "cls")
 
 
@@ -19,8 +21,7 @@ class Features(NamedTuple):
 
 def pool_output(output: Tensor, pool: str, num_prefix: int) -> Tensor:
     """Tokens ``(B, P+N, D)``, feature map ``(B, D, h, w)`` or pooled ``(B, D)`` -> ``(B, D)``."""
-    if pool not in POOLS:
-        raise ValueError(f"pool: unknown {pool!r}; choose 'avg' or 'cls'.")
+    one_of("pool", pool, POOLS)
     if output.ndim == 2:
         return output
     if pool == "cls":

@@ -2,22 +2,24 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from mmmim.engine.errors import UsageError
+
 
 def check_labels(labels: Tensor, num_classes: int | None = None, name: str = "labels") -> None:
-    """Raise ``ValueError`` unless ``labels`` are class ids in ``[0, num_classes)``.
+    """Raise ``UsageError`` unless ``labels`` are class ids in ``[0, num_classes)``.
 
     Reads the values, so call it on host tensors: on a device it would synchronise.
     """
     if labels.numel() == 0:
-        raise ValueError(f"{name}: no samples; the dataset is empty or every file of it was unreadable.")
+        raise UsageError(f"{name}: no samples; the dataset is empty or every file of it was unreadable.")
     lowest, highest = int(labels.min()), int(labels.max())
     if lowest < 0:
-        raise ValueError(
+        raise UsageError(
             f"{name}: the dataset has no labels (found {lowest}). Use a labelled dataset: an image folder "
             "with one sub-folder per class, or the built-in toy data."
         )
     if num_classes is not None and highest >= num_classes:
-        raise ValueError(
+        raise UsageError(
             f"{name}: found class id {highest}, but num_classes={num_classes} allows 0..{num_classes - 1}. "
             f"Set num_classes to at least {highest + 1} (model.head.num_classes in a config)."
         )

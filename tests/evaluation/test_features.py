@@ -41,7 +41,9 @@ def test_all_output_kinds_agree_on_the_average():
     torch.testing.assert_close(results[0], results[2])
 
 
-@pytest.mark.parametrize("pool, with_cls, message", [("max", True, "unknown 'max'"), ("cls", False, "no class token")])
+@pytest.mark.parametrize(
+    "pool, with_cls, message", [("max", True, "pool='max' is unknown"), ("cls", False, "no class token")]
+)
 def test_impossible_pools_are_named(pool, with_cls, message):
     backbone = ViT(ARCH, img_size=16, patch_size=8, with_cls_token=with_cls)
     with pytest.raises(ValueError, match=message):

@@ -4,6 +4,7 @@ from timm.data import Mixup
 from timm.data.random_erasing import RandomErasing
 from torch import Tensor
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 
@@ -32,10 +33,8 @@ class ClsBatchAugment:
         erasing: float = 0.0,
         erasing_mode: str = "pixel",
     ) -> None:
-        if mode not in ("batch", "pair", "elem"):
-            raise ValueError(f"mode: unknown {mode!r}; choose 'batch', 'pair' or 'elem'.")
-        if erasing_mode not in ("pixel", "rand", "const"):
-            raise ValueError(f"erasing_mode: unknown {erasing_mode!r}; choose 'pixel', 'rand' or 'const'.")
+        one_of("mode", mode, ("batch", "pair", "elem"))
+        one_of("erasing_mode", erasing_mode, ("pixel", "rand", "const"))
         for name, value in (("prob", prob), ("switch_prob", switch_prob), ("erasing", erasing)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name}: {value} is a probability and must lie in [0, 1].")

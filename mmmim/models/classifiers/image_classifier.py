@@ -6,6 +6,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
+from mmmim.checks import one_of
 from mmmim.evaluation.labels import check_labels
 from mmmim.registry import MODELS
 
@@ -61,25 +62,17 @@ class ImageClassifier(BaseModel):
         mode: str = "tensor",
     ) -> Any:
         """``loss``: losses; ``predict``: list of ``dict(pred_scores, label, index)``; ``tensor``: logits."""
+        one_of("mode", mode, ("loss", "predict", "tensor"))
         if mode == "tensor":
             return self.head(self.extract_features(inputs))
         if mode == "loss":
             if labels is None:
                 raise ValueError("labels: missing from the batch; classification needs a labelled dataset.")
             return self.head.loss(self.extract_features(inputs), labels)
-        if mode == "predict":
-            scores = self.head.predict(self.extract_features(inputs))  # (B, num_classes)
-            unknown = [None] * len(scores)
-            return [
-                dict(pred_scores=score, label=label, index=index)
-                for score, label, index in zip(
-                    scores,
-                    unknown if labels is None else labels,
-                    unknown if indices is None else indices,
-                    strict=True,
-                )
-            ]
-        raise ValueError(f"mode: unknown {mode!r}; choose 'loss', 'predict' or 'tensor'.")
+        scores = self.head.predict(self.extract_features(inputs))  # (B, num_classes)
+        unknown = [None] * len(scores)
+        columns = (scores, unknown if labels is None else labels, unknown if indices is None else indices)
+        return [dict(pred_scores=s, label=y, index=i) for s, y, i in zip(*columns, strict=True)]
 
 
 def _build(part: dict | nn.Module) -> nn.Module:

@@ -9,6 +9,7 @@ from timm.layers import trunc_normal_
 from timm.loss import BinaryCrossEntropy
 from torch import Tensor, nn
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 NORMS = {
@@ -48,13 +49,10 @@ class LinearClsHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         norms = [norm] if isinstance(norm, str) else list(norm)
-        norms = [name for name in norms if name != "none"]
-        if unknown := [name for name in norms if name not in NORMS]:
-            raise ValueError(f"norm: unknown {unknown}; choose from {['none', *NORMS]}.")
+        norms = [one_of("norm", name, NORMS) for name in norms]
         if num_classes < 2:
             raise ValueError(f"num_classes: {num_classes} must be at least 2.")
-        if loss not in ("ce", "bce"):
-            raise ValueError(f"loss: unknown {loss!r}; choose 'ce' or 'bce'.")
+        one_of("loss", loss, ("ce", "bce"))
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing: {label_smoothing} must lie in [0, 1).")
         self.num_classes = num_classes
