@@ -1,0 +1,37 @@
+"""Write the encoder of a checkpoint as a plain file for other libraries, and check that its features agree there.
+
+python tools/export.py work_dirs/ccmim/vit-b_800e/epoch_800.pth --to timm --out vit-b.pth
+python tools/export.py CKPT --to safetensors --out vit-b.safetensors
+python tools/export.py CKPT --to mmpretrain --out vit-b_mmpretrain.pth
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", metavar="CKPT", help="written by tools/train.py")
+    parser.add_argument(
+        "--to", required=True, choices=("timm", "safetensors", "mmpretrain"), help="parameter names and file format"
+    )
+    parser.add_argument("--out", required=True, metavar="FILE")
+    return parser.parse_args(argv)
+
+
+def export_file(args: argparse.Namespace) -> None:
+    from mmmim.engine.export import TOLERANCE, export, read_encoder
+
+    encoder = read_encoder(args.checkpoint)
+    usage, difference = export(encoder, args.to, args.out)
+    print(f"{len(encoder.state)} tensors written to {args.out}")
+    print(f"token features of 2 random images differ by at most {difference:.1e} (limit {TOLERANCE:.0e})")
+    print(f"\n{usage}")
+
+
+if __name__ == "__main__":
+    from mmmim.engine.run import run_tool
+
+    sys.exit(run_tool(export_file, parse_args()))
