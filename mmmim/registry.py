@@ -21,10 +21,9 @@ LOOPS = _child("loop", root.LOOPS, "mmmim.engine", "mmmim.evaluation")
 LOG_PROCESSORS = _child("log_processor", root.LOG_PROCESSORS, "mmmim.engine")
 OPTIMIZERS = _child("optimizer", root.OPTIMIZERS, "mmmim.engine")
 OPTIM_WRAPPERS = _child("optim_wrapper", root.OPTIM_WRAPPERS, "mmmim.engine")
-OPTIM_WRAPPER_CONSTRUCTORS = _child(
-    "optimizer wrapper constructor", root.OPTIM_WRAPPER_CONSTRUCTORS, "mmmim.engine"
-)
+OPTIM_WRAPPER_CONSTRUCTORS = _child("optimizer wrapper constructor", root.OPTIM_WRAPPER_CONSTRUCTORS, "mmmim.engine")
 PARAM_SCHEDULERS = _child("parameter scheduler", root.PARAM_SCHEDULERS, "mmmim.engine")
 METRICS = _child("metric", root.METRICS, "mmmim.evaluation")
 EVALUATORS = _child("evaluator", root.EVALUATOR, "mmmim.evaluation")
 VISUALIZERS = _child("visualizer", root.VISUALIZERS, "mmmim.visualization")
+VISBACKENDS = _child("vis_backend", root.VISBACKENDS, "mmmim.visualization")

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from math import inf
+from typing import Any
+
+import torch
+from mmengine.optim import OptimWrapper
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+
+from mmmim.registry import OPTIM_WRAPPERS
+
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+@OPTIM_WRAPPERS.register_module()
+class AutocastOptimWrapper(OptimWrapper):
+    """bf16 autocast on CPU and CUDA alike: fp32 weights, no loss scaling, no host sync.
+
+    With a fused optimizer (``optimizer=dict(type='AdamW', fused=True)``) an update whose gradient is not finite changes
+    neither weights nor moments; the decision is taken on the device. Other optimizers have no such switch.
+
+    Args:
+        dtype: ``'bfloat16'``, or ``'float32'`` for no autocast. float16 needs loss scaling: MMEngine's
+            ``AmpOptimWrapper``.
+        cache_enabled: Keep the cast weights for the rest of the step. No-grad passes inside the step must not fill
+            this cache; the models of this package take care.
+    """
+
+    def __init__(self, dtype: str = "bfloat16", cache_enabled: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype: expected one of {sorted(DTYPES)}, got {dtype!r}; for float16 use AmpOptimWrapper")
+        self.device_type = self.optimizer.param_groups[0]["params"][0].device.type
+        if dtype == "bfloat16" and self.device_type == "cuda" and not torch.cuda.is_bf16_supported():
+            raise ValueError(f"dtype: {torch.cuda.get_device_name()} has no bfloat16; use dtype='float32'")
+        self.dtype = DTYPES[dtype]
+        self.cache_enabled = cache_enabled
+        self.skips_nonfinite = bool(self.optimizer.defaults.get("fused"))
+        self.grad_norm: torch.Tensor | None = None  # of the latest update, before clipping
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        autocast = torch.autocast(
+            self.device_type, self.dtype, self.dtype != torch.float32, cache_enabled=self.cache_enabled
+        )
+        with super().optim_context(model), autocast:
+            yield
+
+    def step(self, **kwargs: Any) -> None:
+        params = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+        clips_by_norm = self.clip_grad_kwargs and self.clip_func is clip_grad_norm_
+        self.grad_norm = clip_grad_norm_(params, **(self.clip_grad_kwargs if clips_by_norm else dict(max_norm=inf)))
+        if self.clip_grad_kwargs and not clips_by_norm:
+            self.clip_func(params, **self.clip_grad_kwargs)
+        if self.skips_nonfinite:
+            self.optimizer.found_inf = (~self.grad_norm.isfinite()).float()  # type: ignore[attr-defined]
+        self.optimizer.step(**kwargs)

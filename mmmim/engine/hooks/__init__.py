@@ -1,0 +1,21 @@
+from .bad_files import BadFileReportHook
+from .checkpoint import SafeCheckpointHook
+from .meta import MetaHook
+from .nonfinite import NonFiniteLossHook
+from .pretrained_report import PretrainedReportHook
+from .runtime_info import BufferedRuntimeInfoHook
+from .step_losses import StepLossHook
+from .step_seed import StepSeedHook
+from .step_timer import StepTimerHook
+
+__all__ = [
+    "BadFileReportHook",
+    "BufferedRuntimeInfoHook",
+    "MetaHook",
+    "NonFiniteLossHook",
+    "PretrainedReportHook",
+    "SafeCheckpointHook",
+    "StepLossHook",
+    "StepSeedHook",
+    "StepTimerHook",
+]

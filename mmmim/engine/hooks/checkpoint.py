@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import barrier, is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.optim import OptimWrapperDict
+
+from mmmim.engine.checkpoint_io import (
+    ATOMIC_BACKEND,
+    POINTER,
+    atomic_write,
+    find_damage,
+    remove_leftovers,
+    resume_candidates,
+    to_plain,
+)
+from mmmim.engine.stop_signal import EXIT_CODE, StopSignal
+from mmmim.registry import HOOKS
+
+ROLLING = "rolling.pth"
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """MMEngine's ``CheckpointHook`` that a crash, a full disk or a pre-emption cannot rob of its last file.
+
+    Files are written beside their place and moved there when they are complete and on the disk; older ones are deleted
+    after that. A write that fails is logged and training goes on with the previous file in place, except for the last
+    one of a run, which raises. Before ``--resume`` the newest file is checked against its checksums; a damaged one is
+    named and the next older one is taken. With gradient accumulation a save waits for the end of the window, since
+    gradients are not stored. Files load with ``torch.load(weights_only=True)``.
+
+    On SIGTERM or SIGUSR1 the run saves at the end of the next step (or window) and exits with code 75 (``EX_TEMPFAIL``:
+    start again with ``--resume``).
+
+    Args:
+        rolling_interval: Besides the files of ``interval``, which are kept, write ``rolling.pth`` this often (in epochs
+            or iterations, as ``by_epoch`` says) and overwrite it; -1 for never. It is removed when training ends.
+        signals: Names of the signals to obey; ``()`` for none.
+        signal_interval: With several processes, the steps between two rounds of asking each other for signals; each
+            round waits for the device.
+        kwargs: MMEngine's, among them ``interval``, ``by_epoch``, ``max_keep_ckpts``, ``save_last``, ``save_best``.
+    """
+
+    def __init__(
+        self,
+        interval: int = -1,
+        by_epoch: bool = True,
+        rolling_interval: int = -1,
+        signals: Sequence[str] = ("SIGTERM", "SIGUSR1"),
+        signal_interval: int = 10,
+        backend_args: dict | None = None,
+        **kwargs: Any,
+    ) -> None:
+        out_dir = str(kwargs.get("out_dir") or "")
+        if backend_args is None and kwargs.get("file_client_args") is None and "://" not in out_dir:
+            backend_args = dict(backend=ATOMIC_BACKEND)
+        super().__init__(interval=interval, by_epoch=by_epoch, backend_args=backend_args, **kwargs)
+        self.rolling_interval = rolling_interval
+        self.stop_signal = StopSignal(signals, signal_interval)
+        self.last_ckpt: str | None = None
+        self._due: str | int | None = None  # what waits for the end of an accumulation window: ROLLING or a step's id
+
+    def before_run(self, runner) -> None:
+        """Runs before the Runner resolves ``resume=True``."""
+        folder = Path(runner.work_dir)
+        if self.out_dir is not None:
+            folder = Path(self.out_dir, folder.name)
+        if is_main_process():
+            remove_leftovers(folder)
+            if runner._resume and runner._load_from is None:
+                self._point_to_good_file(runner, folder)
+        barrier()
+
+    def before_train(self, runner) -> None:
+        super().before_train(runner)
+        self.stop_signal.install(runner.train_dataloader)
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
+        place = dict(epoch=runner.epoch, iter=runner.iter + 1)
+        if not self.by_epoch:
+            self._plan(runner.iter + 1, runner.max_iters)
+        self._save_if_due(runner, place)
+        if self.stop_signal.poll(runner.iter) and _is_settled(runner):
+            self._stop(runner, place)
+
+    def after_train_epoch(self, runner) -> None:
+        if self.by_epoch:
+            self._plan(runner.epoch + 1, runner.max_epochs)
+            self._save_if_due(runner, dict(epoch=runner.epoch + 1, iter=runner.iter))
+
+    def after_train(self, runner) -> None:
+        super().after_train(runner)
+        self.stop_signal.restore()
+        if is_main_process() and self.last_ckpt is not None and not self.last_ckpt.endswith(ROLLING):
+            Path(self.out_dir, ROLLING).unlink(missing_ok=True)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint["meta"] = to_plain(checkpoint["meta"])
+        hub = checkpoint["message_hub"]
+        # Histories only smooth the log lines; after a million steps they would outweigh the model.
+        info = to_plain(dict(hub["runtime_info"]))
+        resumed = {key: value for key, value in hub["resumed_keys"].items() if key in info}
+        checkpoint["message_hub"] = dict(log_scalars={}, runtime_info=info, resumed_keys=resumed)
+
+    def _plan(self, step: int, last_step: int) -> None:
+        after_begin = step - self.save_begin
+        if (self.interval > 0 and after_begin >= 0 and after_begin % self.interval == 0) or (
+            self.save_last and step == last_step
+        ):
+            self._due = step
+        elif self.rolling_interval > 0 and step % self.rolling_interval == 0 and self._due is None:
+            self._due = ROLLING
+
+    def _save_if_due(self, runner, place: dict) -> None:
+        if self._due is not None and _is_settled(runner):
+            due, self._due = self._due, None
+            if isinstance(due, int):
+                self._save_checkpoint_with_step(runner, due, place)
+            else:
+                self._write(runner, due, place)
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        """Also what MMEngine calls to store a new best score after a validation."""
+        if not _is_settled(runner):
+            return
+        outdated = []
+        if self.max_keep_ckpts > 0:
+            kept = [*(s for s in self.keep_ckpt_ids if s != step), step]
+            outdated, kept = kept[: -self.max_keep_ckpts], kept[-self.max_keep_ckpts :]
+            self.keep_ckpt_ids.extend(kept)
+            runner.message_hub.update_info("keep_ckpt_ids", kept)
+        is_saved = self._write(runner, self.filename_tmpl.format(step), meta, is_last=meta["iter"] == runner.max_iters)
+        if is_saved and is_main_process():
+            for old in outdated:
+                path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
+                if self.file_backend.isfile(path):
+                    self.file_backend.remove(path)
+
+    def _write(self, runner, filename: str, meta: dict, is_last: bool = False) -> bool:
+        runner.call_hook("before_checkpoint")
+        runner.logger.info(f"Saving checkpoint {filename} at epoch {meta['epoch']}, iteration {meta['iter']}")
+        path = self.file_backend.join_path(self.out_dir, filename)
+        try:
+            runner.save_checkpoint(
+                self.out_dir,
+                filename,
+                self.file_client_args,
+                save_optimizer=self.save_optimizer,
+                save_param_scheduler=self.save_param_scheduler,
+                meta=dict(meta),
+                by_epoch=self.by_epoch,
+                backend_args=self.backend_args,
+                **self.args,
+            )
+            if is_main_process():
+                with atomic_write(Path(runner.work_dir, POINTER)) as file:
+                    file.write(path.encode())
+        except OSError as error:
+            if is_last:
+                raise
+            runner.logger.error(f"Could not write {path}: {error}. Training goes on, earlier checkpoints are unchanged")
+            return False
+        self.last_ckpt = path
+        runner.message_hub.update_info("last_ckpt", path)
+        return True
+
+    def _stop(self, runner, place: dict) -> None:
+        self._write(runner, ROLLING, place, is_last=True)
+        self.stop_signal.restore()
+        runner.logger.warning(
+            f"{self.stop_signal.received or 'a signal on another process'}: saved {self.last_ckpt}; "
+            f"exiting with code {EXIT_CODE}, start again with --resume"
+        )
+        raise SystemExit(EXIT_CODE)
+
+    def _point_to_good_file(self, runner, folder: Path) -> None:
+        candidates = resume_candidates(runner.work_dir, folder)
+        for path in candidates:
+            damage = find_damage(path)
+            if damage is None:
+                with atomic_write(Path(runner.work_dir, POINTER)) as file:
+                    file.write(os.fsencode(path))
+                return
+            runner.logger.warning(f"cannot resume from {path}: {damage}; trying the next older checkpoint")
+        if candidates:
+            raise RuntimeError(
+                f"resume: none of the {len(candidates)} checkpoints in {folder} is readable, see above. To start anew, "
+                "move them away or choose another work_dir"
+            )
+
+
+def _is_settled(runner) -> bool:
+    """No accumulated gradient waits for the rest of its window."""
+    wrapper = runner.optim_wrapper
+    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+    return all(w.should_update() for w in wrappers)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+
+import mmmim
+from mmmim.registry import HOOKS
+
+STAGES = ("ssl", "ft")
+
+
+@HOOKS.register_module()
+class MetaHook(Hook):
+    """Writes what a user of the checkpoint has to know into ``meta['mmmim']``, in plain Python types.
+
+    ``method`` (class of the algorithm), ``stage``, ``epoch``, ``iter``, ``version``, ``mean``, ``std``, ``to_rgb``, and
+    what ``backbone.describe()`` says: arch, patch size, image size, channels, kind of position embedding.
+
+    Args:
+        stage: ``'ssl'`` for self-supervised pre-training, ``'ft'`` when labels were used. By default the model's
+            attribute ``stage``, and ``'ssl'`` without one.
+    """
+
+    def __init__(self, stage: str | None = None) -> None:
+        if stage not in (None, *STAGES):
+            raise ValueError(f"stage: expected one of {STAGES} or None, got {stage!r}")
+        self.stage = stage
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        describe = getattr(getattr(model, "backbone", None), "describe", dict)
+        facts: dict[str, Any] = dict(describe())
+        facts.update(
+            method=type(model).__name__,
+            stage=self.stage or getattr(model, "stage", "ssl"),
+            epoch=checkpoint["meta"]["epoch"],
+            iter=checkpoint["meta"]["iter"],
+            version=mmmim.__version__,
+            to_rgb=True,
+        )
+        for name in ("mean", "std"):
+            values = getattr(getattr(model, "data_preprocessor", None), name, None)
+            if values is not None:
+                facts[name] = values.flatten().tolist()
+        checkpoint["meta"]["mmmim"] = facts

@@ -1,0 +1,3 @@
+from .epoch import EpochTrainLoop
+
+__all__ = ["EpochTrainLoop"]

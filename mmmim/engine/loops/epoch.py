@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from mmengine.dist import get_world_size
+from mmengine.runner import EpochBasedTrainLoop
+from torch.utils.data import BatchSampler
+
+from mmmim.registry import LOOPS
+
+
+@LOOPS.register_module()
+class EpochTrainLoop(EpochBasedTrainLoop):
+    """MMEngine's epoch loop that also resumes in the middle of an epoch, at exactly the next sample.
+
+    The place in the epoch follows from the checkpoint's ``meta['epoch']`` and ``meta['iter']``. A sampler with
+    ``set_start(n)``, such as ``EpochSampler``, begins at the right sample; with another one the batches before it are
+    loaded and thrown away. A checkpoint of the last step of an epoch resumes with that epoch's end (validation,
+    schedulers stepped by epoch). Sample order and augmentation continue with the seed of the first run.
+
+    Args:
+        stop_after: End the run after this many iterations in all, with schedules as for the whole run. For smoke tests.
+
+    Raises:
+        RuntimeError: the checkpoint comes from a run with another number of iterations per epoch.
+    """
+
+    def __init__(self, runner, dataloader, max_epochs: int, stop_after: int | None = None, **kwargs: Any) -> None:
+        super().__init__(runner, dataloader, max_epochs, **kwargs)
+        if stop_after is not None and stop_after < 1:
+            raise ValueError(f"stop_after: expected a number of iterations >= 1, got {stop_after}")
+        self.stop_after = stop_after
+        self.data_seconds = 0.0  # how long the current step waited for its batch
+        batch_sampler = self.dataloader.batch_sampler
+        self.sampler = getattr(batch_sampler, "sampler", self.dataloader.sampler)
+        self.can_skip = type(batch_sampler) is BatchSampler and hasattr(self.sampler, "set_start")
+
+    def run(self):
+        self._continue_run_of_checkpoint()
+        model = super().run()
+        # Persistent workers end here: collected later in a reference cycle, each would be waited for until a timeout.
+        self.dataloader._iterator = None
+        return model
+
+    def run_epoch(self) -> None:
+        self.runner.call_hook("before_train_epoch")
+        self.runner.model.train()
+        done = self._iter - self._epoch * len(self.dataloader)
+        if done < len(self.dataloader):
+            self._run_batches(done)
+        if self.stop_training:
+            return
+        self.runner.call_hook("after_train_epoch")
+        self._epoch += 1
+
+    def _run_batches(self, done: int) -> None:
+        if self.can_skip:
+            self.sampler.set_start(done * self.dataloader.batch_sampler.batch_size)
+        elif done:
+            self.runner.logger.warning(
+                f"{type(self.sampler).__name__} has no set_start: loading and dropping {done} batches to find the place"
+            )
+        batches = enumerate(self.dataloader, start=done if self.can_skip else 0)
+        asked = time.perf_counter()
+        for idx, batch in batches:
+            self.data_seconds = time.perf_counter() - asked
+            if idx >= done:
+                self.run_iter(idx, batch)
+            if self.stop_after is not None and self._iter >= self.stop_after:
+                self.stop_training, self.val_begin = True, self._max_epochs + 1
+                return
+            asked = time.perf_counter()
+
+    def _continue_run_of_checkpoint(self) -> None:
+        """The message hub travels with the checkpoint: after a resume it holds the facts of the run that wrote it."""
+        facts = dict(
+            epoch_length=len(self.dataloader),
+            batch_size=getattr(self.dataloader.batch_sampler, "batch_size", None),
+            processes=get_world_size(),
+            max_epochs=self._max_epochs,
+        )
+        before = self.runner.message_hub.runtime_info.get("train_layout", facts)
+        done = self._iter - self._epoch * len(self.dataloader)
+        if before["epoch_length"] != facts["epoch_length"] or not 0 <= done <= len(self.dataloader):
+            raise RuntimeError(
+                f"cannot resume at epoch {self._epoch}, iteration {self._iter}: the checkpoint is of a run with "
+                f"{_layout(before)}, this one has {_layout(facts)}. Resume with the same batch size x processes and "
+                "the same data, or start a new run from its weights: load_from=CHECKPOINT, resume=False"
+            )
+        if before["max_epochs"] != facts["max_epochs"]:
+            self.runner.logger.warning(
+                f"max_epochs is {facts['max_epochs']}, but the resumed learning rate schedule stays the one for "
+                f"{before['max_epochs']} epochs that the checkpoint holds"
+            )
+        self.runner.message_hub.update_info("train_layout", facts)
+        self._continue_sample_order()
+
+    def _continue_sample_order(self) -> None:
+        """The sampler was built before the checkpoint's seed was known."""
+        seed = getattr(self.sampler, "seed", None)
+        if seed is None:
+            return
+        before = self.runner.message_hub.runtime_info.get("sampler_seed", seed)
+        if before != seed:
+            self.runner.logger.warning(f"continuing with the checkpoint's sample seed {before} in place of {seed}")
+            self.sampler.seed = before
+        self.runner.message_hub.update_info("sampler_seed", before)
+
+
+def _layout(facts: dict) -> str:
+    return (
+        f"{facts['epoch_length']} iterations per epoch (batch {facts['batch_size']} x {facts['processes']} processes)"
+    )

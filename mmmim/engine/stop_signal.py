@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.logging import print_log
+from torch.utils.data import DataLoader
+
+EXIT_CODE = os.EX_TEMPFAIL  # 75: not finished, start again
+
+
+class StopSignal:
+    """Remembers that the process was asked to stop, and agrees on it with the other ranks.
+
+    Args:
+        names: Signals to obey, such as ``SIGTERM``.
+        interval: With several processes, steps between two rounds of agreeing.
+    """
+
+    def __init__(self, names: Sequence[str], interval: int) -> None:
+        unknown = [name for name in names if not hasattr(signal, name)]
+        if unknown:
+            raise ValueError(f"signals: expected names such as 'SIGTERM', got {unknown}")
+        if interval < 1:
+            raise ValueError(f"signal_interval: expected a number of steps >= 1, got {interval}")
+        self.numbers = [signal.Signals[name] for name in names]
+        self.interval = interval
+        self.received: str | None = None
+        self._agreed = False
+        self._previous: dict[signal.Signals, Any] = {}
+
+    def install(self, dataloader: DataLoader) -> None:
+        """Takes over the signals. Workers survive the first one, because schedulers signal whole groups."""
+        if threading.current_thread() is not threading.main_thread():
+            print_log("training does not run in the main thread: stop signals are not handled", logger="current")
+            return
+        for number in self.numbers:
+            self._previous[number] = signal.signal(number, self._remember)
+        if self.numbers and dataloader.num_workers:
+            dataloader.worker_init_fn = partial(_shield_worker, self.numbers, dataloader.worker_init_fn)
+
+    def restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous.clear()
+
+    def poll(self, iteration: int) -> bool:
+        """Whether to stop: at once in a single process, every ``interval`` steps, and alike, in several."""
+        if get_world_size() == 1:
+            return self.received is not None
+        if not self._agreed and self.numbers and iteration % self.interval == self.interval - 1:
+            asked = torch.tensor(float(self.received is not None))
+            all_reduce(asked, op="max")
+            self._agreed = bool(asked)
+        return self._agreed
+
+    def _remember(self, number: int, frame: Any) -> None:
+        self.received = signal.Signals(number).name
+
+
+def _shield_worker(numbers: Sequence[signal.Signals], inner: Any, worker_id: int) -> None:
+    """Ignore each signal once: a second one comes from the main process that is ending."""
+    seen: set[int] = set()
+
+    def handle(number: int, frame: Any) -> None:
+        if number in seen:
+            os._exit(128 + number)
+        seen.add(number)
+
+    for number in numbers:
+        signal.signal(number, handle)
+    if inner is not None:
+        inner(worker_id)

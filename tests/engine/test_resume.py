@@ -1,0 +1,118 @@
+"""A resumed run equals the uninterrupted one: losses and weights, bit by bit."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_run import losses, state, train
+
+BATCHES = 6  # 22 samples in batches of 4, the last one of 2
+BY_ITER = {"default_hooks.checkpoint.by_epoch": False}
+
+
+@pytest.fixture(scope="module")
+def straight_run(tmp_path_factory):
+    """The uninterrupted run with an accumulation, trained once."""
+
+    @cache
+    def run(accumulation: int):
+        folder = tmp_path_factory.mktemp(f"straight{accumulation}")
+        return folder, train(folder, **{"optim_wrapper.accumulative_counts": accumulation})
+
+    return run
+
+
+def assert_same_run(one, two, first: Path, second: Path) -> None:
+    assert losses(first) == losses(second)
+    assert len(losses(first)) == 3 * BATCHES
+    for name, value in state(one).items():
+        assert torch.equal(value, state(two)[name]), name
+
+
+@pytest.mark.parametrize("stop_after", [BATCHES - 1, BATCHES, BATCHES + 4, 2 * BATCHES])
+@pytest.mark.parametrize("accumulation", [1, 2, 4])
+def test_killed_run_resumes_exactly(tmp_path: Path, straight_run, stop_after: int, accumulation: int) -> None:
+    folder, straight = straight_run(accumulation)
+    changes = {"default_hooks.checkpoint.interval": 2, "optim_wrapper.accumulative_counts": accumulation, **BY_ITER}
+    train(tmp_path, **changes, **{"train_cfg.stop_after": stop_after})
+    resumed = train(tmp_path, **changes, resume=True)
+    assert_same_run(straight, resumed, folder, tmp_path)
+
+
+@pytest.mark.parametrize("accumulation", [1, 4])
+def test_epoch_checkpoint_resumes_exactly(tmp_path: Path, straight_run, accumulation: int) -> None:
+    """6 batches do not fill windows of 4: the save waits for the end of the window."""
+    changes = {"optim_wrapper.accumulative_counts": accumulation, "default_hooks.checkpoint.interval": 1}
+    folder, straight = straight_run(accumulation)
+    train(tmp_path, **changes, **{"train_cfg.stop_after": 2 * BATCHES - 1})
+    meta = torch.load(tmp_path / "epoch_1.pth", weights_only=True)["meta"]
+    assert (meta["epoch"], meta["iter"]) == (1, BATCHES if accumulation == 1 else 8)
+    resumed = train(tmp_path, **changes, resume=True)
+    assert_same_run(straight, resumed, folder, tmp_path)
+
+
+@pytest.mark.parametrize("drop_last", [True, False])
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_resume_gives_the_remaining_samples(tmp_path: Path, num_workers: int, drop_last: bool) -> None:
+    loader = {
+        "train_dataloader.num_workers": num_workers,
+        "train_dataloader.persistent_workers": num_workers > 0,
+        "train_dataloader.drop_last": drop_last,
+    }
+    straight = train(tmp_path / "straight", **loader)
+    saving = {**BY_ITER, "default_hooks.checkpoint.interval": 7, **loader}
+    train(tmp_path / "killed", **saving, **{"train_cfg.stop_after": 8})
+    resumed = train(tmp_path / "killed", **saving, resume=True)
+    assert resumed.model.seen == straight.model.seen[7:]
+    assert losses(tmp_path / "straight") == losses(tmp_path / "killed")
+
+
+def test_sampler_without_set_start_finds_its_place(tmp_path: Path, capfd) -> None:
+    sampler = {"train_dataloader.sampler": dict(type="DefaultSampler", shuffle=True, _delete_=True)}
+    straight = train(tmp_path / "straight", **sampler)
+    saving = {**BY_ITER, "default_hooks.checkpoint.interval": 8, **sampler}
+    train(tmp_path / "killed", **saving, **{"train_cfg.stop_after": 8})
+    resumed = train(tmp_path / "killed", **saving, resume=True)
+    assert "DefaultSampler has no set_start: loading and dropping 2 batches" in capfd.readouterr().out
+    assert resumed.model.seen == straight.model.seen[8:]
+
+
+def test_checkpoint_of_last_step_resumes_with_the_epochs_end(tmp_path: Path) -> None:
+    """Schedulers by epoch step at the epoch's end, which the interrupted run did not reach."""
+    by_epoch = dict(param_scheduler=[dict(type="StepLR", step_size=1, gamma=0.1)])
+    straight = train(tmp_path / "straight", **by_epoch)
+    saving = {**BY_ITER, "default_hooks.checkpoint.interval": BATCHES, **by_epoch}
+    train(tmp_path / "killed", **saving, **{"train_cfg.stop_after": BATCHES})
+    resumed = train(tmp_path / "killed", **saving, resume=True)
+    assert_same_run(straight, resumed, tmp_path / "straight", tmp_path / "killed")
+    assert resumed.optim_wrapper.get_lr()["lr"] == straight.optim_wrapper.get_lr()["lr"] == [pytest.approx(1e-4)]
+
+
+@pytest.mark.parametrize("seed", [None, 5])
+def test_seed_of_the_first_run_is_kept(tmp_path: Path, seed: int | None, capfd) -> None:
+    saving = {**BY_ITER, "default_hooks.checkpoint.interval": 7}
+    first = train(tmp_path / "killed", **saving, randomness=dict(seed=seed), **{"train_cfg.stop_after": 7})
+    resumed = train(tmp_path / "killed", **saving, randomness=dict(seed=None if seed is None else 6), resume=True)
+    straight = train(tmp_path / "straight", randomness=dict(seed=first.seed))
+    assert_same_run(straight, resumed, tmp_path / "straight", tmp_path / "killed")
+    if seed is not None:
+        said = capfd.readouterr().out
+        assert 'random seed in the checkpoint "5" is different' in said
+        assert "continuing with the checkpoint's sample seed 5 in place of 6" in said
+
+
+def test_another_batch_size_cannot_continue_an_epoch(tmp_path: Path) -> None:
+    saving = {**BY_ITER, "default_hooks.checkpoint.interval": 4}
+    train(tmp_path, **saving, **{"train_cfg.stop_after": 4})
+    with pytest.raises(
+        RuntimeError, match=r"6 iterations per epoch \(batch 4 x 1 .* 11 iterations per epoch \(batch 2 x 1"
+    ):
+        train(tmp_path, **saving, **{"train_dataloader.batch_size": 2}, resume=True)
+
+
+def test_stop_after_leaves_the_schedule_alone(tmp_path: Path, straight_run) -> None:
+    train(tmp_path, **{"train_cfg.stop_after": 5})
+    assert losses(tmp_path) == losses(straight_run(1)[0])[:5]

@@ -1,0 +1,107 @@
+"""A training run of a second: two linear layers with dropout on seeded random images, through MMEngine's Runner."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from mmmim.datasets import SampleKey, seeded_sample
+from mmmim.registry import DATASETS, MODELS
+
+RUNTIME = Path(__file__).parents[2] / "configs/_base_/default_runtime.py"
+_numbers = itertools.count()
+
+
+@DATASETS.register_module(force=True)
+class TinyImages(Dataset):
+    def __init__(self, length: int = 22) -> None:
+        self.length = length
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, key: SampleKey | int) -> dict[str, Tensor]:
+        with seeded_sample(*SampleKey.of(key)):
+            return dict(inputs=torch.rand(3, 4, 4), indices=SampleKey.of(key).index)
+
+
+@MODELS.register_module(force=True)
+class TinyMasked(BaseModel):
+    """Reconstructs hidden values; ``nan_from`` makes the loss NaN from that iteration on."""
+
+    def __init__(self, nan_from: int | None = None) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(48, 16), nn.BatchNorm1d(16), nn.GELU(), nn.Dropout(0.2))
+        self.decoder = nn.Linear(16, 48)
+        self.nan_from = nan_from
+        self.steps: list[tuple[int, int]] = []
+        self.seen: list[list[int]] = []
+
+    def set_step(self, seed: int, iteration: int) -> None:
+        self.steps.append((seed, iteration))
+
+    def forward(self, inputs: Tensor, indices: Tensor, mode: str = "loss") -> Any:
+        self.seen.append(indices.tolist())
+        values = inputs.flatten(1)  # (B,48)
+        hidden = torch.rand_like(values) < 0.5
+        error = (self.decoder(self.encoder(values * ~hidden)) - values).square()
+        loss = (error * hidden).sum() / hidden.sum()
+        if self.nan_from is not None and self.steps and self.steps[-1][1] >= self.nan_from:
+            loss = loss * float("nan")
+        return dict(loss_rec=loss, hidden_share=hidden.float().mean())
+
+
+def tiny_config(work_dir: Path, **changes: Any) -> Config:
+    cfg = Config.fromfile(RUNTIME)
+    cfg.merge_from_dict(
+        dict(
+            work_dir=str(work_dir),
+            experiment_name=f"tiny{next(_numbers)}",
+            log_level="WARNING",
+            model=dict(type="TinyMasked"),
+            train_dataloader=dict(
+                batch_size=4,
+                num_workers=0,
+                dataset=dict(type="TinyImages"),
+                sampler=dict(type="EpochSampler", shuffle=True),
+                collate_fn=dict(type="default_collate"),
+            ),
+            optim_wrapper=dict(
+                type="AutocastOptimWrapper",
+                dtype="float32",
+                optimizer=dict(type="AdamW", lr=1e-2, betas=(0.9, 0.95), weight_decay=0.05, fused=True),
+            ),
+            param_scheduler=[
+                dict(type="LinearLR", start_factor=1e-3, begin=0, end=1, convert_to_iter_based=True),
+                dict(type="CosineAnnealingLR", T_max=2, begin=1, end=3, convert_to_iter_based=True),
+            ],
+            train_cfg=dict(type="EpochTrainLoop", max_epochs=3),
+            custom_hooks=[dict(type="StepLossHook", out_file="losses.jsonl", interval=1)],
+            default_hooks=dict(checkpoint=dict(interval=-1, rolling_interval=-1, save_last=False)),
+        )
+    )
+    cfg.merge_from_dict(changes)
+    return cfg
+
+
+def train(work_dir: Path, **changes: Any) -> Runner:
+    runner = Runner.from_cfg(tiny_config(work_dir, **changes))
+    runner.train()
+    return runner
+
+
+def losses(work_dir: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in Path(work_dir, "losses.jsonl").read_text().splitlines()]
+
+
+def state(runner: Runner) -> dict[str, Tensor]:
+    return runner.model.state_dict()
