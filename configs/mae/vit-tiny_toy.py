@@ -7,6 +7,6 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(arch=dict(embed_dims=128, depth=6, num_heads=4), img_size=64, patch_size=8),
+    backbone=dict(arch=dict(_delete_=True, embed_dims=128, depth=6, num_heads=4), img_size=64, patch_size=8),
     neck=dict(dims=64, depth=2, num_heads=4),
 )
