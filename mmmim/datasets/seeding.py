@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch.utils.data import get_worker_info
 
 
 class SampleKey(NamedTuple):
@@ -38,15 +39,25 @@ def seeded_sample(seed: int, epoch: int, index: int) -> Iterator[None]:
 
     Library transforms draw from these three, so inside they are pure functions of the arguments. CUDA generators are
     left alone. numpy receives the two halves of the 64-bit seed; torch's Mersenne Twister uses its lower half.
+    A worker of a dataloader has no other use for the generators: there the old states are not kept, which saves most
+    of the time.
     """
     value = mix(seed, epoch, index)
+    if get_worker_info() is not None:
+        _seed_all(value)
+        yield
+        return
     states = random.getstate(), np.random.get_state(), torch.default_generator.get_state()
-    random.seed(value)
-    np.random.seed((value & 0xFFFFFFFF, value >> 32))
-    torch.default_generator.manual_seed(value)
+    _seed_all(value)
     try:
         yield
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.default_generator.set_state(states[2])
+
+
+def _seed_all(value: int) -> None:
+    random.seed(value)
+    np.random.seed((value & 0xFFFFFFFF, value >> 32))
+    torch.default_generator.manual_seed(value)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from mmmim.datasets import ToyImages
+from mmmim.datasets.toy_renderer import SHAPE_NAMES, SHAPES, render
+
+
+def test_images_are_a_function_of_seed_split_and_index():
+    one, other = ToyImages(4, 32), ToyImages(9, 32)
+    for i in range(4):
+        assert torch.equal(one[i]["inputs"], other[i]["inputs"])
+    for different in (ToyImages(4, 32, split="val"), ToyImages(4, 32, seed=1)):
+        assert all(not torch.equal(one[i]["inputs"], different[i]["inputs"]) for i in range(4))
+
+
+def test_kept_images_are_the_drawn_ones_and_cannot_be_spoilt():
+    data = ToyImages(2, 32, channels=5)
+    first = data[0]["inputs"].clone()
+    data[0]["inputs"].zero_()
+    assert torch.equal(data[0]["inputs"], first)
+
+
+def test_labels_are_balanced():
+    data = ToyImages(80, 16)
+    assert np.bincount([data[i]["labels"] for i in range(80)]).tolist() == [10] * 8
+    assert data.metainfo == dict(classes=SHAPE_NAMES)
+    assert {ToyImages(80, 16, num_classes=3).label(i) for i in range(80)} == {0, 1, 2}
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 6])
+@pytest.mark.parametrize("size", [32, (24, 40)])
+def test_any_size_and_number_of_channels(channels, size):
+    inputs = ToyImages(2, size, channels=channels)[1]["inputs"]
+    assert inputs.shape == (channels, *((32, 32) if size == 32 else size)) and inputs.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_all_shapes_have_the_area_of_the_unit_disc(name):
+    axis = np.linspace(-2, 2, 1601)
+    inside = SHAPES[name](*np.meshgrid(axis, axis)) < 0
+    assert inside.mean() * 16 == pytest.approx(np.pi, rel=0.01)
+    assert not (inside[0].any() or inside[:, 0].any())
+
+
+@pytest.fixture(scope="module")
+def images_and_labels():
+    data = ToyImages(1600, 32)
+    samples = [data[i] for i in range(len(data))]
+    return torch.stack([s["inputs"] for s in samples]).numpy(), np.array([s["labels"] for s in samples])
+
+
+def _accuracy(features, labels):
+    features = StandardScaler().fit_transform(features)
+    model = LogisticRegression(C=0.1, max_iter=200).fit(features[:1200], labels[:1200])
+    return model.score(features[1200:], labels[1200:])
+
+
+def test_colour_does_not_tell_the_label(images_and_labels):
+    """Chance is 0.125; 400 test images have a standard error of 0.017."""
+    images, labels = images_and_labels
+    pixels = images.reshape(len(images), 3, -1)
+    moments = np.concatenate([pixels.mean(2), pixels.std(2)], 1)
+    histogram = np.stack([[np.histogram(c, 8, (0, 256))[0] for c in image] for image in pixels]).reshape(len(images), -1)
+    assert _accuracy(moments, labels) < 0.19
+    assert _accuracy(histogram, labels) < 0.19
+
+
+def test_a_pixel_template_does_not_tell_the_label(images_and_labels):
+    images, labels = images_and_labels
+    small = images.reshape(len(images), 3, 8, 4, 8, 4).mean((3, 5)).reshape(len(images), -1)
+    assert _accuracy(small, labels) < 0.19
+
+
+def test_shapes_are_there_to_be_seen():
+    """The outline tells the label: a network sees what the two tests before must not find in the colours."""
+    masks = np.stack([render((0, i), (32, 32), (i % 8,))[1][0].mask for i in range(1600)])
+    ring = [_polar_spectrum(mask) for mask in masks]
+    assert _accuracy(np.array(ring), np.arange(1600) % 8) > 0.6
+
+
+def _polar_spectrum(mask):
+    """Rotation- and place-invariant: angular spectrum of the mask about its centre of gravity, at six radii."""
+    rows, columns = np.nonzero(mask)
+    angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
+    spectra = []
+    for share in (0.3, 0.6, 0.9, 1.2, 1.5, 1.8):
+        r = share * np.sqrt(mask.sum() / np.pi)
+        y = np.clip(rows.mean() + r * np.sin(angles), 0, 31).round().astype(int)
+        x = np.clip(columns.mean() + r * np.cos(angles), 0, 31).round().astype(int)
+        spectra.append(np.abs(np.fft.rfft(mask[y, x]))[:8])
+    return np.concatenate(spectra)
+
+
+def test_instances_are_visible_parts_without_overlap():
+    for seed in range(20):
+        image, instances = render((seed,), (96, 128), (0, 1, 2, 3, 4), radius=(0.13, 0.22))
+        assert image.shape == (96, 128, 3) and instances[-1].label == 4
+        assert np.sum([i.mask for i in instances], axis=0).max() == 1
+        for instance in instances:
+            x0, y0, x1, y1 = instance.box
+            assert instance.mask[y0:y1, x0:x1].sum() == instance.mask.sum() > 100
+            assert instance.mask[y0].any() and instance.mask[y1 - 1].any()
+            assert instance.mask[:, x0].any() and instance.mask[:, x1 - 1].any()
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (dict(num_images=0), r"num_images: expected at least 1, got 0"),
+        (dict(split="train2"), r"split='train2' is unknown; did you mean 'train'"),
+        (dict(num_classes=9), r"num_classes: there are 1\.\.8 shapes, got 9"),
+    ],
+)
+def test_bad_options(options, words):
+    with pytest.raises(ValueError, match=words):
+        ToyImages(**options)
