@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
     if code == 0 and row.evaluation:
         print("what follows for the published numbers:")
         for name in row.evaluation:
-            print(f"  tools/train.py configs/{args.method}/{name} --checkpoint {folder}/epoch_{epochs}.pth")
+            print(f"  python tools/train.py configs/{args.method}/{name} --checkpoint {folder}/epoch_{epochs}.pth")
     return code
 
 

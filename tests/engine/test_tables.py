@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from mmengine.config import DictAction
+from mmengine.registry import init_default_scope
 
 from mmmim.engine.errors import UsageError
 from mmmim.engine.tables import (
-    CONFIGS,
     Row,
     Table,
     cfg_options,
@@ -17,6 +18,7 @@ from mmmim.engine.tables import (
     methods,
     row_config,
 )
+from mmmim.registry import MODELS
 
 BASE = """
 model = dict(type="mmmim.RandomMasker", mask_ratio=0.75)
@@ -110,7 +112,44 @@ def test_published_metrics_are_columns_of_their_table(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", methods())
-def test_every_row_that_can_be_run_resolves_on_its_base_config(method: str) -> None:
-    for _, row in iter_rows(method, CONFIGS):
-        if row.config is not None:
-            row_config(method, row)
+def test_every_row_that_can_be_run_builds_its_model_and_ends_its_schedule_with_its_last_epoch(method: str) -> None:
+    init_default_scope("mmmim")
+    built = set()
+    for _, row in iter_rows(method):
+        if row.config is None:
+            continue
+        config = row_config(method, row)
+        warmup, cosine = config.param_scheduler
+        assert warmup.end == cosine.begin, row.name
+        assert cosine.end == config.train_cfg.max_epochs, row.name
+        assert cosine.T_max == cosine.end - cosine.begin, row.name
+        if (text := repr(config.model)) not in built:
+            built.add(text)
+            with torch.device("meta"):
+                MODELS.build(config.model)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("random-100e", ("RandomMasker", None, 100, 10)),
+        ("block-wise-400e", ("BlockMasker", None, 400, 40)),
+        ("importance-400e", ("ImportanceMasker", "none", 400, 40)),
+        ("importance-sampling-100e", ("ImportanceMasker", None, 100, 10)),
+    ],
+)
+def test_rows_of_the_dividing_ablation(row: str, expected: tuple) -> None:
+    config = row_config("ccmim", find_table("table5", load_tables("ccmim")).row(row))
+    masker = config.model.masker
+    assert masker.mask_ratio == 0.75 and config.model.contrast_weight == 0.2
+    found = (masker.type, masker.get("noise"), config.train_cfg.max_epochs, config.param_scheduler[0].end)
+    assert found == expected
+
+
+def test_contrast_weights_of_figure_2_are_tenths_for_both_losses() -> None:
+    rows = find_table("fig2", load_tables("ccmim")).rows
+    weights: dict[str, list[float]] = {}
+    for row in rows:
+        model = row_config("ccmim", row).model
+        weights.setdefault(model.contrast.type, []).append(model.contrast_weight)
+    assert weights == {kind: [tenths / 10 for tenths in range(11)] for kind in ("InfoNCE", "Align")}
