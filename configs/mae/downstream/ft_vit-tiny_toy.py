@@ -1,0 +1,1 @@
+_base_ = "../../ccmim/downstream/ft_vit-tiny_toy.py"

@@ -1,0 +1,1 @@
+_base_ = "../../ccmim/downstream/linear_vit-tiny_toy.py"

@@ -1,0 +1,108 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
+from mmengine.runner import Runner
+
+from mmmim.engine.lr_scaling import scale_lr
+from mmmim.engine.run_options import use_checkpoint
+from mmmim.evaluation.labels import check_labels
+from mmmim.registry import MODELS
+
+pytestmark = pytest.mark.filterwarnings("ignore:Detected call of")
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def config(name, processes):
+    cfg = Config.fromfile(CONFIGS / name)
+    use_checkpoint(cfg, "none")
+    scale_lr(cfg, processes)
+    return cfg
+
+
+STEPS = 20  # per epoch
+
+
+def rates_over_training(cfg, epochs):
+    """The groups of the model's parameters, and the lr of each at the start of every epoch and after the last step."""
+    with DefaultScope.overwrite_default_scope("mmmim"):
+        with torch.device("meta"):
+            model = MODELS.build(cfg.model)
+        wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    schedulers = []
+    for scheduler in cfg.param_scheduler:
+        settings = dict(scheduler)
+        kind = PARAM_SCHEDULERS.get(settings.pop("type"))
+        assert settings.pop("convert_to_iter_based")
+        schedulers.append(kind.build_iter_from_epoch(wrapper, **settings, epoch_length=STEPS))
+    groups = [number for number, group in enumerate(wrapper.param_groups) if group["params"][0].is_meta]
+    rates = []
+    for step in range(epochs * STEPS + 1):
+        if step % STEPS == 0:
+            rates.append([wrapper.param_groups[number]["lr"] for number in groups])
+        for scheduler in schedulers:
+            scheduler.step()
+    return [wrapper.param_groups[number] for number in groups], rates
+
+
+def test_fine_tuning_recipe():
+    groups, rates = rates_over_training(config("ccmim/downstream/ft_vit-b_100e_in1k.py", processes=32), 100)
+    scales = [group["lr_scale"] for group in groups]
+    assert min(scales) == pytest.approx(0.75**13) and max(scales) == 1
+    top = scales.index(1)
+    assert rates[0][top] == pytest.approx(0, abs=1e-7)
+    assert rates[5][top] == pytest.approx(4e-3)
+    assert rates[100][top] == pytest.approx(1e-6, rel=0.01)
+    for epoch in (5, 50, 100):  # every layer keeps its share of the rate to the end
+        assert rates[epoch] == pytest.approx([scale * rates[epoch][top] for scale in scales])
+    assert {group["weight_decay"] for group in groups} == {0.0, 0.05}
+
+
+def test_mae_fine_tunes_with_its_repository_values():
+    groups, rates = rates_over_training(config("mae/downstream/ft_vit-b_100e_in1k.py", processes=32), 100)
+    assert max(rates[5]) == pytest.approx(2e-3) and max(rates[100]) == pytest.approx(1e-6, rel=0.01)
+    assert min(group["lr_scale"] for group in groups) == pytest.approx(0.65**13)
+
+
+def test_linear_probe_recipe():
+    groups, rates = rates_over_training(config("ccmim/downstream/linear_vit-b_90e_in1k.py", processes=32), 90)
+    assert rates[10] == pytest.approx([6.4]) and rates[90] == pytest.approx([0], abs=1e-4)
+    trained = {tuple(p.shape) for group in groups for p in group["params"] if p.requires_grad}
+    assert trained == {(1000, 768), (1000,)}
+
+
+@pytest.mark.parametrize("kind", ["ft", "linear"])
+def test_toy_configs_train_and_evaluate(kind, tmp_path):
+    cfg = config(f"ccmim/downstream/{kind}_vit-tiny_toy.py", processes=1)
+    cfg.merge_from_dict(
+        dict(
+            work_dir=str(tmp_path),
+            experiment_name=f"{kind}_toy",
+            log_level="WARNING",
+            train_dataloader=dict(batch_size=8, dataset=dict(num_images=32)),
+            val_dataloader=dict(dataset=dict(num_images=16)),
+            train_cfg=dict(max_epochs=1, val_interval=1),
+            custom_hooks=[dict(type="StepLossHook")],
+        )
+    )
+    runner = Runner.from_cfg(cfg)
+    before = {name: value.clone() for name, value in runner.model.state_dict().items()}
+    runner.train()
+    losses = [json.loads(line)["loss"] for line in (tmp_path / "step_losses.jsonl").read_text().splitlines()]
+    assert len(losses) == 4 and all(1 < loss < 4 for loss in losses)
+    moved = {name for name, value in runner.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("backbone.") for name in moved) == (kind == "ft")
+    assert "head.fc.weight" in moved
+    (scalars,) = tmp_path.glob("*/vis_data/scalars.json")
+    results = [json.loads(line) for line in scalars.read_text().splitlines()]
+    assert any(0 <= result.get("accuracy/top1", -1) <= 100 for result in results)
+    checkpoint = torch.load(next(tmp_path.glob("epoch_1.pth")), weights_only=False)
+    assert checkpoint["meta"]["mmmim"]["stage"] == ("ft" if kind == "ft" else "ssl")
+
+
+def test_check_labels_accepts_what_is_in_range():
+    check_labels(torch.tensor([0, 2]), 3)
