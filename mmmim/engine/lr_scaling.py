@@ -70,15 +70,15 @@ def scale_lr(cfg: Config, world_size: int) -> LrScaling:
     """Turn the base lr of ``cfg`` into the lr of this run, in place, and keep MMEngine from scaling it once more.
 
     ``lr * effective / base_batch_size`` with effective = batch per process x processes x accumulation; absolute lrs of
-    the schedulers (``eta_min`` …) go the same way, ratios and factors stay. With ``auto_scale_lr.enable=False`` the lr
-    is used as written.
+    the schedulers (``eta_min`` …) go the same way, ratios and factors stay. With ``auto_scale_lr.enable=False``, or
+    without ``auto_scale_lr``, the lr is used as written.
 
     Raises:
         UsageError: no batch size, no ``lr``, or no ``base_batch_size``; the message names the key.
     """
     rule = cfg.get("auto_scale_lr") or {}
-    enabled = bool(rule.get("enable", False))
     base = int(rule.get("base_batch_size") or 0)
+    enabled = bool(rule.get("enable", base > 0))
     if enabled and base < 1:
         raise UsageError("auto_scale_lr.base_batch_size is missing: it says which batch the config's lr is for")
     scaling = LrScaling(batch_size(cfg, world_size))
