@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
-from mmengine.registry import init_default_scope
+from mmengine.config import DictAction
 from torch import nn
 
 from mmmim.engine.errors import UsageError
@@ -71,19 +70,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_config(args: argparse.Namespace) -> Config:
-    config = load_config(args.config, args.cfg_options)
-    init_default_scope(config.get("default_scope", "mmmim"))
-    return config
-
-
 def images_for(model: nn.Module, args: argparse.Namespace) -> torch.Tensor:
     backbone: Any = model.backbone
     return load_images(args.images, backbone.img_size, backbone.in_channels, args.num)
 
 
 def draw_reconstruction(args: argparse.Namespace) -> Path:
-    model: Any = load_model(read_config(args), args.checkpoint, args.seed)
+    model: Any = load_model(load_config(args.config, args.cfg_options), args.checkpoint, args.seed)
     model.set_step(args.seed, 0)
     with torch.no_grad():
         prediction = model(normalise(model, images_for(model, args)), mode="predict")
@@ -95,7 +88,7 @@ def draw_reconstruction(args: argparse.Namespace) -> Path:
 def draw_masks_figure(args: argparse.Namespace) -> Path:
     if not args.checkpoints and args.no_untrained:
         raise UsageError("--no-untrained: give at least one CKPT, there is nothing else to draw")
-    config = read_config(args)
+    config = load_config(args.config, args.cfg_options)
     weights = ([] if args.no_untrained else [None]) + args.checkpoints
     ratios = args.ratio or [None]
     groups: list[list[Column]] = []

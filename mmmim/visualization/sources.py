@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmengine.runner import find_latest_checkpoint, load_checkpoint
 from mmengine.runner.utils import set_random_seed
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ TOY = "toy"
 def load_model(config: Config, checkpoint: str | Path | None = None, seed: int = 0) -> nn.Module:
     """The config's model in eval mode, with the weights of ``checkpoint`` (a file, or a work directory: its newest),
     or as ``seed`` initialises it."""
+    init_default_scope(config.get("default_scope", "mmmim"))
     set_random_seed(seed)
     settings = dict(config.model)
     settings.setdefault("data_preprocessor", config.get("data_preprocessor"))

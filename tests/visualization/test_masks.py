@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from mmmim.engine.errors import UsageError
 from mmmim.visualization.masks import draw_masks, masker_config, patch_scores, probability_column, set_columns
@@ -18,7 +17,6 @@ from mmmim.visualization.sources import load_images, load_model, normalise
 def make_model(write_config):
     def make(strategy: str | None = None, ratio: float | None = None) -> Any:
         config = Config.fromfile(write_config())
-        init_default_scope("mmmim")
         config.model.masker = masker_config(config.model.masker, strategy, ratio)
         return load_model(config)
 
@@ -87,7 +85,6 @@ def test_images_keep_their_shape_and_a_folder_is_sampled_evenly(tmp_path: Path) 
 
 def test_checkpoint_errors(make_model, write_config, tmp_path: Path) -> None:
     config = Config.fromfile(write_config())
-    init_default_scope("mmmim")
     with pytest.raises(UsageError, match="no checkpoint at"):
         load_model(config, tmp_path / "nothing")
     torch.save(dict(state_dict={"backbone.cls_token": torch.zeros(1, 1, 8)}), tmp_path / "other.pth")

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
 
 from mmmim.visualization.sources import load_model
 
@@ -19,7 +18,6 @@ def visualize(*words: str | Path) -> int:
 
 
 def checkpoint(config: Path, folder: Path) -> Path:
-    init_default_scope("mmmim")
     path = folder / "epoch_1.pth"
     torch.save(dict(state_dict=load_model(Config.fromfile(config), seed=3).state_dict()), path)
     return path

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmmim.engine.run_options import load_config
+from mmmim.models.layers import patchify
+from mmmim.visualization.sources import load_model
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = "projects/example_method/vit-tiny_toy.py"
+SMALL = [
+    "train_cfg.max_epochs=1",
+    "train_dataloader.batch_size=8",
+    "train_dataloader.num_workers=0",
+    "train_dataloader.persistent_workers=False",
+    "train_dataloader.dataset.num_images=24",
+    "default_hooks.logger.interval=1",
+]
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(ROOT)
+    return load_model(load_config(CONFIG))
+
+
+def test_a_few_steps_through_the_train_tool(tmp_path: Path) -> None:
+    command = [sys.executable, "tools/train.py", CONFIG, "--work-dir", str(tmp_path), "--cfg-options", *SMALL]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (file,) = tmp_path.glob("*/vis_data/scalars.json")
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(records) == 3
+    for record in records:
+        assert math.isfinite(record["loss"]) and record["loss_mean"] > 0
+        assert record["loss"] == pytest.approx(record["loss_reconstruction"] + record["loss_mean"], rel=1e-3)
+    state = torch.load(tmp_path / "epoch_1.pth", map_location="cpu", weights_only=False)["state_dict"]
+    assert any(key.startswith("backbone.") for key in state)
+
+
+def test_masks_are_checkerboards_of_both_colours(model: Any) -> None:
+    images = torch.randn(2, 3, 64, 64)
+    rows, columns = torch.meshgrid(torch.arange(8) // 2, torch.arange(8) // 2, indexing="ij")
+    white = (rows + columns) % 2 == 0
+    colours = set()
+    for iteration in range(20):
+        model.set_step(0, iteration)
+        mask = model(images, mode="predict")["mask"]
+        assert torch.equal(mask[0], mask[1])
+        colours.add(bool(mask[0, 0, 0]))
+        assert torch.equal(mask[0], white if mask[0, 0, 0] else ~white)
+    assert colours == {True, False}
+
+
+def test_target_is_the_blurred_image(model: Any) -> None:
+    images = torch.randn(1, 3, 64, 64)
+    kernel = torch.full((3, 1, 5, 5), 1 / 25)
+    blurred = F.conv2d(F.pad(images, (2, 2, 2, 2), mode="reflect"), kernel, groups=3)
+    torch.testing.assert_close(model.target_generator(images), patchify(blurred, (8, 8)))
+
+
+def test_second_loss_is_the_error_of_the_mean_prediction(model: Any) -> None:
+    images = torch.randn(2, 3, 64, 64)
+    model.set_step(0, 0)
+    losses = model(images, mode="loss")
+    model.set_step(0, 0)
+    mask = model.draw_mask(images)
+    with torch.no_grad():
+        prediction = model.neck(model.backbone(images, mask)[-1], mask, mask.hidden)
+    target = model.target_generator(images, mask.hidden)
+    expected = 0.1 * (prediction.mean(1) - target.mean(1)).square().mean()
+    torch.testing.assert_close(losses["loss_mean"], expected)
+    assert set(losses) == {"loss_reconstruction", "loss_mean"}
+
+
+def test_the_example_stays_short() -> None:
+    lines = [len(path.read_text().splitlines()) for path in (ROOT / "projects/example_method").glob("*.*")]
+    assert sum(lines) < 150
