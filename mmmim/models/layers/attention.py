@@ -10,6 +10,8 @@ from timm.layers import Attention
 from timm.models.vision_transformer import Block
 from torch import Tensor
 
+from .precision import full_precision
+
 
 def _heads(attn: Attention, x: Tensor) -> Tensor:
     return x.unflatten(-1, (attn.num_heads, attn.head_dim)).transpose(1, 2)  # (B,n,D) -> (B,H,n,d)
@@ -42,7 +44,7 @@ def block_rows(block: Block, x: Tensor, select: Callable[[Tensor], Tensor]) -> T
 
 def _cls_row(attn: Attention, query: Tensor, key: Tensor) -> Tensor:
     """Logits of the first query against every key, ``(B, H, n)`` in fp32 even under autocast."""
-    with torch.autocast(query.device.type, enabled=False):
+    with full_precision(query.device.type):
         accurate = torch.promote_types(query.dtype, torch.float32)
         row = (query[:, :, :1].to(accurate) * attn.scale) @ key.to(accurate).transpose(-2, -1)
     return row.squeeze(2)

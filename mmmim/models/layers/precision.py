@@ -1,22 +1,23 @@
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 
-def uncached_autocast(device_type: str) -> torch.autocast:
+def uncached_autocast(device_type: str) -> AbstractContextManager:
     """The surrounding autocast without its weight cache, for no-grad passes inside a training step.
 
     A cached cast made under ``no_grad`` has no graph; older PyTorch hands it to the training forward, whose weights
     then silently get no gradient.
     """
-    return torch.autocast(
-        device_type,
-        dtype=torch.get_autocast_dtype(device_type),
-        enabled=torch.is_autocast_enabled(device_type),
-        cache_enabled=False,
-    )
+    if not torch.amp.is_autocast_available(device_type) or not torch.is_autocast_enabled(device_type):
+        return nullcontext()
+    return torch.autocast(device_type, dtype=torch.get_autocast_dtype(device_type), cache_enabled=False)
 
 
-def full_precision(device_type: str) -> torch.autocast:
+def full_precision(device_type: str) -> AbstractContextManager:
     """Autocast off: losses, scores and targets are computed in fp32."""
+    if not torch.amp.is_autocast_available(device_type):
+        return nullcontext()
     return torch.autocast(device_type, enabled=False)
