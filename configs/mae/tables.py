@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmmim.engine.tables import Row, Table, warmup_cosine
 
 METRICS = ("linear", "finetune")
+EVALUATION = {"b": ("downstream/linear_vit-b_90e_in1k.py", "downstream/ft_vit-b_100e_in1k.py")}
 
 
 def row(arch: str, epochs: int, linear: float, finetune: float) -> Row:
@@ -14,6 +15,7 @@ def row(arch: str, epochs: int, linear: float, finetune: float) -> Row:
         config=f"vit-{arch}_800e.py",
         overrides={} if epochs == 800 else warmup_cosine(epochs, warmup=40),
         published={"linear": linear, "finetune": finetune},
+        evaluation=EVALUATION.get(arch, ()),
     )
 
 
