@@ -1,4 +1,4 @@
-# Built-in pictures of ten shapes; the label is the shape.
+# Built-in pictures of eight shapes; the label is the shape. Resize and CenterCrop serve the images of --data.
 train_dataloader = dict(
     batch_size=64,
     num_workers=0,
@@ -10,6 +10,7 @@ train_dataloader = dict(
         num_images=1024,
         img_size=64,
         transforms=[
+            dict(type="Resize", size=64, interpolation="bicubic"),
             dict(type="RandomCrop", size=64, padding=4, padding_mode="reflect"),
             dict(type="RandomHorizontalFlip"),
         ],
@@ -20,6 +21,12 @@ val_dataloader = dict(
     num_workers=0,
     sampler=dict(type="EpochSampler", shuffle=False),
     collate_fn=dict(type="default_collate"),
-    dataset=dict(type="ToyImages", split="val", num_images=512, img_size=64),
+    dataset=dict(
+        type="ToyImages",
+        split="val",
+        num_images=512,
+        img_size=64,
+        transforms=[dict(type="Resize", size=64, interpolation="bicubic"), dict(type="CenterCrop", size=64)],
+    ),
 )
 test_dataloader = val_dataloader
