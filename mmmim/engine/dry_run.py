@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, HOOKS, METRICS, PARAM_SCHEDULERS, VISUALIZERS, init_default_scope
 from torch import nn
 
@@ -59,6 +60,7 @@ def dry_run(cfg: Config, processes: int = 1) -> DryRun:
         processes: World size to plan for.
     """
     cfg = copy.deepcopy(cfg)
+    MMLogger.get_instance("dry_run", log_level="ERROR")  # what is built need not say so
     init_default_scope(cfg.get("default_scope") or "mmengine")
     precision = planned_precision(cfg)
     fit_to_device(cfg)

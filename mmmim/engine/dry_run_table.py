@@ -19,7 +19,7 @@ def describe(run: DryRun, cfg: Config) -> str:
         ("method", type(run.model).__name__),
         ("backbone", run.backbone),
         ("processes", str(scaling.batch.processes)),
-        ("effective batch", f"{scaling.batch.effective} ({scaling.batch})"),
+        ("effective batch", str(scaling.batch.effective)),
         *(("learning rate", line) for line in scaling.lines),
         ("epochs", epochs),
         ("steps per epoch", _count(schedule.steps_per_epoch)),

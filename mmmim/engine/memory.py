@@ -14,6 +14,7 @@ from mmengine.model import BaseDataPreprocessor
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmmim.registry import MODELS
 
@@ -57,6 +58,15 @@ def step_memory(
         optimizer = _optimizer_bytes(fake, cfg, trainable)
         activations, counted = _activation_bytes(fake, cfg, batch_size, image_shape, precision)
     return StepMemory(parameters, _bytes(trainable), optimizer, activations, counted)
+
+
+class _ValuesReadAsZero(TorchDispatchMode):
+    """Tensors without storage have no values; checks such as ``if x.isnan().any()`` are to find nothing."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default:
+            return 0.0 if args[0].dtype.is_floating_point else 0
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
@@ -117,6 +127,7 @@ def _activation_bytes(
     mixed = precision != torch.float32
     try:
         with (
+            _ValuesReadAsZero(),
             torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
             torch.autocast("cpu", torch.bfloat16, enabled=mixed),
         ):
