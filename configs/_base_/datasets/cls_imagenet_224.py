@@ -1,4 +1,5 @@
 # Labelled ImageNet-1K. Training: random resized crop and flip; test: resize 256, crop 224.
+assumed_num_images = 1_281_167  # for plans made where the training images are not
 train_dataloader = dict(
     batch_size=128,
     num_workers=10,

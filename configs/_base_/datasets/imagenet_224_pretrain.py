@@ -1,5 +1,6 @@
 # ImageNet-1K for pre-training at 224: data/imagenet/train/<wnid>/*.JPEG. Crop and flip as MAE (its Appendix A.1).
 # batch_size is per process; the recipe's total batch is auto_scale_lr.recipe_batch_size.
+assumed_num_images = 1_281_167  # for plans made where the training images are not
 train_dataloader = dict(
     batch_size=128,
     num_workers=8,
