@@ -33,7 +33,7 @@ from mmmim.visualization.masks import (
 )
 from mmmim.visualization.pixels import denormalize, to_rgb
 from mmmim.visualization.reconstruction import reconstruction_columns
-from mmmim.visualization.sources import TOY, load_images, load_model, normalisation, normalise
+from mmmim.visualization.sources import TOY, checkpoint_file, load_images, load_model, normalisation, normalise
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -128,8 +128,9 @@ def column_name(checkpoint: str | None, strategy: str | None) -> str:
     if checkpoint is None:
         weights = "untrained"
     else:
-        path = Path(checkpoint)
-        weights = path.stem if path.suffix == ".pth" else path.name
+        weights = checkpoint_file(checkpoint).stem
+        if Path(checkpoint).is_dir():
+            weights = f"{Path(checkpoint).resolve().name}, {weights}"
     return f"{weights}\n{strategy}" if strategy else weights
 
 

@@ -47,7 +47,8 @@ def save_grid(
     image_height, image_width = columns[0].images[0].shape[:2]
     cell = (cell_inches, cell_inches * image_height / image_width)  # width, height
     left = 0.3 if row_labels else 0.08
-    title_lines = max(column.title.count("\n") + 1 for column in columns)
+    titles = [_wrapped(column.title, cell_inches) for column in columns]
+    title_lines = max(title.count("\n") + 1 for title in titles)
     top = 0.12 + 0.17 * title_lines
     bar = 0.42 if any(column.limits for column in columns) else 0.0
     width = left + len(columns) * (cell[0] + 0.06) + 0.06
@@ -68,7 +69,7 @@ def save_grid(
             for spine in axes.spines.values():
                 spine.set_linewidth(0.4)
             if r == 0:
-                axes.set_title(column.title, fontsize=8, pad=3)
+                axes.set_title(titles[c], fontsize=8, pad=3)
             if c == 0 and row_labels:
                 axes.set_ylabel(row_labels[r], fontsize=7, labelpad=3)
         if column.limits:
@@ -81,3 +82,8 @@ def save_grid(
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure).print_png(str(path))
     return path
+
+
+def _wrapped(title: str, width_inches: float) -> str:
+    """``title`` in lines that fit a cell at 8 pt."""
+    return "\n".join(part for line in title.split("\n") for part in textwrap.wrap(line, int(width_inches * 14)) or [""])

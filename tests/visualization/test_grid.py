@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.figure
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -39,3 +40,24 @@ def test_columns_of_different_length() -> None:
     image = np.zeros((4, 4, 3))
     with pytest.raises(ValueError, match="'b': 1"):
         save_grid([Column("a", [image, image]), Column("b", [image])], "unused.png")
+
+
+def test_long_titles_stay_above_their_own_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[matplotlib.figure.Figure] = []
+
+    class Kept(matplotlib.figure.Figure):
+        def __init__(self, *args: object, **kwargs: object) -> None:
+            super().__init__(*args, **kwargs)
+            figures.append(self)
+
+    monkeypatch.setattr("mmmim.visualization.grid.Figure", Kept)
+    image = np.zeros((8, 8, 3))
+    name = "a_run_with_a_very_long_name_indeed, epoch_800\nimportance_sampling\nmasked set"
+    columns = [Column(name, [image]), Column(name, [image]), Column("P", [np.eye(4)], (0, 1))]
+    save_grid(columns, tmp_path / "a.png", caption="caption " * 30)
+    (figure,) = figures
+    boxes = [axes.title.get_window_extent() for axes in figure.axes if axes.get_title()]
+    boxes += [text.get_window_extent() for text in figure.texts]
+    for i, box in enumerate(boxes):
+        assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+        assert not any(box.overlaps(other) for other in boxes[i + 1 :])
