@@ -61,9 +61,9 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             self.runner.logger.warning(
                 f"{type(self.sampler).__name__} has no set_start: loading and dropping {done} batches to find the place"
             )
-        batches = enumerate(self.dataloader, start=done if self.can_skip else 0)
         asked = time.perf_counter()
-        for idx, batch in batches:
+        # No variable holds the iterator, so that its workers end with this loop even if a traceback keeps the frame.
+        for idx, batch in enumerate(self.dataloader, start=done if self.can_skip else 0):
             self.data_seconds = time.perf_counter() - asked
             if idx >= done:
                 self.run_iter(idx, batch)

@@ -1,0 +1,150 @@
+"""Checkpoint files: what they hold, and that no failure costs the last good one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.runner import find_latest_checkpoint
+from tiny_run import STEP_LOSSES, SignalAt, losses, train
+
+from mmmim.engine import checkpoint_io
+from mmmim.engine.checkpoint_io import atomic_write, find_damage
+from mmmim.engine.stop_signal import EXIT_CODE
+
+
+def saving(interval: int, **options) -> dict:
+    options = dict(by_epoch=False, interval=interval, **options)
+    return {f"default_hooks.checkpoint.{key}": value for key, value in options.items()}
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.pth"))
+
+
+def test_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.pth"
+    file.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt), atomic_write(file) as new:
+        new.write(b"half of the n")
+        raise KeyboardInterrupt
+    assert file.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.pth"]
+    with atomic_write(file) as new:
+        new.write(b"new")
+        assert file.read_bytes() == b"old"
+    assert file.read_bytes() == b"new"
+
+
+def test_data_is_on_disk_before_the_file_appears(tmp_path: Path, monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr(checkpoint_io.os, "fsync", lambda fd, real=os.fsync: (calls.append("fsync"), real(fd)))
+    monkeypatch.setattr(
+        checkpoint_io.os, "replace", lambda a, b, real=os.replace: (calls.append("replace"), real(a, b))
+    )
+    with atomic_write(tmp_path / "a.pth") as file:
+        file.write(b"x")
+    assert calls == ["fsync", "replace", "fsync"]
+
+
+@pytest.mark.parametrize("change", ["truncate", "flip", "empty"])
+def test_damage_is_found(tmp_path: Path, change: str) -> None:
+    file = tmp_path / "a.pth"
+    torch.save(dict(weight=torch.arange(1000.0)), file)
+    assert find_damage(file) is None
+    content = bytearray(file.read_bytes())
+    if change == "flip":
+        content[len(content) // 2] ^= 1
+    file.write_bytes(dict(truncate=content[:-100], flip=content, empty=b"")[change])
+    assert find_damage(file)
+
+
+def test_full_disk_keeps_the_last_checkpoint_and_training(tmp_path: Path, monkeypatch, capfd) -> None:
+    def put(self, obj, filepath, real=checkpoint_io.AtomicLocalBackend.put):
+        if str(filepath).endswith(("iter_8.pth", "iter_12.pth")):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(filepath))
+        real(self, obj, filepath)
+
+    monkeypatch.setattr(checkpoint_io.AtomicLocalBackend, "put", put)
+    train(tmp_path, **saving(4, max_keep_ckpts=1, save_last=False), **{"train_cfg.stop_after": 13})
+    assert names(tmp_path) == ["iter_4.pth"]
+    assert find_latest_checkpoint(str(tmp_path)) == str(tmp_path / "iter_4.pth")
+    assert "iter_8.pth: [Errno 28] No space left on device" in capfd.readouterr().out
+
+
+def test_full_disk_at_the_end_raises(tmp_path: Path, monkeypatch) -> None:
+    def put(self, obj, filepath):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint_io.AtomicLocalBackend, "put", put)
+    with pytest.raises(OSError, match="No space left"):
+        train(tmp_path, **saving(-1, save_last=True), **{"train_cfg.max_epochs": 1})
+
+
+def test_damaged_newest_checkpoint_falls_back(tmp_path: Path, capfd) -> None:
+    train(tmp_path / "straight")
+    changes = saving(3)
+    train(tmp_path / "killed", **changes, **{"train_cfg.stop_after": 10})
+    newest = tmp_path / "killed/iter_9.pth"
+    newest.write_bytes(newest.read_bytes()[:-1000])
+    (tmp_path / "killed/.iter_9.pth.123.tmp").write_bytes(b"of a killed writer")
+    resumed = train(tmp_path / "killed", **changes, resume=True)
+    said = capfd.readouterr().out
+    assert "cannot resume from" in said and "iter_9.pth" in said and "iter_6.pth" in said
+    assert resumed.model.steps[0] == (0, 6)
+    assert losses(tmp_path / "killed") == losses(tmp_path / "straight")
+    assert not list(tmp_path.glob("killed/*.tmp"))
+
+
+def test_only_damaged_checkpoints_do_not_start_anew(tmp_path: Path) -> None:
+    train(tmp_path, **saving(3), **{"train_cfg.stop_after": 3})
+    (tmp_path / "iter_3.pth").write_bytes(b"")
+    with pytest.raises(RuntimeError, match="none of the 1 checkpoints in .* is readable"):
+        train(tmp_path, resume=True)
+
+
+def test_resume_without_checkpoint_starts(tmp_path: Path) -> None:
+    assert train(tmp_path, resume=True, **{"train_cfg.stop_after": 2}).iter == 2
+
+
+def test_kept_files(tmp_path: Path) -> None:
+    changes = saving(4, rolling_interval=1, max_keep_ckpts=2, save_last=True)
+    train(tmp_path, **changes, **{"train_cfg.stop_after": 14})
+    assert names(tmp_path) == ["iter_12.pth", "iter_8.pth", "rolling.pth"]
+    assert find_latest_checkpoint(str(tmp_path)) == str(tmp_path / "rolling.pth")
+    train(tmp_path, **changes, resume=True)
+    assert names(tmp_path) == ["iter_16.pth", "iter_18.pth"]
+    assert find_latest_checkpoint(str(tmp_path)) == str(tmp_path / "iter_18.pth")
+
+
+def test_content_is_plain(tmp_path: Path) -> None:
+    train(tmp_path, **saving(3), **{"train_cfg.stop_after": 3})
+    checkpoint = torch.load(tmp_path / "iter_3.pth", weights_only=True)
+    assert checkpoint["meta"]["epoch"] == 0 and checkpoint["meta"]["iter"] == 3
+    facts = checkpoint["meta"]["mmmim"]
+    assert facts == dict(method="TinyMasked", stage="ssl", epoch=0, iter=3, version=facts["version"], to_rgb=True)
+
+
+@pytest.mark.parametrize("accumulation", [1, 4])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+def test_signal_saves_and_exits(tmp_path: Path, name: str, accumulation: int) -> None:
+    before = signal.getsignal(signal.Signals[name])
+    changes = {"train_dataloader.num_workers": 2, "optim_wrapper.accumulative_counts": accumulation}
+    train(tmp_path / "straight", **changes)
+    hooks = [STEP_LOSSES, dict(type=SignalAt, name=name, iteration=8)]
+    with pytest.raises(SystemExit) as stopped:
+        train(tmp_path / "killed", custom_hooks=hooks, **changes)
+    assert stopped.value.code == EXIT_CODE == 75
+    assert signal.getsignal(signal.Signals[name]) is before
+    resumed = train(tmp_path / "killed", resume=True, **changes)
+    assert resumed.model.steps[0] == (0, 9 if accumulation == 1 else 12)
+    assert losses(tmp_path / "killed") == losses(tmp_path / "straight")
+
+
+def test_unknown_signal_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"signals: .* got \['SIGNAL'\]"):
+        train(tmp_path, **saving(3, signals=["SIGNAL"]))

@@ -1,0 +1,131 @@
+"""What the log line and the scalars file say, and that a step does not wait for the device to say it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+from tiny_run import STEP_LOSSES, losses, tiny_config, train
+
+from mmmim.engine.loss_buffer import LossBuffer
+
+EVERY_3 = {"default_hooks.logger.interval": 3, "log_level": "INFO"}
+
+
+def lines(text: str, start: str) -> list[str]:
+    return [line.partition("INFO - ")[2] for line in text.splitlines() if f"INFO - {start}" in line]
+
+
+def scalars(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in next(folder.glob("*/vis_data/scalars.json")).read_text().splitlines()]
+
+
+class SlowStep(Hook):
+    """Data arrives at once, a step takes 20 ms, and so does whatever comes after it."""
+
+    priority = "LOWEST"
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        time.sleep(0.02)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        time.sleep(0.02)
+
+
+def test_line_by_epoch(tmp_path: Path, capfd) -> None:
+    train(tmp_path, custom_hooks=[STEP_LOSSES, dict(type=SlowStep)], **EVERY_3)
+    logged = lines(capfd.readouterr().out, "Epoch(train)")
+    assert len(logged) == 6
+    assert re.match(
+        r"Epoch\(train\) \[2\]\[3/6\]  50\.00%  images/s: [\d.]+  data_wait: [\d.]+%  lr: 9\.\d+e-03  eta: 0:00:0\d  "
+        r"time: 0\.\d+  data_time: 0\.\d+  loss: 0\.\d+  loss_rec: 0\.\d+  hidden_share: 0\.\d+  grad_norm: [\d.]+$",
+        logged[2],
+    ), logged[2]
+    first, last = scalars(tmp_path)[0], scalars(tmp_path)[-1]
+    assert first["iter"] == 3 and last["iter"] == 18
+    assert first["loss"] == pytest.approx(sum(row["loss"] for row in losses(tmp_path)[:3]) / 3, rel=1e-6)
+    assert last["loss"] == pytest.approx(sum(row["loss"] for row in losses(tmp_path)) / 18, rel=1e-6)
+    for row in scalars(tmp_path):
+        assert row["images_per_second"] == pytest.approx(4 / row["time"], rel=1e-6)
+        assert row["data_wait"] == pytest.approx(100 * row["data_time"] / row["time"], rel=1e-6)
+        assert row["data_wait"] < 40  # sleeping in hooks is not waiting for data
+
+
+def test_line_by_iteration(tmp_path: Path, capfd) -> None:
+    by_iter = {"log_processor.by_epoch": False, "train_dataloader.sampler.type": "InfiniteEpochSampler"}
+    train(
+        tmp_path,
+        train_cfg=dict(_delete_=True, by_epoch=False, max_iters=12),
+        param_scheduler=None,
+        **EVERY_3,
+        **by_iter,
+    )
+    logged = lines(capfd.readouterr().out, "Iter(train)")
+    assert [re.match(r"Iter\(train\) \[ ?(\d+)/12\]  ([\d.]+)%  images/s: ", line).groups() for line in logged] == [
+        ("3", "25.00"), ("6", "50.00"), ("9", "75.00"), ("12", "100.00")
+    ]  # fmt: skip
+
+
+def test_validation_has_its_speed(tmp_path: Path, capfd) -> None:
+    from mmengine.evaluator import BaseMetric
+
+    class Count(BaseMetric):
+        def process(self, data_batch, data_samples):
+            self.results.append(len(data_samples))
+
+        def compute_metrics(self, results):
+            return dict(batches=len(results))
+
+    loader = dict(tiny_config(tmp_path).train_dataloader)
+    train(
+        tmp_path,
+        val_dataloader=dict(loader, sampler=dict(type="EpochSampler", shuffle=False)),
+        val_cfg=dict(),
+        val_evaluator=dict(type=Count),
+        **EVERY_3,
+        **{"train_cfg.max_epochs": 1},
+    )
+    said = capfd.readouterr().out
+    assert re.match(r"Epoch\(val\) \[1\]\[3/6\]  images/s: [\d.]+  data_wait: [\d.]+%  ", lines(said, "Epoch(val)")[0])
+    assert re.search(r"batches: 6 .*images/s: [\d.]+  data_wait: [\d.]+%", lines(said, "Epoch(val)")[-1])
+    assert scalars(tmp_path)[-1]["images_per_second"] > 0
+
+
+def test_losses_stay_on_the_device_between_lines(tmp_path: Path, monkeypatch) -> None:
+    """Reading a tensor on the host is counted: once per line of the log and per look for NaN, not per step."""
+    reads = []
+    for name in ("item", "tolist", "__float__", "__bool__"):
+        original = getattr(torch.Tensor, name)
+
+        def counted(self, original=original):
+            reads.append(original)
+            return original(self)
+
+        monkeypatch.setattr(torch.Tensor, name, counted)
+    quiet = {"custom_hooks": [], "train_cfg.stop_after": 4, "default_hooks.logger.interval": 50}
+    cfg = {**quiet, "train_dataloader.dataset.length": 200, "model.records": False}
+    train(tmp_path / "a", **cfg)
+    of_a_short_run = len(reads)
+    train(tmp_path / "b", **{**cfg, "train_cfg.stop_after": 44})
+    assert len(reads) - of_a_short_run == of_a_short_run
+
+
+def test_other_log_processor_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        TypeError, match=r"log_processor: .* needs dict\(type='mmmim.ThroughputLogProcessor'\).* got LogProc"
+    ):
+        train(tmp_path, log_processor=dict(_delete_=True, type="LogProcessor"))
+
+
+def test_buffer_keeps_order_names_and_values() -> None:
+    buffer = LossBuffer()
+    buffer.append(3, dict(loss=torch.tensor(1.5, requires_grad=True) * 1, acc=torch.tensor([0.25])))
+    buffer.append(4, dict(loss=torch.tensor(2.5, dtype=torch.bfloat16), extra=7))
+    assert len(buffer) == 2
+    assert buffer.drain() == [(3, dict(loss=1.5, acc=0.25)), (4, dict(loss=2.5, extra=7.0))]
+    assert buffer.drain() == [] and len(buffer) == 0
