@@ -12,7 +12,7 @@ model = dict(
     ),
     head=dict(num_classes=8, in_channels=128, norm="ln", init_std=2e-5, label_smoothing=0.1),
 )
-optim_wrapper = dict(optimizer=dict(lr=4e-3))
+optim_wrapper = dict(dtype="float32", optimizer=dict(lr=4e-3))
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-3, begin=0, end=1, convert_to_iter_based=True),
     dict(type="CosineAnnealingLR", eta_min_ratio=1e-3, T_max=7, begin=1, end=8, convert_to_iter_based=True),

@@ -12,7 +12,7 @@ model = dict(
     ),
     head=dict(num_classes=8, in_channels=128, norm=["ln_fixed", "bn"], init_std=0.01),
 )
-optim_wrapper = dict(optimizer=dict(lr=6.4))
+optim_wrapper = dict(dtype="float32", optimizer=dict(lr=6.4))
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-3, begin=0, end=1, convert_to_iter_based=True),
     dict(type="CosineAnnealingLR", eta_min=0.0, T_max=9, begin=1, end=10, convert_to_iter_based=True),
