@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import zipfile
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from typing import IO, Any
 
 import numpy as np
 from mmengine.fileio import LocalBackend, register_backend
+from mmengine.logging import print_log
+
+from mmmim.engine.errors import UsageError
 
 ATOMIC_BACKEND = "mmmim_atomic"
 POINTER = "last_checkpoint"
@@ -70,7 +74,34 @@ def find_damage(path: str | Path) -> str | None:
     return None if broken is None else f"checksum of {broken} is wrong"
 
 
-def resume_candidates(work_dir: str | Path, folder: str | Path) -> list[Path]:
+def newest_good_checkpoint(work_dir: str | Path, folder: str | Path | None = None) -> Path | None:
+    """The newest undamaged checkpoint of a run, ``None`` where there is no file at all; damaged ones are named.
+
+    Args:
+        folder: Where the checkpoints are, if not in ``work_dir``.
+
+    Raises:
+        UsageError: there are checkpoints, and each of them is damaged.
+    """
+    candidates = _resume_candidates(work_dir, folder or work_dir)
+    for path in candidates:
+        damage = find_damage(path)
+        if damage is None:
+            return path
+        print_log(
+            f"cannot resume from {path}: {damage}; trying the next older checkpoint",
+            logger="current",
+            level=logging.WARNING,
+        )
+    if candidates:
+        raise UsageError(
+            f"resume: none of the {len(candidates)} checkpoints in {folder or work_dir} is readable, see above. To "
+            "start anew, move them away or choose another work_dir"
+        )
+    return None
+
+
+def _resume_candidates(work_dir: str | Path, folder: str | Path) -> list[Path]:
     """The file that ``last_checkpoint`` names, then the others from the newest to the oldest.
 
     ``best_*.pth`` are left out: MMEngine stores them without the optimizer.

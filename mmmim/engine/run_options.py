@@ -11,8 +11,8 @@ import torch
 from mmengine.config import Config
 from mmengine.device import is_cuda_available
 from mmengine.logging import print_log
-from mmengine.runner import find_latest_checkpoint
 
+from mmmim.engine.checkpoint_io import newest_good_checkpoint
 from mmmim.engine.config_check import check_config
 from mmmim.engine.config_keys import check_options, find_config
 from mmmim.engine.errors import UsageError, nearest
@@ -122,7 +122,7 @@ def use_resume(cfg: Config, resume: str | None) -> None:
     if resume is None:
         return
     if resume in ("latest", "auto"):
-        found = latest_checkpoint(cfg.work_dir)
+        found = newest_good_checkpoint(cfg.work_dir)
         if found is None and resume == "auto":
             print_log(f"--resume auto: no checkpoint in {cfg.work_dir}, so the run starts from its beginning")
             return
@@ -133,20 +133,9 @@ def use_resume(cfg: Config, resume: str | None) -> None:
                 f"--resume: no checkpoint to continue from: {folder.resolve()} {state}; give --resume CKPT, the run's "
                 "--work-dir, or --resume auto to start anew where there is none"
             )
-        resume = found
+        resume = str(found)
     cfg.load_from = existing_checkpoint(resume, "--resume")
     cfg.resume = True
-
-
-def latest_checkpoint(work_dir: str) -> str | None:
-    """What MMEngine wrote last, else the ``*.pth`` that was written last."""
-    folder = Path(work_dir)
-    if (folder / "last_checkpoint").is_file():
-        found = find_latest_checkpoint(work_dir)
-        if found and Path(found).is_file():
-            return found
-    files = sorted(folder.glob("*.pth"), key=lambda file: file.stat().st_mtime)
-    return str(files[-1]) if files else None
 
 
 def use_accumulation(cfg: Config, steps: int | None) -> None:

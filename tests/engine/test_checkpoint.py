@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.evaluator import BaseMetric
 from mmengine.runner import find_latest_checkpoint
-from tiny_run import STEP_LOSSES, SignalAt, losses, train
+from tiny_run import STEP_LOSSES, SignalAt, losses, tiny_config, train
 
 from mmmim.engine import checkpoint_io
 from mmmim.engine.checkpoint_io import atomic_write, find_damage
+from mmmim.engine.errors import UsageError
 from mmmim.engine.stop_signal import EXIT_CODE
 
 
@@ -103,7 +105,7 @@ def test_damaged_newest_checkpoint_falls_back(tmp_path: Path, capfd) -> None:
 def test_only_damaged_checkpoints_do_not_start_anew(tmp_path: Path) -> None:
     train(tmp_path, **saving(3), **{"train_cfg.stop_after": 3})
     (tmp_path / "iter_3.pth").write_bytes(b"")
-    with pytest.raises(RuntimeError, match="none of the 1 checkpoints in .* is readable"):
+    with pytest.raises(UsageError, match=r"none of the 1 checkpoints in .* is readable"):
         train(tmp_path, resume=True)
 
 
@@ -143,6 +145,37 @@ def test_signal_saves_and_exits(tmp_path: Path, name: str, accumulation: int) ->
     resumed = train(tmp_path / "killed", resume=True, **changes)
     assert resumed.model.steps[0] == (0, 9 if accumulation == 1 else 12)
     assert losses(tmp_path / "killed") == losses(tmp_path / "straight")
+
+
+class Falling(BaseMetric):
+    """A score that falls in the second epoch and rises in the others."""
+
+    scores = iter(())
+
+    def process(self, data_batch, data_samples) -> None:
+        self.results.append(0)
+
+    def compute_metrics(self, results) -> dict[str, float]:
+        return dict(acc=next(Falling.scores))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_best_file_is_replaced_after_the_next_is_written(tmp_path: Path, monkeypatch, fails: bool) -> None:
+    present = []
+
+    def put(self, obj, filepath, real=checkpoint_io.AtomicLocalBackend.put):
+        present.append(names(tmp_path))
+        if fails and str(filepath).endswith("best_acc_epoch_3.pth"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(self, obj, filepath)
+
+    monkeypatch.setattr(checkpoint_io.AtomicLocalBackend, "put", put)
+    monkeypatch.setattr(Falling, "scores", iter((0.5, 0.4, 0.6)))
+    loader = dict(tiny_config(tmp_path).train_dataloader, sampler=dict(type="EpochSampler", shuffle=False))
+    evaluation = dict(val_dataloader=loader, val_cfg=dict(), val_evaluator=dict(type=Falling))
+    train(tmp_path, **evaluation, **{"default_hooks.checkpoint.save_best": "acc"})
+    assert present == [[], ["best_acc_epoch_1.pth"]]
+    assert names(tmp_path) == ["best_acc_epoch_1.pth" if fails else "best_acc_epoch_3.pth"]
 
 
 def test_unknown_signal_is_named(tmp_path: Path) -> None:

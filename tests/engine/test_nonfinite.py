@@ -47,7 +47,7 @@ def test_nonfinite_weights_are_not_written(tmp_path: Path) -> None:
     """Without the fused optimizer the bad update is taken, and the loss of that step was still finite."""
     changes = {"optim_wrapper.optimizer.fused": False, "optim_wrapper.optimizer.lr": float("inf")}
     saving = {"default_hooks.checkpoint.by_epoch": False, "default_hooks.checkpoint.interval": 1}
-    with pytest.raises(RuntimeError, match="non-finite weights after iteration 0: encoder.0.weight"):
+    with pytest.raises(RuntimeError, match=r"non-finite weights after iteration 0: encoder\.0\.weight"):
         train(tmp_path, **changes, **saving, param_scheduler=None)
     assert not list(tmp_path.glob("*.pth"))
 

@@ -13,9 +13,8 @@ from mmmim.engine.checkpoint_io import (
     ATOMIC_BACKEND,
     POINTER,
     atomic_write,
-    find_damage,
+    newest_good_checkpoint,
     remove_leftovers,
-    resume_candidates,
     to_plain,
 )
 from mmmim.engine.stop_signal import EXIT_CODE, StopSignal
@@ -73,7 +72,9 @@ class SafeCheckpointHook(CheckpointHook):
         if is_main_process():
             remove_leftovers(folder)
             if runner._resume and runner._load_from is None:
-                self._point_to_good_file(runner, folder)
+                found = newest_good_checkpoint(runner.work_dir, folder)
+                if found is not None:
+                    _point_to(found, runner.work_dir)
         barrier()
 
     def before_train(self, runner) -> None:
@@ -141,6 +142,41 @@ class SafeCheckpointHook(CheckpointHook):
                 if self.file_backend.isfile(path):
                     self.file_backend.remove(path)
 
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        """MMEngine deletes the previous best file before it writes the next one; here that comes after."""
+        if not self.save_best:
+            return
+        before, info = self._best_files, runner.message_hub.runtime_info
+        scores = {key: value for key, value in info.items() if key.startswith("best_")}
+        self._best_files = dict.fromkeys(before)
+        try:
+            super()._save_best_checkpoint(runner, metrics)
+        except OSError as error:
+            runner.logger.error(f"Could not write the best checkpoint: {error}. Training goes on with the previous one")
+            self._best_files = before
+            for key in [key for key in info if key.startswith("best_")]:
+                info.pop(key)
+            info.update(scores)
+            return
+        written = self._best_files
+        self._best_files = {key: written[key] or before[key] for key in before}
+        for key, path in before.items():
+            if path and written[key] not in (None, path) and is_main_process() and self.file_backend.isfile(path):
+                self.file_backend.remove(path)
+
+    @property
+    def _best_files(self) -> dict[str, str | None]:
+        if len(self.key_indicators) == 1:
+            return {"": self.best_ckpt_path}
+        return dict(self.best_ckpt_path_dict)
+
+    @_best_files.setter
+    def _best_files(self, files: dict[str, str | None]) -> None:
+        if len(self.key_indicators) == 1:
+            self.best_ckpt_path = files[""]
+        else:
+            self.best_ckpt_path_dict = dict(files)
+
     def _write(self, runner, filename: str, meta: dict, is_last: bool = False) -> bool:
         runner.call_hook("before_checkpoint")
         runner.logger.info(f"Saving checkpoint {filename} at epoch {meta['epoch']}, iteration {meta['iter']}")
@@ -158,8 +194,7 @@ class SafeCheckpointHook(CheckpointHook):
                 **self.args,
             )
             if is_main_process():
-                with atomic_write(Path(runner.work_dir, POINTER)) as file:
-                    file.write(path.encode())
+                _point_to(path, runner.work_dir)
         except OSError as error:
             if is_last:
                 raise
@@ -178,20 +213,10 @@ class SafeCheckpointHook(CheckpointHook):
         )
         raise SystemExit(EXIT_CODE)
 
-    def _point_to_good_file(self, runner, folder: Path) -> None:
-        candidates = resume_candidates(runner.work_dir, folder)
-        for path in candidates:
-            damage = find_damage(path)
-            if damage is None:
-                with atomic_write(Path(runner.work_dir, POINTER)) as file:
-                    file.write(os.fsencode(path))
-                return
-            runner.logger.warning(f"cannot resume from {path}: {damage}; trying the next older checkpoint")
-        if candidates:
-            raise RuntimeError(
-                f"resume: none of the {len(candidates)} checkpoints in {folder} is readable, see above. To start anew, "
-                "move them away or choose another work_dir"
-            )
+
+def _point_to(checkpoint: str | Path, work_dir: str) -> None:
+    with atomic_write(Path(work_dir, POINTER)) as file:
+        file.write(os.fsencode(checkpoint))
 
 
 def _is_settled(runner) -> bool:
