@@ -21,11 +21,18 @@ SIZES = ((96, 128), (128, 96))
 MARKER = "toy.json"
 
 
-def write_ade20k(root: str | os.PathLike[str], num_train: int = 120, num_val: int = 40, seed: int = 0) -> None:
+def write_ade20k(
+    root: str | os.PathLike[str],
+    num_train: int = 120,
+    num_val: int = 40,
+    seed: int = 0,
+    num_classes: int = len(SHAPE_NAMES),
+) -> None:
     """``images/{training,validation}/*.png`` and ``annotations/{training,validation}/*.png``.
 
-    In the annotations 0 is background and k is ``SHAPE_NAMES[k - 1]``. Read it with ``mmseg.BaseSegDataset``: as
-    ``reduce_zero_label=True`` with the shapes as classes, or with a class ``background`` before them.
+    In the annotations 0 is background and k is ``SHAPE_NAMES[k - 1]``, of the first ``num_classes``. Read it with
+    ``mmseg.BaseSegDataset``: as ``reduce_zero_label=True`` with the shapes as classes, or with a class ``background``
+    before them.
     """
 
     def fill(folder: Path) -> None:
@@ -33,17 +40,25 @@ def write_ade20k(root: str | os.PathLike[str], num_train: int = 120, num_val: in
             for kind in ("images", "annotations"):
                 (folder / kind / split).mkdir(parents=True)
             for i in range(count):
-                image, instances = _scene(seed, images, i)
+                image, instances = _scene(seed, images, i, num_classes)
                 labels = np.zeros(image.shape[:2], np.uint8)
                 for instance in instances:
                     labels[instance.mask] = instance.label + 1
                 Image.fromarray(image).save(folder / "images" / split / f"{i:05d}.png")
                 Image.fromarray(labels).save(folder / "annotations" / split / f"{i:05d}.png")
 
-    _write_once(root, dict(layout="ade20k", num_train=num_train, num_val=num_val, seed=seed), fill)
+    _write_once(
+        root, dict(layout="ade20k", num_train=num_train, num_val=num_val, seed=seed, num_classes=num_classes), fill
+    )
 
 
-def write_coco(root: str | os.PathLike[str], num_train: int = 120, num_val: int = 40, seed: int = 0) -> None:
+def write_coco(
+    root: str | os.PathLike[str],
+    num_train: int = 120,
+    num_val: int = 40,
+    seed: int = 0,
+    num_classes: int = len(SHAPE_NAMES),
+) -> None:
     """``{train,val}/*.jpg`` and ``annotations/instances_{train,val}.json`` with boxes and run-length masks.
 
     Category k (from 1) is ``SHAPE_NAMES[k - 1]``. Read it with ``mmdet.CocoDataset``, ``metainfo=dict(classes=...)``.
@@ -53,9 +68,9 @@ def write_coco(root: str | os.PathLike[str], num_train: int = 120, num_val: int 
         (folder / "annotations").mkdir(parents=True)
         for split, count, images in (("train", num_train, 0), ("val", num_val, 1)):
             (folder / split).mkdir()
-            records = dict(images=[], annotations=[], categories=_categories())
+            records = dict(images=[], annotations=[], categories=_categories(num_classes))
             for i in range(count):
-                image, instances = _scene(seed, images, i)
+                image, instances = _scene(seed, images, i, num_classes)
                 Image.fromarray(image).save(folder / split / f"{i:05d}.jpg", quality=95)
                 height, width = image.shape[:2]
                 records["images"].append(dict(id=i + 1, file_name=f"{i:05d}.jpg", height=height, width=width))
@@ -64,22 +79,26 @@ def write_coco(root: str | os.PathLike[str], num_train: int = 120, num_val: int 
                     records["annotations"].append(dict(id=number, image_id=i + 1, **_annotation(instance)))
             (folder / "annotations" / f"instances_{split}.json").write_text(json.dumps(records))
 
-    _write_once(root, dict(layout="coco", num_train=num_train, num_val=num_val, seed=seed), fill)
+    _write_once(
+        root, dict(layout="coco", num_train=num_train, num_val=num_val, seed=seed, num_classes=num_classes), fill
+    )
 
 
 LAYOUTS: dict[str, Callable[..., None]] = {"ade20k": write_ade20k, "coco": write_coco}
 
 
-def _scene(seed: int, split: int, index: int) -> tuple[np.ndarray, list[ToyInstance]]:
+def _scene(seed: int, split: int, index: int, num_classes: int) -> tuple[np.ndarray, list[ToyInstance]]:
     """2..4 shapes; the first class walks through all classes, so that small sets have every one."""
+    if not 1 <= num_classes <= len(SHAPE_NAMES):
+        raise ValueError(f"num_classes: there are 1..{len(SHAPE_NAMES)} shapes, got {num_classes}")
     rng = np.random.Generator(np.random.PCG64(mix(seed, split, index, 1)))
-    others = rng.integers(0, len(SHAPE_NAMES), rng.integers(1, 4))
-    labels = (*(int(k) for k in others), index % len(SHAPE_NAMES))
+    others = rng.integers(0, num_classes, rng.integers(1, 4))
+    labels = (*(int(k) for k in others), index % num_classes)
     return render((seed, split, index, 2), SIZES[index % 2], labels, radius=(0.13, 0.22))
 
 
-def _categories() -> list[dict]:
-    return [dict(id=k + 1, name=name) for k, name in enumerate(SHAPE_NAMES)]
+def _categories(num_classes: int) -> list[dict]:
+    return [dict(id=k + 1, name=name) for k, name in enumerate(SHAPE_NAMES[:num_classes])]
 
 
 def _annotation(instance: ToyInstance) -> dict:

@@ -221,3 +221,12 @@ def test_prepare_writes_the_set_and_the_runner_loads_it(tmp_path, scope):
 def test_unknown_layout():
     with pytest.raises(ValueError, match=r"prepare.layout='cocco' is unknown; did you mean 'coco'"):
         SeededDataset(dict(), prepare=dict(layout="cocco"))
+
+
+def test_fewer_classes(tmp_path):
+    write_coco(tmp_path / "set", num_train=6, num_val=1, num_classes=2)
+    content = json.loads((tmp_path / "set" / "annotations" / "instances_train.json").read_text())
+    assert [category["name"] for category in content["categories"]] == list(SHAPE_NAMES[:2])
+    assert {annotation["category_id"] for annotation in content["annotations"]} == {1, 2}
+    with pytest.raises(ValueError, match=r"num_classes: there are 1\.\.8 shapes, got 9"):
+        write_coco(tmp_path / "more", num_train=1, num_val=1, num_classes=9)

@@ -1,0 +1,54 @@
+# Textured discs among clutter, generated in ADE20K's layout, 96x128 and 128x96 pixels. With more of the eight shapes
+# (prepare.num_classes, classes, and the heads' num_classes) a short run tells them apart from the background only.
+data_root = "data/toy_ade20k"
+crop_size = (96, 96)
+classes = ("background", "disc")
+prepare = dict(layout="ade20k", root=data_root, num_train=240, num_classes=1)  # written on first use
+train_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadAnnotations"),
+    dict(type="RandomCrop", crop_size=crop_size),
+    dict(type="RandomFlip", prob=0.5),
+    dict(type="PackSegInputs"),
+]
+test_pipeline = [dict(type="LoadImageFromFile"), dict(type="LoadAnnotations"), dict(type="PackSegInputs")]
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    sampler=dict(type="mmmim.InfiniteEpochSampler"),
+    dataset=dict(
+        type="mmmim.SeededDataset",
+        prepare=prepare,
+        dataset=dict(
+            type="BaseSegDataset",
+            metainfo=dict(classes=classes),
+            data_root=data_root,
+            data_prefix=dict(img_path="images/training", seg_map_path="annotations/training"),
+            img_suffix=".png",
+            seg_map_suffix=".png",
+            pipeline=train_pipeline,
+        ),
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=0,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type="mmmim.SeededDataset",
+        prepare=prepare,
+        dataset=dict(
+            type="BaseSegDataset",
+            metainfo=dict(classes=classes),
+            data_root=data_root,
+            data_prefix=dict(img_path="images/validation", seg_map_path="annotations/validation"),
+            img_suffix=".png",
+            seg_map_suffix=".png",
+            pipeline=test_pipeline,
+            test_mode=True,
+        ),
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type="IoUMetric", iou_metrics=["mIoU"])
+test_evaluator = val_evaluator
