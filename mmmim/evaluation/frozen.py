@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -55,7 +56,7 @@ class FrozenEvaluation:
     def features(self, checkpoint: str | Path | None = None, seed: int = 0) -> tuple[Features, Features]:
         """Training and test features of the encoder in ``checkpoint``; ``None``: as ``seed`` initialises it."""
         set_random_seed(seed)
-        backbone = MODELS.build(dict(self.cfg.model.backbone, init_cfg=None))
+        backbone: torch.nn.Module = MODELS.build(dict(self.cfg.model.backbone, init_cfg=None))
         if checkpoint is not None:
             load_encoder(backbone, checkpoint)
         backbone.to(self.device)
@@ -73,8 +74,8 @@ def load_encoder(backbone: torch.nn.Module, checkpoint: str | Path) -> str:
     state = strip_prefix(model_state(content), ENCODER_PREFIX)
     load_state_dict(backbone, dict(state), strict=False, logger="silent")
     report = compare(state, backbone)
-    facts = backbone.describe() if hasattr(backbone, "describe") else {}
-    differing = differing_facts(content.get("meta", {}).get("mmmim", {}), facts)
+    describe: Any = getattr(backbone, "describe", dict)
+    differing = differing_facts(content.get("meta", {}).get("mmmim", {}), describe())
     problems = report.problems() + [f"{name}: {there} there, {here} here" for name, (there, here) in differing.items()]
     if problems or not report.complete:
         lines = "\n  ".join([report.line(), *problems])
