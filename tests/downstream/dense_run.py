@@ -1,0 +1,86 @@
+"""Runs of the toy dense configs on a handful of pictures, as tools/train.py and tools/test.py do them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmmim.engine import run, run_options
+
+ROOT = Path(__file__).parents[2]
+DOWNSTREAM = ROOT / "configs" / "ccmim" / "downstream"
+
+
+class Spy(Hook):
+    """What the optimizer saw and did: weights before the first step, missing gradients, losses."""
+
+    priority = "LOWEST"
+
+    def __init__(self) -> None:
+        self.start: dict[str, torch.Tensor] = {}
+        self.without_gradient: list[str] = []
+        self.losses: list[float] = []
+
+    def before_train(self, runner: Runner) -> None:
+        self.start = {name: value.clone() for name, value in runner.model.backbone.state_dict().items()}
+        self.names = {id(parameter): name for name, parameter in runner.model.named_parameters()}
+        runner.optim_wrapper.optimizer.register_step_pre_hook(self._look_at_gradients)
+
+    def _look_at_gradients(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if not self.losses:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            self.without_gradient = [self.names[id(p)] for p in parameters if p.grad is None]
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self.losses.append(float(outputs["loss"].detach()))
+
+
+class Run:
+    """A finished run: the Runner, what the spy noted, the config."""
+
+    def __init__(self, runner: Runner, spy: Spy, cfg: Config) -> None:
+        self.runner, self.spy, self.cfg = runner, spy, cfg
+        self.work_dir = Path(runner.work_dir)
+        self.scalars = next(self.work_dir.glob("*/vis_data/scalars.json"))
+
+    @property
+    def log(self) -> str:
+        return next(self.work_dir.glob("*/*.log")).read_text()
+
+
+def train_dense(
+    config: str, checkpoint: Path | None, options: dict[str, Any], folder: Path, data: Path, resume: str | None = None
+) -> Run:
+    cfg = run_options.load_config(str(DOWNSTREAM / config), options, str(folder))
+    use_small_data(cfg, data / cfg.default_scope)
+    run_options.use_resume(cfg, resume)
+    run_options.use_checkpoint(cfg, "none" if checkpoint is None else str(checkpoint))
+    runner, spy = Runner.from_cfg(cfg), Spy()
+    runner.register_hook(spy)
+    runner.train()
+    return Run(runner, spy, cfg)
+
+
+def use_small_data(cfg: Config, root: Path) -> None:
+    for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+        loader.dataset.prepare.update(root=str(root), num_train=16, num_val=4)
+        loader.dataset.dataset.data_root = f"{root}/"
+    for evaluator in (cfg.val_evaluator, cfg.test_evaluator):
+        if "ann_file" in evaluator:
+            evaluator.update(
+                ann_file=f"{root}/annotations/instances_val.json", outfile_prefix=f"{cfg.work_dir}/results"
+            )
+
+
+def run_test_tool(trained: Run, checkpoint: Path, out: Path) -> None:
+    """tools/test.py on the config of a finished run."""
+    config = out.with_suffix(".py")
+    trained.cfg.dump(config)
+    arguments = dict(config=str(config), checkpoint=str(checkpoint), out=str(out), work_dir=str(out.parent))
+    run.test(argparse.Namespace(**arguments, data=None, cfg_options={}, launcher="none"))
