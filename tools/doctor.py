@@ -42,10 +42,11 @@ def check_python() -> None:
 
 def check_torch() -> None:
     import torch
-    import torchvision
 
-    pair = f"torch {torch.__version__} with torchvision {torchvision.__version__}"
+    pair = f"torch {torch.__version__} with torchvision {installed('torchvision')}"
     try:
+        import torchvision  # of another release: fails here already
+
         torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([1.0]), 0.5)
     except Exception as error:
         say("problem", f"{pair} do not fit together ({error}); install two that were released together")
@@ -96,6 +97,9 @@ def check_machine() -> None:
         say("ok" if shared >= 1 else "note", f"{shared:.1f} GiB of shared memory{hint}")
     if not torch.cuda.is_available():
         say("note", "no CUDA device: toy configs run on the CPU, the full recipes need GPUs")
+    else:
+        nccl = ".".join(map(str, torch.cuda.nccl.version()))
+        say("ok", f"CUDA {torch.version.cuda} in torch, NCCL {nccl}")
     for index in range(torch.cuda.device_count()):
         device = torch.cuda.get_device_properties(index)
         with torch.cuda.device(index):

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import root
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
@@ -118,8 +117,9 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> list[str]:
                     node = node[part]
                     continue
                 new_type = options.get(".".join([*parts[:depth], "type"]))
-                known = _known_keys(node if new_type is None else {"type": new_type}, parts[:depth])
-                if known is not None and part not in known and part != "_delete_":
+                known, is_open = _known_keys(node if new_type is None else {"type": new_type}, parts[:depth])
+                fits = part in known or part == "_delete_" or (is_open and not nearest(part, known, ALMOST))
+                if not fits:
                     at = ".".join(parts[:depth]) or "the config"
                     raise UsageError(
                         f"--cfg-options {path}={options[path]}: {at} has no key {part!r}{did_you_mean(part, known)}"
@@ -139,20 +139,18 @@ def _item(node: list[Any] | tuple[Any, ...], part: str, path: str) -> Any:
     raise UsageError(f"--cfg-options {path}: {part!r} is no index of a list of {len(node)} (use 0 … {len(node) - 1})")
 
 
-def _known_keys(node: Mapping[str, Any], parents: list[str]) -> set[str] | None:
-    """Keys that may be added to ``node``; None where anything may."""
+def _known_keys(node: Mapping[str, Any], parents: list[str]) -> tuple[set[str], bool]:
+    """Keys that ``node`` takes, and whether it may take others."""
     if not parents:
-        return runner_keys() | set(node)
+        return runner_keys() | set(node), False
     section = parents[0]
     if len(parents) == 1 and section.endswith("_dataloader"):
-        return dataloader_keys() | set(node)
+        return dataloader_keys() | set(node), False
     if len(parents) == 1 and section in SECTION_KEYS:
-        return SECTION_KEYS[section]
+        return SECTION_KEYS[section], False
     kind = node.get("type") or (default_type(section, node) if len(parents) == 1 else None)
-    if kind is None:
-        return None if not node or parents[-1] in ("custom_keys", "paramwise_cfg") else set(node)
-    found = resolve(kind, EVERYWHERE, None) if isinstance(kind, str) else (kind, root.MODELS)
+    found = resolve(kind, EVERYWHERE, None) if isinstance(kind, str) else None
     if found is None:
-        return None
+        return set(node), True
     names, is_open = accepted_arguments(found[0])
-    return None if is_open else names | set(TAKEN_BEFORE_BUILDING.get(found[1].name, ())) | set(node)
+    return names | set(TAKEN_BEFORE_BUILDING.get(found[1].name, ())) | set(node), is_open

@@ -69,7 +69,7 @@ def dry_run(cfg: Config, processes: int = 1) -> DryRun:
     train = data["train_dataloader"]
     schedule = schedule_of(cfg, train.images, scaling.batch)
     model = build_without_storage(cfg)
-    shape = train.sample_shape or _image_shape(model)
+    shape = train.sample_shape or _image_shape(model, cfg)
     memory = step_memory(model, cfg, scaling.batch.per_process, shape, precision)
     _build_schedulers(cfg, schedule)
     return DryRun(scaling, schedule, data, model, memory, _build_hooks(cfg), str(cfg.model.backbone.type))
@@ -93,10 +93,11 @@ def _data(cfg: Config, loader: str) -> DataReport:
     return report
 
 
-def _image_shape(model: nn.Module) -> tuple[int, ...] | None:
+def _image_shape(model: nn.Module, cfg: Config) -> tuple[int, ...] | None:
+    """Size that the backbone is built for; detection trains on images of another size."""
     backbone = getattr(model, "backbone", None)
     size = getattr(backbone, "img_size", None)
-    if size is None:
+    if size is None or cfg.get("default_scope") == "mmdet":
         return None
     height, width = (size, size) if isinstance(size, int) else size
     return int(getattr(backbone, "in_channels", 3)), int(height), int(width)

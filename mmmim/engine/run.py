@@ -19,6 +19,8 @@ from mmmim.engine.launch import close_launcher, is_first_process, num_processes,
 from mmmim.engine.lr_scaling import scale_lr
 
 USAGE_ERROR = 2  # exit status, as argparse has it
+# Lines of MMEngine, one per parameter or about its own renamed classes.
+NOT_NEWS = ("paramwise_options", '"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
 
 
 def run_tool(tool: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
@@ -109,4 +111,6 @@ def _with_data(cfg: Config, folder: str | None) -> Config:
 
 
 def _runner(cfg: Config) -> Runner:
-    return RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    runner.logger.addFilter(lambda record: not str(record.msg).startswith(NOT_NEWS))
+    return runner

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from mmmim import compat
+from mmmim.engine.config_check import check_config, config_problems
+from mmmim.engine.config_keys import check_options, find_config
+from mmmim.engine.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted(p for p in ROOT.glob("configs/**/*.py") if "_base_" not in p.parts and p.name != "tables.py")
+compat.setup()
+
+
+def shipped(name: str = "ccmim/vit-tiny_toy.py", **changes: Any) -> Config:
+    cfg = Config.fromfile(ROOT / "configs" / name)
+    cfg.merge_from_dict(changes)
+    return cfg
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT / "configs")))
+def test_shipped_configs_have_no_problem(path: Path) -> None:
+    assert config_problems(Config.fromfile(path)) == []
+
+
+@pytest.mark.parametrize("package", ["mmseg", "mmdet"])
+def test_no_false_alarm_on_the_hosts_own_configs(package: str) -> None:
+    import importlib
+
+    folder = Path(str(importlib.import_module(package).__file__)).parent / ".mim/configs"
+    names = {
+        "mmseg": [
+            "upernet/upernet_r50_4xb2-40k_cityscapes-512x1024.py",
+            "knet/knet-s3_r50-d8_upernet_8xb2-adamw-80k_ade20k-512x512.py",
+        ],
+        "mmdet": [
+            "mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",
+            "detr/detr_r50_8xb2-150e_coco.py",
+            "yolox/yolox_s_8xb8-300e_coco.py",
+        ],
+    }
+    for name in names[package]:
+        assert config_problems(Config.fromfile(folder / name)) == [], name
+
+
+UPERNET = "ccmim/downstream/upernet_vit-tiny_toy.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "expected"),
+    [
+        # types, at the top, nested, and in the scope of another framework
+        ("ccmim/vit-tiny_toy.py", {"model.type": "CCMMI"}, ["model.type='CCMMI'", "'CCMIM'"]),
+        ("ccmim/vit-tiny_toy.py", {"model.neck.type": "MAEDecodr"}, ["model.neck.type", "'MAEDecoder'"]),
+        ("ccmim/vit-tiny_toy.py", {"model.neck.type": "Frobnicator"}, ["model.neck.type='Frobnicator'"]),
+        ("ccmim/vit-tiny_toy.py", {"optim_wrapper.optimizer.type": "AdamWW"}, ["optimizer.type", "'AdamW'"]),
+        ("ccmim/vit-tiny_toy.py", {"param_scheduler.1.type": "CosineLR"}, ["param_scheduler[1].type", "LR'"]),
+        ("ccmim/vit-tiny_toy.py", {"train_dataloader.sampler.type": "EpochSample"}, ["'EpochSampler'"]),
+        ("ccmim/vit-tiny_toy.py", {"default_hooks.checkpoint.type": "SafeCheckpoint"}, ["'SafeCheckpointHook'"]),
+        ("ccmim/vit-tiny_toy.py", {"model.neck.type": "nopackage.Neck"}, ["package 'nopackage' is not installed"]),
+        (UPERNET, {"model.backbone.type": "ViT"}, ["model.backbone.type='ViT'", "'mmmim.ViT'"]),
+        (UPERNET, {"model.decode_head.type": "UPerHed"}, ["'UPerHead'"]),
+        # arguments
+        ("ccmim/vit-tiny_toy.py", {"model.masker.scor": 1}, ["model.masker.scor=1", "takes no such argument"]),
+        ("ccmim/vit-tiny_toy.py", {"model.contrast_wieght": 0.1}, ["model.contrast_wieght", "'contrast_weight'"]),
+        ("ccmim/vit-tiny_toy.py", {"optim_wrapper.optimizer.weight_decy": 0}, ["'weight_decay'"]),
+        ("ccmim/vit-tiny_toy.py", {"optim_wrapper.clip_gard": dict()}, ["optim_wrapper.clip_gard", "'clip_grad'"]),
+        ("ccmim/vit-tiny_toy.py", {"train_cfg.max_epoch": 3}, ["train_cfg.max_epoch=3", "'max_epochs'"]),
+        (UPERNET, {"model.backbone.drop_path": 0.1}, ["model.backbone.drop_path", "'drop_path_rate'"]),
+        # sections without a class, and the top level
+        ("ccmim/vit-tiny_toy.py", {"train_dataloader.num_worker": 3}, ["'num_workers'"]),
+        ("ccmim/vit-tiny_toy.py", {"auto_scale_lr.base_batchsize": 3}, ["auto_scale_lr.base_batchsize"]),
+        ("ccmim/vit-tiny_toy.py", {"randomness.sed": 3}, ["randomness.sed", "'seed'"]),
+        ("ccmim/vit-tiny_toy.py", {"param_schedulers": []}, ["param_schedulers", "'param_scheduler'"]),
+        ("ccmim/vit-tiny_toy.py", {"optim_wraper": {}}, ["optim_wraper", "'optim_wrapper'"]),
+    ],
+)  # fmt: skip
+def test_misspelt(name: str, changes: dict[str, Any], expected: list[str]) -> None:
+    problems = config_problems(shipped(name, **changes))
+    assert len(problems) == 1, problems
+    for part in expected:
+        assert part in problems[0]
+
+
+def test_all_problems_come_in_one_error() -> None:
+    cfg = shipped(**{"model.neck.dim": 3, "model.masker.type": "Importance", "train_dataloder": dict()})
+    with pytest.raises(UsageError) as caught:
+        check_config(cfg)
+    assert len(str(caught.value).splitlines()) == 4
+
+
+def test_helper_variables_are_nobodys_business() -> None:
+    cfg = shipped(**{"my_lr": 1, "img_size": 3, "train_pipeline": [dict(type="Whatever")], "models": 1})
+    assert config_problems(cfg) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"model.masker.mask_ratio": 0.5},
+        {"optim_wrapper.clip_grad.max_norm": 1.0},
+        {"train_cfg.stop_after": 3},
+        {"resume": True},
+        {"find_unused_parameters": True},
+        {"param_scheduler.0.end": 2},
+        {"default_hooks.checkpoint.max_keep_ckpts": 2},
+        {"env_cfg.dist_cfg.timeout": 60},
+        {"model.backbone.arch.mlp_ratio": 2.0},
+        {"optim_wrapper.paramwise_cfg.custom_keys.head.lr_mult": 2.0},
+    ],
+)
+def test_options_that_lead_somewhere(options: dict[str, Any]) -> None:
+    assert check_options(shipped(), options) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"model.masker_ratio": 0.5}, "model has no key 'masker_ratio'"),
+        ({"model.backbone.arch.dept": 3}, "did you mean 'depth'"),
+        ({"model.masker.mask_rati": 0.5}, "did you mean 'mask_ratio'"),
+        ({"train_cfg.epochs": 3}, "train_cfg has no key 'epochs'; did you mean 'max_epochs'"),
+        ({"nothing_like_it": 3}, "the config has no key 'nothing_like_it'"),
+        ({"param_scheduler.x.end": 3}, "'x' is no index"),
+        ({"randomness.sed": 3}, "did you mean 'seed'"),
+    ],
+)
+def test_options_that_lead_nowhere(options: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_options(shipped(), options)
+    assert expected in str(caught.value)
+
+
+def test_an_option_on_an_evaluated_variable_is_told() -> None:
+    (remark,) = check_options(shipped(UPERNET, my_variable=3), {"my_variable": 4})
+    assert "'my_variable' is a helper variable" in remark
+
+
+def test_nearest_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UsageError, match=r"did you mean configs/ccmim/vit-b_800e\.py"):
+        find_config("configs/ccmim/vit-b_800.py")
+    with pytest.raises(UsageError, match=r"configs/mae/vit-h_800e\.py"):
+        find_config("vit-h_800e.py")
