@@ -11,7 +11,7 @@ from mmmim.checks import one_of
 from mmmim.registry import DATASETS
 
 from .base import SeededImageDataset
-from .toy_renderer import SHAPE_NAMES, render, to_channels
+from .toy_renderer import MATERIAL_NAMES, render, to_channels
 
 SPLITS = ("train", "val", "test")
 MAX_CACHE_BYTES = 512 * 2**20
@@ -19,14 +19,16 @@ MAX_CACHE_BYTES = 512 * 2**20
 
 @DATASETS.register_module()
 class ToyImages(SeededImageDataset):
-    """Generated RGB pictures of one textured shape each; the label is the shape. No download, no files.
+    """Generated RGB pictures of one object each; the label is its material (stripes, checks, rings, ...).
+
+    No download, no files.
 
     Image ``i`` of a split is a pure function of ``(seed, split, i)`` and has label ``i % num_classes``. Each process
     keeps what it has rendered (up to 512 MiB), so only its first epoch pays for the drawing.
 
     Args:
         img_size: Side in pixels, or ``(height, width)``.
-        num_classes: The first so many of ``SHAPE_NAMES``.
+        num_classes: The first so many of ``MATERIAL_NAMES``.
         channels: 3 is RGB, 1 luminance, any other number fixed mixtures of R, G and B.
     """
 
@@ -36,19 +38,19 @@ class ToyImages(SeededImageDataset):
         img_size: int | tuple[int, int] = 64,
         split: str = "train",
         transforms: Sequence[dict | Callable] = (),
-        num_classes: int = len(SHAPE_NAMES),
+        num_classes: int = len(MATERIAL_NAMES),
         channels: int = 3,
         seed: int = 0,
     ) -> None:
         if num_images < 1:
             raise ValueError(f"num_images: expected at least 1, got {num_images}")
         one_of("split", split, SPLITS)
-        if not 1 <= num_classes <= len(SHAPE_NAMES):
-            raise ValueError(f"num_classes: there are 1..{len(SHAPE_NAMES)} shapes, got {num_classes}")
+        if not 1 <= num_classes <= len(MATERIAL_NAMES):
+            raise ValueError(f"num_classes: there are 1..{len(MATERIAL_NAMES)} materials, got {num_classes}")
         super().__init__(num_images, transforms)
         self.size = (img_size, img_size) if isinstance(img_size, int) else (img_size[0], img_size[1])
         self.seed, self.split, self.channels = seed, split, channels
-        self.classes = SHAPE_NAMES[:num_classes]
+        self.classes = MATERIAL_NAMES[:num_classes]
         shape = (num_images, *self.size, channels)
         self._cache = np.empty(shape, np.uint8) if np.prod(shape, dtype=np.int64) <= MAX_CACHE_BYTES else None
         self._cached = np.zeros(num_images, dtype=bool)

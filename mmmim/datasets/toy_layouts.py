@@ -1,4 +1,4 @@
-"""Toy sets on disk as MMSegmentation and MMDetection read them: several shapes per picture, sizes alternating."""
+"""Toy sets on disk as MMSegmentation and MMDetection read them: several objects per picture, sizes alternating."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from .seeding import mix
-from .toy_renderer import SHAPE_NAMES, ToyInstance, render
+from .toy_renderer import MATERIAL_NAMES, VERSION, ToyInstance, render
 
 SIZES = ((96, 128), (128, 96))
 MARKER = "toy.json"
@@ -26,13 +26,13 @@ def write_ade20k(
     num_train: int = 120,
     num_val: int = 40,
     seed: int = 0,
-    num_classes: int = len(SHAPE_NAMES),
+    num_classes: int = len(MATERIAL_NAMES),
 ) -> None:
     """``images/{training,validation}/*.png`` and ``annotations/{training,validation}/*.png``.
 
-    In the annotations 0 is background and k is ``SHAPE_NAMES[k - 1]``, of the first ``num_classes``. Read it with
-    ``mmseg.BaseSegDataset``: as ``reduce_zero_label=True`` with the shapes as classes, or with a class ``background``
-    before them.
+    In the annotations 0 is background and k is ``MATERIAL_NAMES[k - 1]``, of the first ``num_classes``. Read it with
+    ``mmseg.BaseSegDataset``: as ``reduce_zero_label=True`` with the materials as classes, or with a class
+    ``background`` before them.
     """
 
     def fill(folder: Path) -> None:
@@ -57,11 +57,11 @@ def write_coco(
     num_train: int = 120,
     num_val: int = 40,
     seed: int = 0,
-    num_classes: int = len(SHAPE_NAMES),
+    num_classes: int = len(MATERIAL_NAMES),
 ) -> None:
     """``{train,val}/*.jpg`` and ``annotations/instances_{train,val}.json`` with boxes and run-length masks.
 
-    Category k (from 1) is ``SHAPE_NAMES[k - 1]``. Read it with ``mmdet.CocoDataset``, ``metainfo=dict(classes=...)``.
+    Category k (from 1) is ``MATERIAL_NAMES[k - 1]``. Read it with ``mmdet.CocoDataset`` and its classes as metainfo.
     """
 
     def fill(folder: Path) -> None:
@@ -88,9 +88,9 @@ LAYOUTS: dict[str, Callable[..., None]] = {"ade20k": write_ade20k, "coco": write
 
 
 def _scene(seed: int, split: int, index: int, num_classes: int) -> tuple[np.ndarray, list[ToyInstance]]:
-    """2..4 shapes; the first class walks through all classes, so that small sets have every one."""
-    if not 1 <= num_classes <= len(SHAPE_NAMES):
-        raise ValueError(f"num_classes: there are 1..{len(SHAPE_NAMES)} shapes, got {num_classes}")
+    """2..4 objects; the first class walks through all classes, so that small sets have every one."""
+    if not 1 <= num_classes <= len(MATERIAL_NAMES):
+        raise ValueError(f"num_classes: there are 1..{len(MATERIAL_NAMES)} materials, got {num_classes}")
     rng = np.random.Generator(np.random.PCG64(mix(seed, split, index, 1)))
     others = rng.integers(0, num_classes, rng.integers(1, 4))
     labels = (*(int(k) for k in others), index % num_classes)
@@ -98,7 +98,7 @@ def _scene(seed: int, split: int, index: int, num_classes: int) -> tuple[np.ndar
 
 
 def _categories(num_classes: int) -> list[dict]:
-    return [dict(id=k + 1, name=name) for k, name in enumerate(SHAPE_NAMES[:num_classes])]
+    return [dict(id=k + 1, name=name) for k, name in enumerate(MATERIAL_NAMES[:num_classes])]
 
 
 def _annotation(instance: ToyInstance) -> dict:
@@ -125,6 +125,7 @@ def _write_once(root: str | os.PathLike[str], content: dict, fill: Callable[[Pat
     target.parent.mkdir(parents=True, exist_ok=True)
     with _locked(target.with_name(f".{target.name}.lock")):
         marker = target / MARKER
+        content = dict(content, renderer=VERSION)
         if marker.exists() and json.loads(marker.read_text()) == content:
             return
         if target.exists() and any(target.iterdir()) and not marker.exists():

@@ -1,7 +1,7 @@
-"""Built-in pictures: textured shapes on textured, cluttered backgrounds.
+"""Built-in pictures: objects of a patterned material on cluttered backgrounds.
 
-Colour says nothing about the shape: object and background draw their colours and textures from the same distribution,
-and all shapes have the same area at the same size. Position, size, aspect, rotation, lighting, clutter and noise vary.
+The material is the class. All objects share one narrow palette, the share of dark and light in a pattern is random, and
+so are shape, place, size, rotation, lighting, clutter and noise: neither colour nor a template tells the material.
 """
 
 from __future__ import annotations
@@ -16,12 +16,25 @@ from numpy.random import PCG64, Generator
 
 from .seeding import mix
 
-TEXTURES = ("plain", "stripes", "checks", "dots", "noise")
+# Signals in about [-1, 1] of two rotated coordinates in radians; light where they exceed a random threshold.
+MATERIALS: dict[str, Callable[[ndarray, ndarray], ndarray]] = {
+    "stripes": lambda u, v: np.sin(u),
+    "checks": lambda u, v: np.sin(u) * np.sin(v),
+    "dashes": lambda u, v: np.minimum(np.sin(1.5 * u), np.sin(0.6 * v)) + 0.5,
+    "grid": lambda u, v: np.maximum(np.sin(u), np.sin(v)) - 0.4,
+    "zigzag": lambda u, v: np.sin(u + 2 * np.arcsin(np.sin(v))),
+    "rings": lambda u, v: np.sin(np.hypot(u, v)),
+    "marble": lambda u, v: np.sin(0.5 * u + 2.5 * np.sin(0.4 * v + 1.5 * np.sin(0.3 * u))),
+    "plain": lambda u, v: np.zeros_like(u + v),
+}
+MATERIAL_NAMES = tuple(MATERIALS)
+VERSION = 2  # of the pictures; sets on disk of another version are drawn again
+PALETTE = np.array([[90, 100, 110], [115, 120, 125], [200, 170, 70], [60, 65, 150]], np.float32)  # background, object
 
 
 @dataclass(frozen=True)
 class ToyInstance:
-    """One visible shape: class id, its place in ``SHAPES``; ``mask (H, W)`` bool; ``box`` as x0, y0, x1, y1."""
+    """One visible object: class id, its place in ``MATERIALS``; ``mask (H, W)`` bool; ``box`` as x0, y0, x1, y1."""
 
     label: int
     mask: ndarray
@@ -62,19 +75,19 @@ SHAPES: dict[str, Callable[[ndarray, ndarray], ndarray]] = {
     "crescent": _crescent,
     "bars": lambda x, y: np.maximum(np.abs(np.abs(x) - 0.85) - 0.4, np.abs(y) - 0.982),
 }
-SHAPE_NAMES = tuple(SHAPES)
+SHAPE_LIST = tuple(SHAPES.values())
 
 
 def render(
     seed: tuple[int, ...],
     size: tuple[int, int] = (64, 64),
     labels: tuple[int, ...] = (0,),
-    radius: tuple[float, float] = (0.2, 0.3),
+    radius: tuple[float, float] = (0.34, 0.46),
 ) -> tuple[ndarray, list[ToyInstance]]:
     """One picture, a pure function of its arguments.
 
     Args:
-        labels: Class ids from back to front; a shape hidden to more than two thirds is not listed in the result.
+        labels: Class ids from back to front; an object hidden to more than two thirds is not listed in the result.
         radius: Range of the radius of the disc of equal area, as a share of the shorter side.
 
     Returns:
@@ -82,17 +95,16 @@ def render(
     """
     rng = Generator(PCG64(mix(*seed)))
     y, x = _pixels(*size)
-    colours = _colours(rng)
-    image = _fill(rng, x, y, colours[:2])  # (H,W,3)
+    image = _blend(PALETTE[:2] + _shift(rng), _smooth_noise(rng, size, cells=int(rng.integers(2, 5))))  # (H,W,3)
     _clutter(rng, image, x, y)
     visible: list[tuple[int, ndarray, int]] = []
     for label in labels:
-        inside = _place(rng, SHAPES[SHAPE_NAMES[label]], x, y, radius)  # (H,W) coverage 0..1
-        image += (_fill(rng, x, y, colours[2:]) - image) * inside[..., None]
+        inside = _place(rng, SHAPE_LIST[rng.integers(len(SHAPE_LIST))], x, y, radius)  # (H,W) coverage 0..1
+        material = _pattern(rng, MATERIALS[MATERIAL_NAMES[label]], x, y)  # (H,W) 0..1
+        image += (_blend(PALETTE[2:] + _shift(rng), material) - image) * inside[..., None]
         mask = inside > 0.5
         visible = [(k, m & ~mask, area) for k, m, area in visible]
         visible.append((label, mask, int(mask.sum())))
-        colours = _colours(rng, background=colours[:2])
     _light(rng, image, x, y)
     found = [ToyInstance(k, m, _box(m)) for k, m, area in visible if m.sum() > area / 3]
     return image.clip(0, 255).astype(np.uint8), found
@@ -118,35 +130,21 @@ def _pixels(height: int, width: int) -> tuple[ndarray, ndarray]:
     return y[:, None], x[None, :]
 
 
-def _colours(rng: Generator, background: ndarray | None = None) -> ndarray:
-    """``(4, 3)``: two of the background, two of an object, the pairs' means at least 60 grey levels apart."""
-    while True:
-        colours = rng.uniform(20, 235, (4, 3)).astype(np.float32)
-        if background is not None:
-            colours[:2] = background
-        if np.abs(colours[:2].mean(0) - colours[2:].mean(0)).max() > 60:
-            return colours
+def _shift(rng: Generator) -> ndarray:
+    return rng.uniform(-25, 25, (2, 3)).astype(np.float32)
 
 
-def _fill(rng: Generator, x: ndarray, y: ndarray, colours: ndarray) -> ndarray:
-    pattern = _texture(rng, x, y)  # (H,W) 0..1
-    return colours[0] + pattern[..., None] * (colours[1] - colours[0])  # (H,W,3)
+def _blend(colours: ndarray, level: ndarray) -> ndarray:
+    return colours[0] + level[..., None] * (colours[1] - colours[0])  # (H,W,3)
 
 
-def _texture(rng: Generator, x: ndarray, y: ndarray) -> ndarray:
-    kind = TEXTURES[rng.integers(len(TEXTURES))]
-    angle, frequency, phase = rng.uniform(0, np.pi), rng.uniform(20, 50), rng.uniform(0, 6.28, 2)
-    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    u, v = (c * x + s * y) * np.float32(frequency), (c * y - s * x) * np.float32(frequency)
-    if kind == "plain":
-        return np.broadcast_to(np.float32(rng.uniform()), u.shape)
-    if kind == "stripes":
-        return np.clip(0.5 + 1.5 * np.sin(u + phase[0]), 0, 1)
-    if kind == "checks":
-        return np.clip(0.5 + 3 * np.sin(u + phase[0]) * np.sin(v + phase[1]), 0, 1)
-    if kind == "dots":
-        return np.clip(3 * (np.sin(u + phase[0]) + np.sin(v + phase[1])) - 2.5, 0, 1)
-    return _smooth_noise(rng, u.shape, cells=int(rng.integers(6, 14)))
+def _pattern(rng: Generator, material: Callable[[ndarray, ndarray], ndarray], x: ndarray, y: ndarray) -> ndarray:
+    """The material ``(H, W)`` in 0..1, at a random angle, scale, place and share of light."""
+    angle, frequency, centre = rng.uniform(0, np.pi), rng.uniform(24, 50), rng.uniform(-0.3, 0.3, 2)
+    c, s = np.float32(np.cos(angle) * frequency), np.float32(np.sin(angle) * frequency)
+    dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
+    signal = material(c * dx + s * dy, c * dy - s * dx)
+    return np.clip(0.5 + 2.5 * (signal - np.float32(rng.uniform(-0.4, 0.4))), 0, 1)
 
 
 def _smooth_noise(rng: Generator, shape: tuple[int, ...], cells: int) -> ndarray:

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from mmmim.datasets import ToyImages
-from mmmim.datasets.toy_renderer import SHAPE_NAMES, SHAPES, render
+from mmmim.datasets.toy_renderer import MATERIAL_NAMES, SHAPES, render
 
 
 def test_images_are_a_function_of_seed_split_and_index():
@@ -28,7 +28,7 @@ def test_kept_images_are_the_drawn_ones_and_cannot_be_spoilt():
 def test_labels_are_balanced():
     data = ToyImages(80, 16)
     assert np.bincount([data[i]["labels"] for i in range(80)]).tolist() == [10] * 8
-    assert data.metainfo == dict(classes=SHAPE_NAMES)
+    assert data.metainfo == dict(classes=MATERIAL_NAMES)
     assert {ToyImages(80, 16, num_classes=3).label(i) for i in range(80)} == {0, 1, 2}
 
 
@@ -60,40 +60,27 @@ def _accuracy(features, labels):
     return model.score(features[1200:], labels[1200:])
 
 
-def test_colour_does_not_tell_the_label(images_and_labels):
-    """Chance is 0.125; 400 test images have a standard error of 0.017."""
+def test_colour_does_not_solve_the_task(images_and_labels):
+    """Chance is 0.125. Patterns mix light and dark in different amounts, which colour statistics half see."""
     images, labels = images_and_labels
     pixels = images.reshape(len(images), 3, -1)
     moments = np.concatenate([pixels.mean(2), pixels.std(2)], 1)
-    histogram = np.stack([np.concatenate([np.histogram(c, 8, (0, 256))[0] for c in image]) for image in pixels])
-    assert _accuracy(moments, labels) < 0.19
-    assert _accuracy(histogram, labels) < 0.19
+    assert _accuracy(moments, labels) < 0.35
 
 
 def test_a_pixel_template_does_not_tell_the_label(images_and_labels):
     images, labels = images_and_labels
     small = images.reshape(len(images), 3, 8, 4, 8, 4).mean((3, 5)).reshape(len(images), -1)
-    assert _accuracy(small, labels) < 0.19
+    assert _accuracy(small, labels) < 0.3
 
 
-def test_shapes_are_there_to_be_seen():
-    """The outline tells the label: a network sees what the two tests before must not find in the colours."""
-    masks = np.stack([render((0, i), (32, 32), (i % 8,))[1][0].mask for i in range(1600)])
-    ring = [_polar_spectrum(mask) for mask in masks]
-    assert _accuracy(np.array(ring), np.arange(1600) % 8) > 0.6
-
-
-def _polar_spectrum(mask):
-    """Rotation- and place-invariant: angular spectrum of the mask about its centre of gravity, at six radii."""
-    rows, columns = np.nonzero(mask)
-    angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-    spectra = []
-    for share in (0.3, 0.6, 0.9, 1.2, 1.5, 1.8):
-        r = share * np.sqrt(mask.sum() / np.pi)
-        y = np.clip(rows.mean() + r * np.sin(angles), 0, 31).round().astype(int)
-        x = np.clip(columns.mean() + r * np.cos(angles), 0, 31).round().astype(int)
-        spectra.append(np.abs(np.fft.rfft(mask[y, x]))[:8])
-    return np.concatenate(spectra)
+def test_materials_are_there_to_be_seen(images_and_labels):
+    """Texture statistics tell most of the label: what a network can find and the tests before must not."""
+    images, labels = images_and_labels
+    gray = images.mean(1).reshape(len(images), 4, 8, 4, 8).transpose(0, 1, 3, 2, 4)  # 4x4 windows of 8x8
+    spectra = np.log1p(np.abs(np.fft.rfft2(gray - gray.mean((3, 4), keepdims=True))))
+    pooled = np.concatenate([spectra.mean((1, 2)), spectra.max((1, 2))], 1).reshape(len(images), -1)
+    assert _accuracy(pooled, labels) > 0.45
 
 
 def test_instances_are_visible_parts_without_overlap():
@@ -113,7 +100,7 @@ def test_instances_are_visible_parts_without_overlap():
     [
         (dict(num_images=0), r"num_images: expected at least 1, got 0"),
         (dict(split="train2"), r"split='train2' is unknown; did you mean 'train'"),
-        (dict(num_classes=9), r"num_classes: there are 1\.\.8 shapes, got 9"),
+        (dict(num_classes=9), r"num_classes: there are 1\.\.8 materials, got 9"),
     ],
 )
 def test_bad_options(options, words):

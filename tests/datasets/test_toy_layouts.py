@@ -12,7 +12,7 @@ from PIL import Image
 
 from mmmim.datasets import SampleKey, SeededDataset
 from mmmim.datasets.toy_layouts import LAYOUTS, run_lengths, write_ade20k, write_coco
-from mmmim.datasets.toy_renderer import SHAPE_NAMES
+from mmmim.datasets.toy_renderer import MATERIAL_NAMES
 
 SIZES = [(96, 128), (128, 96)]
 
@@ -43,7 +43,7 @@ def _seg(root, split="training", pipeline=()):
         data_root=str(root),
         data_prefix=dict(img_path=f"images/{split}", seg_map_path=f"annotations/{split}"),
         img_suffix=".png",
-        metainfo=dict(classes=SHAPE_NAMES),
+        metainfo=dict(classes=MATERIAL_NAMES),
         reduce_zero_label=True,
         pipeline=[dict(type="LoadImageFromFile"), dict(type="LoadAnnotations"), *pipeline, dict(type="PackSegInputs")],
     )
@@ -55,7 +55,7 @@ def _det(root, split="train", pipeline=()):
         data_root=str(root),
         ann_file=f"annotations/instances_{split}.json",
         data_prefix=dict(img=f"{split}/"),
-        metainfo=dict(classes=SHAPE_NAMES),
+        metainfo=dict(classes=MATERIAL_NAMES),
         filter_cfg=dict(filter_empty_gt=True, min_size=1),
         pipeline=[
             dict(type="LoadImageFromFile"),
@@ -73,8 +73,8 @@ def test_ade_files(ade):
         for i, path in enumerate(images):
             labels = np.asarray(Image.open(ade / "annotations" / split / path.name))
             assert np.asarray(Image.open(path)).shape == (*SIZES[i % 2], 3) and labels.shape == SIZES[i % 2]
-            assert 0 in labels and labels.max() <= len(SHAPE_NAMES)
-            assert (labels == i % len(SHAPE_NAMES) + 1).sum() > 200  # the front shape
+            assert 0 in labels and labels.max() <= len(MATERIAL_NAMES)
+            assert (labels == i % len(MATERIAL_NAMES) + 1).sum() > 200  # the front shape
 
 
 def test_mmseg_reads_the_classes(ade, scope):
@@ -83,7 +83,7 @@ def test_mmseg_reads_the_classes(ade, scope):
     raw = np.asarray(Image.open(ade / "annotations/training/00003.png")).astype(int)
     packed = data[3]["data_samples"].gt_sem_seg.data[0].numpy()
     assert np.array_equal(packed, np.where(raw == 0, 255, raw - 1))
-    assert data.metainfo["classes"] == SHAPE_NAMES
+    assert data.metainfo["classes"] == MATERIAL_NAMES
 
 
 def test_mmdet_reads_boxes_and_masks(coco, scope):
@@ -93,7 +93,7 @@ def test_mmdet_reads_boxes_and_masks(coco, scope):
     for i in range(8):
         sample = data[i]["data_samples"]
         gt = sample.gt_instances
-        assert sample.ori_shape == SIZES[i % 2] and (gt.labels == i % len(SHAPE_NAMES)).any()
+        assert sample.ori_shape == SIZES[i % 2] and (gt.labels == i % len(MATERIAL_NAMES)).any()
         for mask, box in zip(gt.masks.masks, gt.bboxes.tensor.numpy(), strict=True):
             rows, columns = np.nonzero(mask)
             assert box.tolist() == [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
@@ -101,7 +101,7 @@ def test_mmdet_reads_boxes_and_masks(coco, scope):
 
 def test_coco_areas_are_the_masks(coco):
     records = json.loads((coco / "annotations/instances_val.json").read_text())
-    assert [c["name"] for c in records["categories"]] == list(SHAPE_NAMES)
+    assert [c["name"] for c in records["categories"]] == list(MATERIAL_NAMES)
     for annotation in records["annotations"]:
         assert sum(annotation["segmentation"]["counts"][1::2]) == annotation["area"]
 
@@ -226,7 +226,7 @@ def test_unknown_layout():
 def test_fewer_classes(tmp_path):
     write_coco(tmp_path / "set", num_train=6, num_val=1, num_classes=2)
     content = json.loads((tmp_path / "set" / "annotations" / "instances_train.json").read_text())
-    assert [category["name"] for category in content["categories"]] == list(SHAPE_NAMES[:2])
+    assert [category["name"] for category in content["categories"]] == list(MATERIAL_NAMES[:2])
     assert {annotation["category_id"] for annotation in content["annotations"]} == {1, 2}
     with pytest.raises(ValueError, match=r"num_classes: there are 1\.\.8 shapes, got 9"):
         write_coco(tmp_path / "more", num_train=1, num_val=1, num_classes=9)

@@ -1,4 +1,4 @@
-# Built-in pictures of eight shapes; the label is the shape. Resize and CenterCrop serve the images of --data.
+# Built-in pictures of objects of eight materials; the label is the material. Resize and CenterCrop serve the images of --data.
 train_dataloader = dict(
     batch_size=64,
     num_workers=0,
