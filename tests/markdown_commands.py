@@ -78,7 +78,7 @@ def commands(page: Path) -> list[Command]:
     ]
     body = prose(text)
     for quoted in INLINE.finditer(body):
-        if quoted[1].startswith(COMMAND_STARTS):
+        if quoted[1].startswith(COMMAND_STARTS) and " " in quoted[1]:
             line = body.count("\n", 0, quoted.start()) + 1
             found += [Command(words, page, line) for words in split_commands(quoted[1])]
     return found
@@ -99,4 +99,4 @@ def named_files(page: Path) -> list[str]:
     pattern = (
         r"(?<![\w./-])(?:configs|tools|projects|docs|tests|mmmim|requirements)/[\w./{},*<>-]+\.(?:py|sh|md|txt|yml)\b"
     )
-    return [name for name in re.findall(pattern, page.read_text()) if not re.search(r"[{}*<>]", name)]
+    return [name for name in re.findall(pattern, page.read_text()) if not re.search(r"[{}*<>]|METHOD|TASK|NAME", name)]

@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -64,6 +65,8 @@ def check_arguments(path: str, arguments: list[str]) -> str | None:
             args = tool(path).parse_args(arguments)
     except SystemExit as stop:
         return stderr.getvalue() if stop.code else None
+    if path == "tools/reproduce.py":
+        return check_row(args)
     config = getattr(args, "config", None)
     if config and getattr(args, "cfg_options", None) and (ROOT / config).is_file():
         from mmengine.config import Config
@@ -74,6 +77,21 @@ def check_arguments(path: str, arguments: list[str]) -> str | None:
             check_options(Config.fromfile(str(ROOT / config)), args.cfg_options)
         except ValueError as error:
             return str(error)
+    return None
+
+
+def check_row(args: Namespace) -> str | None:
+    """Whether tools/reproduce.py would find the table and the row."""
+    from mmmim.engine.tables import find_table, load_tables
+
+    try:
+        tables = load_tables(args.method)
+        if args.table and re.search("[a-z]", args.table):
+            table = find_table(args.table, tables)
+            if args.row and re.search("[a-z]", args.row):
+                table.row(args.row)
+    except ValueError as error:
+        return str(error)
     return None
 
 
@@ -185,15 +203,19 @@ def test_tools_print_their_help(path, capsys):
     assert not stop.value.code and len(capsys.readouterr().out.splitlines()) > 3
 
 
-def cheap_commands() -> list[str]:
-    """Commands that need nothing put in, and print a plan or a list."""
-    found = {}
-    for page in PAGES:
-        for command in commands(page):
-            ours = command.words[0] in ("python", "bash") and any(w.startswith("tools/") for w in command.words[:2])
-            if ours and CHEAP & set(command.words) and not command.has_placeholder and not complaint(command):
-                found[command.text] = None
-    return list(found)
+def cheap_commands() -> list[object]:
+    """Commands that need nothing put in and print a plan or a list; the first of its kind is a quick test."""
+    found: dict[str, object] = {}
+    kinds = set()
+    for command in (command for page in PAGES for command in commands(page)):
+        scripts = [word for word in command.words[:2] if word.startswith("tools/")]
+        flags = CHEAP & set(command.words)
+        if not (scripts and flags) or command.has_placeholder or command.text in found or complaint(command):
+            continue
+        kind = (scripts[0], *sorted(flags))
+        found[command.text] = pytest.param(command.text, marks=[pytest.mark.slow] if kind in kinds else [])
+        kinds.add(kind)
+    return list(found.values())
 
 
 @pytest.mark.parametrize("text", cheap_commands())

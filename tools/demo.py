@@ -44,7 +44,7 @@ def run_stage(name: str, command: list[str], folder: Path) -> float:
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg"},
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -59,8 +59,8 @@ def run_stage(name: str, command: list[str], folder: Path) -> float:
                     print(f"{now - started:5.0f} s  {LOG_PREFIX.sub('', line.strip())[:150]}", flush=True)
                     shown = now
         finally:
-            if process.poll() is None and sys.exc_info()[0] is not None:
-                process.terminate()
+            if sys.exc_info()[0] is not None:
+                process.kill()
             status = process.wait()
     if status != 0:
         ending = "".join(log.read_text().splitlines(keepends=True)[-25:])
@@ -95,6 +95,7 @@ def pretrain_and_probe(folder: Path, seed: int) -> dict[str, Any]:
     """Pre-train, then compare the encoder with an untrained one by a linear probe on frozen features."""
     run, probe_file = folder / "pretrain", folder / "probe.json"
     train = ["tools/train.py", PRETRAIN, "--work-dir", str(run), "--cfg-options", f"randomness.seed={seed}"]
+    train.append("default_hooks.logger.interval=16")
     seconds = {"pretrain": run_stage("pretrain", train, folder)}
     probe = ["tools/probe.py", PRETRAIN, str(run), "--random-init", "--seed", str(seed), "--out", str(probe_file)]
     seconds["probe"] = run_stage("probe", probe, folder)
