@@ -53,7 +53,7 @@ class DryRun:
 
 
 def dry_run(cfg: Config, processes: int = 1) -> DryRun:
-    """Build model, optimizer, schedules, hooks, metrics and the datasets that are there; nothing is written.
+    """Build model, optimizer, schedules, hooks, metrics and the datasets that are there.
 
     Args:
         cfg: As for a run: checked, with all options applied, lr not yet scaled.
@@ -86,7 +86,7 @@ def _data(cfg: Config, loader: str) -> DataReport:
             sample = dataset[0]["inputs"]
             report.sample_shape = tuple(sample.shape) if isinstance(sample, torch.Tensor) else None
         except (OSError, ValueError, RuntimeError) as error:
-            report.remarks.append(str(error))
+            report.remarks.append(f"{type(error).__name__}: {error}")
     if report.images is None and loader == "train_dataloader" and cfg.get("assumed_num_images"):
         report.images = int(cfg.assumed_num_images)
         report.remarks.append(f"{report.images:,} images assumed (assumed_num_images)")

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DefaultScope
+from torch import Tensor
+
+from mmmim.engine.dry_run import dry_run
+from mmmim.engine.dry_run_table import describe
+from mmmim.engine.lr_scaling import BatchSize
+from mmmim.engine.memory import build_without_storage, step_memory
+from mmmim.engine.run_options import load_config
+from mmmim.engine.schedule import schedule_of, steps_per_epoch
+from mmmim.registry import MODELS
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted(p for p in ROOT.glob("configs/**/*.py") if "_base_" not in p.parts and p.name != "tables.py")
+
+
+@pytest.fixture(autouse=True)
+def without_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Real data that a machine may have below ``data/`` is out of sight."""
+    monkeypatch.chdir(tmp_path)
+
+
+def plan(name: str, processes: int, **options: Any) -> tuple[Any, str]:
+    cfg = load_config(str(ROOT / "configs" / name), options)
+    run = dry_run(cfg, processes)
+    return run, describe(run, cfg)
+
+
+def test_headline_recipe(tmp_path: Path) -> None:
+    run, table = plan("ccmim/vit-b_800e.py", 32)
+    assert run.scaling.batch.effective == 1024
+    assert run.scaling.lrs[""] == pytest.approx(6e-4, rel=1e-12)
+    assert run.schedule.steps_per_epoch == 1251
+    assert run.schedule.iterations == 1_000_800 == 1251 * 800
+    assert run.schedule.warmup_iterations == 40 * 1251
+    assert run.trainable("backbone.") == 85_647_360  # ViT-B/16 of 85,798,656 less the fixed table of 197 x 768
+    assert run.frozen == 197 * 768 + 197 * 512
+    for text in (
+        "lr 1.5e-4 x 1024/256 = 6e-4 (32 per process x 32 processes x 1 accumulation = 1024)",
+        "1,000,800",
+        "data/imagenet/train is missing; 1,281,167 images assumed (assumed_num_images)",
+        "CCMIM",
+    ):
+        assert text in table
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT / "configs")))
+def test_every_shipped_config_can_be_planned(path: Path) -> None:
+    run, table = plan(str(path.relative_to(ROOT / "configs")), 8)
+    assert run.schedule.iterations is not None
+    assert run.memory.parameters > 0 and run.memory.optimizer > 0
+    assert run.trainable() > 0
+    assert "not counted: " not in run.memory.counted or run.model.__class__.__name__ == "MaskRCNN", table
+
+
+def test_accumulation_divides_the_updates() -> None:
+    run, table = plan("ccmim/vit-b_800e.py", 8, **{"optim_wrapper.accumulative_counts": 4})
+    assert run.scaling.batch.effective == 1024
+    assert (run.schedule.iterations, run.schedule.updates) == (5004 * 800, 1251 * 800)
+    assert "(1,000,800 optimizer updates)" in table
+
+
+def test_recipe_batch_is_warned_about() -> None:
+    assert "warning: effective batch 256 differs from the recipe's 1024" in plan("ccmim/vit-b_800e.py", 8)[1]
+
+
+def test_empty_folder_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "data/imagenet/train").mkdir(parents=True)
+    table = plan("ccmim/vit-b_800e.py", 32)[1]
+    assert "no image below" in table and "1,281,167 images assumed" in table
+
+
+# -------------------------------------------------------------------- schedule
+
+
+@pytest.mark.parametrize(
+    ("images", "processes", "batch", "drop_last", "steps"),
+    [
+        (1_281_167, 32, 32, True, 1251),
+        (1_281_167, 32, 32, False, 1252),
+        (22, 1, 4, True, 5),
+        (22, 1, 4, False, 6),
+        (22, 4, 2, True, 3),  # 6 per process after filling up
+        (22, 4, 3, True, 2),
+    ],
+)
+def test_steps_per_epoch_are_those_of_sampler_and_loader(
+    images: int, processes: int, batch: int, drop_last: bool, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch.utils.data import DataLoader
+
+    from mmmim.datasets import EpochSampler, samplers
+
+    cfg = Config(dict(train_dataloader=dict(batch_size=batch, drop_last=drop_last)))
+    assert steps_per_epoch(cfg, images, BatchSize(batch, processes, 1)) == steps
+    monkeypatch.setattr(samplers, "get_dist_info", lambda: (processes - 1, processes))
+    dataset: Any = range(images)
+    loader: Any = DataLoader(dataset, batch, sampler=EpochSampler(dataset, seed=0), drop_last=drop_last)
+    assert len(loader) == steps
+
+
+def test_iteration_based_schedule() -> None:
+    cfg = Config(
+        dict(
+            train_dataloader=dict(batch_size=2),
+            train_cfg=dict(type="IterBasedTrainLoop", max_iters=160_000),
+            param_scheduler=[
+                dict(type="LinearLR", start_factor=1e-6, by_epoch=False, begin=0, end=1500),
+                dict(type="PolyLR", by_epoch=False, begin=1500, end=160_000),
+            ],
+        )
+    )
+    schedule = schedule_of(cfg, 20_210, BatchSize(2, 8, 1))
+    assert (schedule.iterations, schedule.warmup_iterations) == (160_000, 1500)
+    assert schedule.epochs == pytest.approx(160_000 * 16 / 20_210)
+
+
+# -------------------------------------------------------------------- memory
+
+
+def small(**changes: Any) -> Config:
+    cfg = Config.fromfile(ROOT / "configs/ccmim/vit-tiny_toy.py")
+    cfg.merge_from_dict({"optim_wrapper.optimizer.lr": 1e-3, **changes})
+    return cfg
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", ["ccmim/vit-tiny_toy.py", "mae/vit-tiny_toy.py"])
+def test_counted_memory_is_that_of_a_real_step(name: str, precision: torch.dtype) -> None:
+    with DefaultScope.overwrite_default_scope("mmmim"):
+        cfg = Config.fromfile(ROOT / "configs" / name)
+        counted = step_memory(build_without_storage(cfg), cfg, 8, (3, 64, 64), precision)
+
+        model = MODELS.build(cfg.model).train()
+        wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    model.set_step(0, 0)
+    own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage()._cdata not in own:
+            kept.setdefault(tensor.untyped_storage()._cdata, tensor)
+        return tensor
+
+    images = torch.randint(0, 256, (8, 3, 64, 64), dtype=torch.uint8)
+    data = model.data_preprocessor(dict(inputs=images), training=True)
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with hooks, torch.autocast("cpu", torch.bfloat16, enabled=precision == torch.bfloat16):
+        losses = model(**data, mode="loss")
+    real = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    assert counted.activations == pytest.approx(real, rel=0.02)
+
+    wrapper.backward(model.parse_losses(losses)[0])
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    wrapper.step()
+    assert counted.gradients == sum(g.numel() * g.element_size() for g in gradients)
+    state = [t for s in wrapper.optimizer.state.values() for t in s.values() if isinstance(t, Tensor)]
+    assert counted.optimizer == sum(t.numel() * t.element_size() for t in state)
+
+
+def test_memory_grows_with_the_batch_and_shrinks_with_checkpointing() -> None:
+    def activations(batch: int, **changes: Any) -> int:
+        with DefaultScope.overwrite_default_scope("mmmim"):
+            cfg = small(**changes)
+            size = step_memory(build_without_storage(cfg), cfg, batch, (3, 64, 64), torch.float32).activations
+        assert size is not None
+        return size
+
+    assert activations(64) == pytest.approx(2 * activations(32), rel=0.05)
+    assert activations(64, **{"model.backbone.with_cp": True}) < 0.7 * activations(64)
+
+
+def test_command_line(tmp_path: Path) -> None:
+    command = ["bash", str(ROOT / "tools/dist_train.sh"), str(ROOT / "configs/ccmim/vit-b_800e.py"), "32", "--dry-run"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Dry run of ") and "1,000,800" in done.stdout and "6e-4" in done.stdout
+    assert list(tmp_path.iterdir()) == []
