@@ -8,8 +8,9 @@ from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
 from mmmim.registry import DATA_SAMPLERS
+from mmmim.seeding import mix
 
-from .seeding import SampleKey, mix
+from .seeding import SampleKey
 
 
 class _SeededSampler(Sampler[SampleKey]):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -12,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch.utils.data import get_worker_info
+
+from mmmim.seeding import mix
 
 
 class SampleKey(NamedTuple):
@@ -25,12 +25,6 @@ class SampleKey(NamedTuple):
     def of(cls, key: SampleKey | int) -> SampleKey:
         """A plain integer, as a dataset without sampler receives it, means seed 0 and epoch 0."""
         return key if isinstance(key, SampleKey) else cls(0, 0, int(key))
-
-
-def mix(*numbers: int) -> int:
-    """A well-mixed 64-bit number: neighbouring arguments give unrelated results."""
-    digest = hashlib.blake2b(struct.pack(f"<{len(numbers)}q", *numbers), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
 
 
 @contextmanager

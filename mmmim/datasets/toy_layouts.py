@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .seeding import mix
+from mmmim.seeding import mix
+
 from .toy_renderer import MATERIAL_NAMES, VERSION, ToyInstance, render
 
 SIZES = ((96, 128), (128, 96))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.random import PCG64, Generator
 
-from .seeding import mix
+from mmmim.seeding import mix
 
 # Signals in about [-1, 1] of two rotated coordinates in radians; light where they exceed a random threshold.
 MATERIALS: dict[str, Callable[[ndarray, ndarray], ndarray]] = {

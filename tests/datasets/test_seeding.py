@@ -5,7 +5,8 @@ import random
 import numpy as np
 import torch
 
-from mmmim.datasets.seeding import SampleKey, mix, seeded_sample
+from mmmim.datasets.seeding import SampleKey, seeded_sample
+from mmmim.seeding import mix
 
 
 def _draw() -> tuple[float, float, float]:

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from tiny_run import losses, train
 
-from mmmim.datasets.seeding import mix
 from mmmim.engine.hooks.step_seed import seed_step
+from mmmim.seeding import mix
 
 
 def draws(seed: int, iteration: int, rank: int) -> tuple[float, ...]:

@@ -8,8 +8,8 @@ from mmengine.dist import broadcast, get_rank
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-from mmmim.datasets.seeding import mix
 from mmmim.registry import HOOKS
+from mmmim.seeding import mix
 
 STEP_STREAM = 1  # keeps a step's seed apart from the sample seeds mix(seed, epoch, index)
 

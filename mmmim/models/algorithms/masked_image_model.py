@@ -7,6 +7,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmmim.registry import MODELS
+from mmmim.seeding import mix
 
 from ..layers import PatchMask
 
@@ -85,7 +86,7 @@ class MaskedImageModel(BaseModel):
 
     def set_step(self, seed: int, iteration: int) -> None:
         """Make the masks of the next step a function of seed and iteration, whatever the number of processes."""
-        self.step_generator = torch.Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + iteration) % 2**63)
+        self.step_generator = torch.Generator().manual_seed(mix(seed, iteration))
 
     def forward(
         self,

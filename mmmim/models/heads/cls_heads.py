@@ -61,9 +61,7 @@ class LinearClsHead(BaseModule):
         self.fc = nn.Linear(in_channels, num_classes)
         trunc_normal_(self.fc.weight, std=init_std)
         nn.init.zeros_(self.fc.bias)
-        self.bce = (
-            BinaryCrossEntropy(0.0, bce_threshold, sum_classes=bce_sum_classes) if loss == "bce" else None
-        )
+        self.bce = BinaryCrossEntropy(0.0, bce_threshold, sum_classes=bce_sum_classes) if loss == "bce" else None
 
     def forward(self, features: Tensor) -> Tensor:
         if self.training and len(features) == 1 and any(isinstance(m, nn.BatchNorm1d) for m in self.norm):

@@ -50,9 +50,7 @@ class ViTPyramid(BaseModule):
                 f"ViTPyramid: {len(maps)} feature maps for {len(self.levels)} scales {self.scales}; "
                 "give the backbone as many out_indices as the neck has scales"
             )
-        return tuple(
-            level(x) for level, x in zip(self.levels, maps, strict=True)
-        )  # (B,C,h*scale,w*scale) each
+        return tuple(level(x) for level, x in zip(self.levels, maps, strict=True))  # (B,C,h*scale,w*scale) each
 
 
 def _rescale(channels: int, scale: float, norm_cfg: dict) -> nn.Module:
