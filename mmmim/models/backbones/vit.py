@@ -52,7 +52,7 @@ class ViT(BaseModule):
         pos_embed: ``sincos`` (fixed), ``learned`` or ``none``.
         freeze_pos: Keep the position table fixed; default: only for ``sincos``.
         mask_mode: What a mask does: ``drop`` encodes the visible tokens only, ``replace`` puts a mask token in place.
-        out_type: ``raw`` tokens ``(B, 1+N, D)``, ``featmap`` ``(B, D, h, w)``, ``cls`` or patch mean ``avg`` ``(B, D)``.
+        out_type: Tokens ``raw (B, 1+N, D)``, map ``featmap (B, D, h, w)``, ``cls`` or patch mean ``avg (B, D)``.
         out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
         frozen_stages: -1 nothing, k the stem and the first k blocks, ``depth`` the whole encoder (runs without graph).
         with_cp: Recompute blocks in the backward pass to save memory.

@@ -86,7 +86,7 @@ class InfoNCE(nn.Module):
 
 @MODELS.register_module()
 class Align(nn.Module):
-    """Alignment loss of ccMIM, Eq. 8: mean of 1 - cos(SG(h_m), p(h_v)), with a two-layer predictor p of the visible side.
+    """Alignment loss of ccMIM, Eq. 8: mean of 1 - cos(SG(h_m), p(h_v)); p is a two-layer predictor of the visible side.
 
     Args:
         dims: Width of the projections.
