@@ -56,7 +56,7 @@ def run_stage(name: str, command: list[str], folder: Path) -> float:
                 file.write(line)
                 now = time.perf_counter()
                 if PROGRESS.search(line) and ("tensors" in line or now - shown > SECONDS_BETWEEN_LINES):
-                    print(f"{now - started:5.0f} s  {LOG_PREFIX.sub('', line.strip())[:150]}", flush=True)
+                    print(f"{now - started:5.0f} s  {short(line)}", flush=True)
                     shown = now
         finally:
             if sys.exc_info()[0] is not None:
@@ -66,6 +66,18 @@ def run_stage(name: str, command: list[str], folder: Path) -> float:
         ending = "".join(log.read_text().splitlines(keepends=True)[-25:])
         raise StageFailed(f"{name} ended with status {status}; its output ends with\n\n{ending}\nAll of it: {log}")
     return round(time.perf_counter() - started, 1)
+
+
+def short(line: str) -> str:
+    """A progress line of the log with what a reader of the demo wants to know."""
+    line = LOG_PREFIX.sub("", line.strip())
+    place, _, values = re.sub(r"\s+", " ", line).partition("] ")
+    if "(train)" not in place:
+        return line[:120]
+    step = re.match(r"\[? *\d+/ *\d+\]", values)
+    known = dict(re.findall(r"(\w[\w/]*): (\S+)", values))
+    shown = [f"{key} {known[key]}" for key in ("loss", "images/s", "eta") if key in known]
+    return " ".join([f"{place}]", *([step[0]] if step else []), *shown])
 
 
 def scalars(work_dir: Path) -> Iterator[dict[str, Any]]:

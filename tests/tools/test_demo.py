@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def demo():
+    spec = importlib.util.spec_from_file_location("demo", ROOT / "tools/demo.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SUMMARY = dict(
+    pretrain_loss_first=2.1,
+    pretrain_loss_last=1.2,
+    probe_acc_pretrained=70.0,
+    probe_acc_random_init=48.5,
+    seg_loaded="76/76",
+    seg_miou=71.2,
+    det_loaded="76/76",
+    det_map=0.41,
+    det_mask_map=0.38,
+    seconds=dict(pretrain=90.0, probe=20.0, segmentation=60.0, detection=80.0, picture=9.0),
+)
+
+
+def test_summary_names_every_result_and_the_time(demo):
+    text = demo.table(SUMMARY, Path("work_dirs/demo"))
+    for part in ("2.100 -> 1.200", "70.0 % pre-trained, 48.5 % untrained (+21.5)", "76/76", "71.2", "0.410", "259 s"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (dict(), None),
+        (dict(pretrain_loss_last=2.1), "did not fall"),
+        (dict(probe_acc_random_init=70.0), "probes no better"),
+        (dict(seg_loaded="75/76"), "seg: only 75 of 76"),
+        (dict(det_loaded="0/0"), "det: only 0 of 0"),
+    ],
+)
+def test_a_run_that_shows_nothing_is_a_problem(demo, change, complaint):
+    found = demo.problems({**SUMMARY, **change})
+    assert len(found) == (complaint is not None)
+    assert complaint is None or complaint in found[0]
+
+
+def test_only_folders_of_the_demo_are_emptied(demo, tmp_path):
+    own = demo.fresh(tmp_path / "own")
+    (own / "left_over").touch()
+    assert not (demo.fresh(own) / "left_over").exists()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.tex").touch()
+    with pytest.raises(demo.StageFailed, match="not from an earlier demo"):
+        demo.fresh(tmp_path / "mine")
+    assert (tmp_path / "mine/thesis.tex").exists()
+
+
+def test_a_failing_stage_shows_the_end_of_its_output(demo, tmp_path, capsys):
+    with pytest.raises(demo.StageFailed, match=r"(?s)broken ended with status 3.*the reason"):
+        demo.run_stage("broken", ["-c", "print('the reason'); raise SystemExit(3)"], tmp_path)
+    assert "the reason" in (tmp_path / "broken.log").read_text()
+
+
+def test_values_come_from_the_log_of_the_run_in_order(demo, tmp_path):
+    for stamp, losses in (("20260101_000000", [3.0, 2.0]), ("20260102_000000", [1.5])):
+        folder = tmp_path / stamp / "vis_data"
+        folder.mkdir(parents=True)
+        rows = [json.dumps(dict(loss=loss, step=step)) for step, loss in enumerate(losses)]
+        (folder / "scalars.json").write_text("\n".join([*rows, json.dumps(dict(mIoU=50.0))]) + "\n")
+    assert demo.logged(tmp_path, "loss") == [3.0, 2.0, 1.5]
+    with pytest.raises(demo.StageFailed, match="logged no 'mAP'"):
+        demo.logged(tmp_path, "mAP")
+
+
+def test_progress_lines_are_short(demo):
+    line = (
+        "11/21 02:33:53 - mmengine - INFO - Iter(train) [ 50/300]  base_lr: 1.2952e-04 lr: 1.2952e-04  eta: 0:00:11  "
+        "time: 0.7918  data_time: 0.0134  loss: 1.5307  decode.loss_ce: 0.7389\n"
+    )
+    assert demo.short(line) == "Iter(train) [ 50/300] loss 1.5307 eta 0:00:11"
+
+
+def test_seeds_are_summed_up_by_mean_and_spread(demo, tmp_path, monkeypatch):
+    results = iter([(70.0, 50.0), (72.0, 49.0), (74.0, 51.0)])
+
+    def probe(folder, seed):
+        trained, untrained = next(results)
+        return dict(probe_acc_pretrained=trained, probe_acc_random_init=untrained)
+
+    monkeypatch.setattr(demo, "pretrain_and_probe", probe)
+    summary = demo.over_seeds(tmp_path, 3)
+    assert summary["probe_acc_pretrained_mean"] == 72.0 and summary["spread_pretrained"] == 2.0
+    assert summary["probe_acc_random_init_mean"] == 50.0 and summary["margin"] == 22.0
