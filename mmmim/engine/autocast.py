@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
@@ -33,6 +34,8 @@ class AutocastOptimWrapper(OptimWrapper):
         super().__init__(**kwargs)
         if dtype not in DTYPES:
             raise ValueError(f"dtype: expected one of {sorted(DTYPES)}, got {dtype!r}; for float16 use AmpOptimWrapper")
+        if self._accumulative_counts > 1:  # MMEngine takes the first micro-step for a schedule that skips a value
+            warnings.filterwarnings("ignore", message=r"Detected call of `scheduler\.step\(\)`")
         self.device_type = self.optimizer.param_groups[0]["params"][0].device.type
         if dtype == "bfloat16" and self.device_type == "cuda" and not torch.cuda.is_bf16_supported():
             raise ValueError(f"dtype: {torch.cuda.get_device_name()} has no bfloat16; use dtype='float32'")

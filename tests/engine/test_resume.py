@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import losses, state, train
+from mmengine.runner import Runner
+from tiny_run import STEP_LOSSES, losses, state, train
+
+from mmmim.engine.run_options import load_config
+
+ROOT = Path(__file__).parents[2]
 
 BATCHES = 6  # 22 samples in batches of 4, the last one of 2
 BY_ITER = {"default_hooks.checkpoint.by_epoch": False}
@@ -102,6 +107,34 @@ def test_seed_of_the_first_run_is_kept(tmp_path: Path, seed: int | None, capfd) 
         said = capfd.readouterr().out
         assert 'random seed in the checkpoint "5" is different' in said
         assert "continuing with the checkpoint's sample seed 5 in place of 6" in said
+
+
+@pytest.mark.parametrize("method", ["mae", "ccmim"])
+def test_real_method_resumes_exactly(tmp_path: Path, method: str) -> None:
+    options = {
+        "train_dataloader.batch_size": 8,
+        "train_dataloader.num_workers": 0,
+        "train_dataloader.persistent_workers": False,
+        "train_dataloader.dataset.num_images": 24,
+        "optim_wrapper.accumulative_counts": 2,
+        "default_hooks.checkpoint.by_epoch": False,
+        "default_hooks.checkpoint.interval": 2,
+        "log_level": "WARNING",
+    }
+
+    def run(folder: Path, stop_after: int, resume: bool = False) -> None:
+        cfg = load_config(str(ROOT / f"configs/{method}/vit-tiny_toy.py"), options, str(folder))
+        cfg.merge_from_dict(dict(custom_hooks=[STEP_LOSSES], resume=resume, experiment_name=f"{folder.name}{resume}"))
+        cfg.train_cfg.stop_after = stop_after
+        Runner.from_cfg(cfg).train()
+
+    run(tmp_path / "straight", 6)
+    run(tmp_path / "killed", 5)
+    run(tmp_path / "killed", 6, resume=True)
+    assert losses(tmp_path / "killed") == losses(tmp_path / "straight")
+    assert len(losses(tmp_path / "straight")) == 6
+    facts = torch.load(tmp_path / "killed/iter_4.pth", weights_only=True)["meta"]["mmmim"]
+    assert (facts["patch_size"], facts["epoch"], facts["mean"]) == ([8, 8], 1, [123.675, 116.28, 103.53])
 
 
 def test_another_batch_size_cannot_continue_an_epoch(tmp_path: Path) -> None:

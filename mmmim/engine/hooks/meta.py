@@ -43,5 +43,5 @@ class MetaHook(Hook):
         for name in ("mean", "std"):
             values = getattr(getattr(model, "data_preprocessor", None), name, None)
             if values is not None:
-                facts[name] = values.flatten().tolist()
+                facts[name] = [float(f"{value:.6g}") for value in values.flatten().tolist()]  # fp32 to what was written
         checkpoint["meta"]["mmmim"] = facts
