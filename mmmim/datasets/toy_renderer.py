@@ -28,7 +28,7 @@ MATERIALS: dict[str, Callable[[ndarray, ndarray], ndarray]] = {
     "plain": lambda u, v: np.zeros_like(u + v),
 }
 MATERIAL_NAMES = tuple(MATERIALS)
-VERSION = 2  # of the pictures; sets on disk of another version are drawn again
+VERSION = 3  # of the pictures; sets on disk of another version are drawn again
 PALETTE = np.array([[90, 100, 110], [115, 120, 125], [200, 170, 70], [60, 65, 150]], np.float32)  # background, object
 
 
@@ -131,7 +131,7 @@ def _pixels(height: int, width: int) -> tuple[ndarray, ndarray]:
 
 
 def _shift(rng: Generator) -> ndarray:
-    return rng.uniform(-25, 25, (2, 3)).astype(np.float32)
+    return rng.uniform(-8, 8, (2, 3)).astype(np.float32)
 
 
 def _blend(colours: ndarray, level: ndarray) -> ndarray:
@@ -187,10 +187,10 @@ def _place(
 
 
 def _light(rng: Generator, image: ndarray, x: ndarray, y: ndarray) -> None:
-    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.6)
+    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.2)
     ramp = np.float32(np.cos(angle) * strength) * x + np.float32(np.sin(angle) * strength) * y
-    image *= (np.float32(rng.uniform(0.75, 1.15)) + ramp)[..., None]
-    image += rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(2, 10))
+    image *= (np.float32(rng.uniform(0.95, 1.05)) + ramp)[..., None]
+    image += rng.standard_normal(image.shape, dtype=np.float32) * np.float32(5)
 
 
 def _box(mask: ndarray) -> tuple[int, int, int, int]:
