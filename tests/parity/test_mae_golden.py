@@ -1,4 +1,4 @@
-"""MAE against numbers of the official model (facebookresearch/mae, run once in float64 on the rule-filled weights below).
+"""MAE against numbers of the official model (facebookresearch/mae, run once in float64 on the weights of ``rule``).
 
 Image 32, patch 8, encoder 48 wide / 2 deep / 4 heads, decoder 32 / 1 / 4, ratio 0.75.
 """

@@ -1,4 +1,4 @@
-# Built-in pictures of objects of eight materials; the label is the material. Resize and CenterCrop serve the images of --data.
+# Built-in pictures; the label is the object's material, one of eight. Resize and CenterCrop serve the images of --data.
 train_dataloader = dict(
     batch_size=64,
     num_workers=0,

@@ -49,7 +49,7 @@ class MaskedImageModel(BaseModel):
         )
         self.neck = self._build_neck(neck)
         self.head = MODELS.build(head or dict(type="mmmim.ReconstructionHead"))
-        self.masker = None if masker is None else MODELS.build(masker)
+        self.masker: Any = None if masker is None else MODELS.build(masker)
         self.degradation = None if degradation is None else MODELS.build(degradation)
         self.step_generator: torch.Generator | None = None
         self._check_parts()
@@ -105,7 +105,7 @@ class MaskedImageModel(BaseModel):
         raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
-        mask = self.draw_mask(images)  # (B,h,w)
+        mask = None if self.masker is None else self.draw_mask(images)  # (B,h,w)
         latent = self.backbone(self.degrade(images), mask)[-1]  # (B,1+Nv,D)
         return self.reconstruction_loss(images, latent, mask)
 
@@ -115,9 +115,7 @@ class MaskedImageModel(BaseModel):
         params = self.degradation.sample(len(images), images.device, self.step_generator)
         return self.degradation.apply(images, **params)
 
-    def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask | None:
-        if self.masker is None:
-            return None
+    def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask:
         grid = self.backbone.grid(images)
         mask = self.masker(
             grid, len(images), images=images, generator=self.step_generator, device=images.device, **scores
@@ -148,4 +146,4 @@ class MaskedImageModel(BaseModel):
         )
 
     def draw_picture_mask(self, images: Tensor) -> PatchMask | None:
-        return self.draw_mask(images)
+        return None if self.masker is None else self.draw_mask(images)

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from timm.layers import DropPath, PatchEmbed, calculate_drop_path_rates
+from timm.layers import DropPath, LayerNorm, PatchEmbed, calculate_drop_path_rates
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -83,9 +82,9 @@ class ViT(BaseModule):
         self.arch = arch if isinstance(arch, str) else settings
         self.embed_dims: int = settings["embed_dims"]
         self.depth: int = settings["depth"]
-        num_heads: int = settings["num_heads"]
-        if self.embed_dims % num_heads:
-            raise ValueError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={num_heads}")
+        self.num_heads: int = settings["num_heads"]
+        if self.embed_dims % self.num_heads:
+            raise ValueError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={self.num_heads}")
 
         self.img_size = to_pair(img_size)
         self.patch_size = to_pair(patch_size)
@@ -101,24 +100,22 @@ class ViT(BaseModule):
         self.grid_size = grid_of(torch.empty(1, 1, *self.img_size, device="meta"), self.patch_size)
         self.num_prefix = int(with_cls_token)
 
-        norm_layer = partial(nn.LayerNorm, eps=1e-6)
-        self.patch_embed = PatchEmbed(None, self.patch_size, in_channels, self.embed_dims)
+        self.patch_embed = PatchEmbed(None, self.patch_size, in_channels, self.embed_dims)  # type: ignore[arg-type]  # pairs are fine
         self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims)) if with_cls_token else None
         self.mask_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims)) if mask_mode == "replace" else None
         self.pos_embed = self._build_pos_embed(freeze_pos)
-        rates = calculate_drop_path_rates(drop_path_rate, self.depth)
+        rates: Any = calculate_drop_path_rates(drop_path_rate, self.depth)
         self.blocks = nn.ModuleList(
             Block(
                 self.embed_dims,
-                num_heads,
+                self.num_heads,
                 mlp_ratio=settings.get("mlp_ratio", 4.0),
                 qkv_bias=True,
                 drop_path=rate,
-                norm_layer=norm_layer,
             )
             for rate in rates
         )
-        self.norm = norm_layer(self.embed_dims) if final_norm else nn.Identity()
+        self.norm = LayerNorm(self.embed_dims) if final_norm else nn.Identity()
         self.pretrain_only = ("mask_token",) if final_norm else ("mask_token", "norm.*")
         self.downstream_only: tuple[str, ...] = ()
 
@@ -308,7 +305,7 @@ class ViT(BaseModule):
             arch=self.arch,
             embed_dims=self.embed_dims,
             depth=self.depth,
-            num_heads=self.blocks[0].attn.num_heads,
+            num_heads=self.num_heads,
             img_size=list(self.img_size),
             patch_size=list(self.patch_size),
             in_channels=self.in_channels,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from timm.layers import Attention
-from timm.models.vision_transformer import Block
 from torch import Tensor
 
 from .precision import full_precision
+
+Block = Any  # timm's Block, which an nn.ModuleList hands out as a plain Module
 
 
 def _heads(attn: Attention, x: Tensor) -> Tensor:

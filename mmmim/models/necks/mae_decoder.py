@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from functools import partial
-
 import torch
+from timm.layers import LayerNorm
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
@@ -40,16 +39,16 @@ class MAEDecoder(nn.Module):
             raise ValueError(f"dims={dims} is not divisible by num_heads={num_heads}")
         if depth < 1:
             raise ValueError(f"depth={depth} must be at least 1")
-        norm_layer = partial(nn.LayerNorm, eps=1e-6)
-        self.in_dims, self.out_dims, self.grid, self.num_prefix = in_dims, out_dims, tuple(grid), num_prefix
+        self.in_dims, self.out_dims, self.num_prefix = in_dims, out_dims, num_prefix
+        self.grid: Grid = (grid[0], grid[1])
         self.decoder_embed = nn.Linear(in_dims, dims)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dims)) if use_mask_token else None
         positions = sincos_pos_embed(grid, dims, num_prefix)
         self.decoder_pos_embed = nn.Parameter(positions, requires_grad=False)
         self.decoder_blocks = nn.ModuleList(
-            Block(dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True, norm_layer=norm_layer) for _ in range(depth)
+            Block(dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True) for _ in range(depth)
         )
-        self.decoder_norm = norm_layer(dims)
+        self.decoder_norm = LayerNorm(dims)
         self.decoder_pred = nn.Linear(dims, out_dims)
         self._init_parameters()
 
