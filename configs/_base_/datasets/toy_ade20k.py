@@ -1,9 +1,9 @@
-# Textured discs among clutter, generated in ADE20K's layout, 96x128 and 128x96 pixels. With more of the eight shapes
-# (prepare.num_classes, classes, and the heads' num_classes) a short run tells them apart from the background only.
+# Objects of two materials among clutter, generated in ADE20K's layout, 96x128 and 128x96 pixels. There are eight
+# materials (prepare.num_classes, classes, the heads' num_classes); a run of two minutes learns to tell two apart.
 data_root = "data/toy_ade20k"
 crop_size = (96, 96)
-classes = ("background", "disc")
-prepare = dict(layout="ade20k", root=data_root, num_train=240, num_classes=1)  # written on first use
+classes = ("background", "stripes", "checks")
+prepare = dict(layout="ade20k", root=data_root, num_train=240, num_classes=2)  # written on first use
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations"),

@@ -1,7 +1,7 @@
-# Textured discs among clutter, generated in COCO's layout, 96x128 and 128x96 pixels; see toy_ade20k.py.
+# Objects of two materials among clutter, generated in COCO's layout, 96x128 and 128x96 pixels; see toy_ade20k.py.
 data_root = "data/toy_coco/"
-classes = ("disc",)
-prepare = dict(layout="coco", root=data_root, num_train=240, num_classes=1)  # written on first use
+classes = ("stripes", "checks")
+prepare = dict(layout="coco", root=data_root, num_train=240, num_classes=2)  # written on first use
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),

@@ -21,9 +21,9 @@ model = dict(
     rpn_head=dict(in_channels=32, feat_channels=32, anchor_generator=dict(scales=[4])),
     roi_head=dict(
         bbox_roi_extractor=dict(out_channels=32),
-        bbox_head=dict(in_channels=32, conv_out_channels=32, fc_out_channels=64, num_classes=1),
+        bbox_head=dict(in_channels=32, conv_out_channels=32, fc_out_channels=64, num_classes=2),
         mask_roi_extractor=dict(out_channels=32),
-        mask_head=dict(in_channels=32, conv_out_channels=32, num_classes=1),
+        mask_head=dict(in_channels=32, conv_out_channels=32, num_classes=2),
     ),
     train_cfg=dict(
         rpn=dict(sampler=dict(num=64)),

@@ -16,14 +16,14 @@ model = dict(
         drop_path_rate=0.0,
     ),
     neck=dict(in_channels=128, scales=(2, 1, 0.5, 0.25)),
-    decode_head=dict(in_channels=[128] * 4, channels=64, num_classes=2),
-    auxiliary_head=dict(in_channels=128, channels=64, num_classes=2),
+    decode_head=dict(in_channels=[128] * 4, channels=64, num_classes=3),
+    auxiliary_head=dict(in_channels=128, channels=64, num_classes=3),
     test_cfg=dict(crop_size=(96, 96), stride=(64, 64)),
 )
 optim_wrapper = dict(
     _delete_=True,
     type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.999), weight_decay=0.05),
+    optimizer=dict(type="AdamW", lr=2e-3, betas=(0.9, 0.999), weight_decay=0.05),
     constructor="mmmim.LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=0.9),
 )
