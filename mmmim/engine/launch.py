@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
@@ -91,8 +92,13 @@ def _torchrun_variables_from_slurm() -> None:
 
 
 def close_launcher() -> None:
-    """Leave the process group, so that the processes end without complaint."""
+    """Leave the process group and end its threads.
+
+    The wrapped model is part of a reference cycle and keeps the group alive; a gloo thread that is still there when the
+    interpreter ends can abort the process.
+    """
     if dist.is_available() and dist.is_initialized():
+        gc.collect()
         dist.destroy_process_group()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,16 +25,28 @@ NOT_NEWS = ("paramwise_options", '"FileClient" will be deprecated', '"HardDiskBa
 
 
 def run_tool(tool: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
-    """Call ``tool``; what the user got wrong is printed once and without a traceback."""
+    """Call ``tool``; what the user got wrong is printed once and, unless ``MMMIM_TRACEBACK=1``, without a traceback."""
     try:
         tool(args)
-    except UsageError as error:
+    except (ValueError, OSError) as error:
+        if os.environ.get("MMMIM_TRACEBACK") == "1" or not _is_our_check(error):
+            raise
         if is_first_process():
             print(f"error: {error}", file=sys.stderr)
         return USAGE_ERROR
     finally:
         close_launcher()
     return 0
+
+
+def _is_our_check(error: Exception) -> bool:
+    """Whether a check of this package raised it: those name the argument, its value and the fix."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return isinstance(error, UsageError) or (
+        trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("mmmim.")
+    )
 
 
 def train(args: argparse.Namespace) -> None:

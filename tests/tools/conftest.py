@@ -55,6 +55,7 @@ def toy(tmp_path: Path) -> Callable[..., Path]:
                 "train_dataloader.dataset.transforms.0.size": 32,
                 "param_scheduler.1.T_max": 1,
                 "param_scheduler.1.end": 2,
+                "optim_wrapper.optimizer.lr": 4e-3,
                 "train_cfg.max_epochs": 2,
                 "default_hooks.checkpoint": dict(by_epoch=False, interval=-1, rolling_interval=1),
                 "auto_scale_lr.recipe_batch_size": 4,

@@ -170,6 +170,29 @@ def test_data_that_is_not_there(tool, toy, capsys, tmp_path: Path) -> None:
     assert f"{tmp_path}/imagenet/train" in error and "--data DIR" in error
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"model.masker.mask_ratio": 1.0}, "mask_ratio"),
+        ({"model.backbone.img_size": 30}, "30"),
+        ({"model.neck.num_heads": 3}, "num_heads=3"),
+        ({"model.backbone.pos_embed": "sin"}, "pos_embed='sin' is unknown"),
+        ({"train_dataloader.dataset.split": "trian"}, "did you mean 'train'"),
+    ],
+)
+def test_checks_of_the_parts_speak_without_a_traceback(tool, toy, capsys, changes: dict, expected: str) -> None:
+    assert expected in refusal(tool, capsys, "train", toy(**changes))
+
+
+def test_faults_of_the_code_keep_their_traceback(tool, toy, monkeypatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a fault")
+
+    monkeypatch.setattr("mmmim.engine.run.scale_lr", broken)
+    with pytest.raises(ValueError, match="a fault"):
+        tool("train", toy())
+
+
 def test_checkpoint_option(tool, toy, classifier: Path, capsys, tmp_path: Path) -> None:
     (tmp_path / "epoch_9.pth").touch()
     error = refusal(tool, capsys, "train", classifier, "--checkpoint", tmp_path / "epoch_8.pth")
