@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mmmim.demo.stages import StageFailed, Stages, fresh, short
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,13 +29,14 @@ SUMMARY = dict(
     det_loaded="76/76",
     det_map=0.41,
     det_mask_map=0.38,
-    seconds=dict(pretrain=90.0, probe=20.0, segmentation=60.0, detection=80.0, picture=9.0),
+    seconds=dict(pretrain=90.0, probe=20.0, segmentation=60.0, detection=80.0, picture=9.0, total=201.0),
+    cores=2,
 )
 
 
 def test_summary_names_every_result_and_the_time(demo):
     text = demo.table(SUMMARY, Path("work_dirs/demo"))
-    for part in ("2.100 -> 1.200", "70.0 % pre-trained, 48.5 % untrained (+21.5)", "76/76", "71.2", "0.410", "259 s"):
+    for part in ("2.100 -> 1.200", "70.0 % pre-trained, 48.5 % untrained (+21.5)", "76/76", "71.2", "0.410", "201 s"):
         assert part in text
 
 
@@ -53,20 +56,20 @@ def test_a_run_that_shows_nothing_is_a_problem(demo, change, complaint):
     assert complaint is None or complaint in found[0]
 
 
-def test_only_folders_of_the_demo_are_emptied(demo, tmp_path):
-    own = demo.fresh(tmp_path / "own")
+def test_only_folders_of_the_demo_are_emptied(tmp_path):
+    own = fresh(tmp_path / "own")
     (own / "left_over").touch()
-    assert not (demo.fresh(own) / "left_over").exists()
+    assert not (fresh(own) / "left_over").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.tex").touch()
-    with pytest.raises(demo.StageFailed, match="not from an earlier demo"):
-        demo.fresh(tmp_path / "mine")
+    with pytest.raises(StageFailed, match="not from an earlier demo"):
+        fresh(tmp_path / "mine")
     assert (tmp_path / "mine/thesis.tex").exists()
 
 
-def test_a_failing_stage_shows_the_end_of_its_output(demo, tmp_path, capsys):
-    with pytest.raises(demo.StageFailed, match=r"(?s)broken ended with status 3.*the reason"):
-        demo.run_stage("broken", ["-c", "print('the reason'); raise SystemExit(3)"], tmp_path)
+def test_a_failing_stage_shows_the_end_of_its_output(tmp_path):
+    with pytest.raises(StageFailed, match=r"(?s)broken ended with status 3.*the reason"):
+        Stages(tmp_path, 1).run("broken", ["-c", "print('the reason'); raise SystemExit(3)"])
     assert "the reason" in (tmp_path / "broken.log").read_text()
 
 
@@ -77,26 +80,35 @@ def test_values_come_from_the_log_of_the_run_in_order(demo, tmp_path):
         rows = [json.dumps(dict(loss=loss, step=step)) for step, loss in enumerate(losses)]
         (folder / "scalars.json").write_text("\n".join([*rows, json.dumps(dict(mIoU=50.0))]) + "\n")
     assert demo.logged(tmp_path, "loss") == [3.0, 2.0, 1.5]
-    with pytest.raises(demo.StageFailed, match="logged no 'mAP'"):
+    with pytest.raises(StageFailed, match="logged no 'mAP'"):
         demo.logged(tmp_path, "mAP")
 
 
-def test_progress_lines_are_short(demo):
+def test_progress_lines_are_short():
     line = (
         "11/21 02:33:53 - mmengine - INFO - Iter(train) [ 50/300]  base_lr: 1.2952e-04 lr: 1.2952e-04  eta: 0:00:11  "
         "time: 0.7918  data_time: 0.0134  loss: 1.5307  decode.loss_ce: 0.7389\n"
     )
-    assert demo.short(line) == "Iter(train) [ 50/300] loss 1.5307 eta 0:00:11"
+    assert short(line) == "Iter(train) [ 50/300] loss 1.5307 eta 0:00:11"
 
 
-def test_seeds_are_summed_up_by_mean_and_spread(demo, tmp_path, monkeypatch):
-    results = iter([(70.0, 50.0), (72.0, 49.0), (74.0, 51.0)])
+def test_stages_share_the_cores(tmp_path):
+    stages = Stages(tmp_path, cores=4)
+    shown = "import os; print(os.environ['OMP_NUM_THREADS'])"
+    stages.run("alone", ["-c", shown])
+    stages.run_side_by_side({name: ["-c", shown] for name in ("one", "two", "three")})
+    printed = {name: (tmp_path / f"{name}.log").read_text().strip() for name in stages.seconds}
+    assert printed == dict(alone="4", one="2", two="2", three="2")
+    assert set(stages.cpu_seconds) == set(printed)
 
-    def probe(folder, seed):
-        trained, untrained = next(results)
-        return dict(probe_acc_pretrained=trained, probe_acc_random_init=untrained)
 
-    monkeypatch.setattr(demo, "pretrain_and_probe", probe)
-    summary = demo.over_seeds(tmp_path, 3)
+def test_one_failure_of_several_is_told(tmp_path):
+    with pytest.raises(StageFailed, match="second ended with status 1"):
+        Stages(tmp_path, cores=2).run_side_by_side({"first": ["-c", ""], "second": ["-c", "raise SystemExit(1)"]})
+
+
+def test_seeds_are_summed_up_by_mean_and_spread(demo):
+    results = [(70.0, 50.0), (72.0, 49.0), (74.0, 51.0)]
+    summary = demo.over_runs([dict(probe_acc_pretrained=a, probe_acc_random_init=b) for a, b in results])
     assert summary["probe_acc_pretrained_mean"] == 72.0 and summary["spread_pretrained"] == 2.0
     assert summary["probe_acc_random_init_mean"] == 50.0 and summary["margin"] == 22.0

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOG_PREFIX = re.compile(r"^[\d/]+ [\d:]+ - mmengine - [A-Z]+ - ")
+PROGRESS = re.compile(r"(Epoch|Iter)\((train|val)\)|backbone tensors|top-1|wrote ")
+SECONDS_BETWEEN_LINES = 5.0
+MARKER = ".demo"  # lies in every folder that the demo made and may therefore empty
+
+
+class StageFailed(Exception):
+    """A command ended with an error; the message holds the end of its output."""
+
+
+@dataclass
+class Stages:
+    """Runs commands of the project and keeps their times and, in `folder`, their output."""
+
+    folder: Path
+    cores: int
+    seconds: dict[str, float] = field(default_factory=dict)
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, name: str, command: list[str], threads: int | None = None) -> None:
+        """Run a command to its end, showing its progress."""
+        log = self.folder / f"{name}.log"
+        print(f"\n{name}: python {' '.join(command)}", flush=True)
+        started = shown = time.perf_counter()
+        with log.open("w") as file:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                env=environment(threads or self.cores),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+            )
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    file.write(line)
+                    now = time.perf_counter()
+                    if PROGRESS.search(line) and ("tensors" in line or now - shown > SECONDS_BETWEEN_LINES):
+                        print(f"{name:12} {now - started:4.0f} s  {short(line)}", flush=True)
+                        shown = now
+            except BaseException:
+                process.kill()
+                raise
+            _, status, used = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            ending = "".join(log.read_text().splitlines(keepends=True)[-25:])
+            raise StageFailed(
+                f"{name} ended with status {process.returncode}; its output ends with\n\n{ending}\nAll of it: {log}"
+            )
+        self.seconds[name] = round(time.perf_counter() - started, 1)
+        self.cpu_seconds[name] = round(used.ru_utime + used.ru_stime, 1)
+
+    def run_side_by_side(self, commands: dict[str, list[str]]) -> None:
+        """Two at a time with half of the cores each: starting up, which takes a good part, uses one core only."""
+        lanes = min(2, self.cores)
+        with ThreadPoolExecutor(lanes) as pool:
+            running = [pool.submit(self.run, name, command, self.cores // lanes) for name, command in commands.items()]
+            try:
+                for stage in as_completed(running):
+                    stage.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Threads that wait passively: on shared cores spinning makes a run several times slower."""
+    own = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg"}
+    return own | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+
+
+def available_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def short(line: str) -> str:
+    """A progress line of the log with what a reader of the demo wants to know."""
+    line = LOG_PREFIX.sub("", line.strip())
+    place, _, values = re.sub(r"\s+", " ", line).partition("] ")
+    if "(train)" not in place:
+        return line[:120]
+    step = re.match(r"\[? *\d+/ *\d+\]", values)
+    known = dict(re.findall(r"(\w[\w/]*): (\S+)", values))
+    shown = [f"{key} {known[key]}" for key in ("loss", "images/s", "eta") if key in known]
+    return " ".join([f"{place}]", *([step[0]] if step else []), *shown])
+
+
+def fresh(folder: Path) -> Path:
+    """An empty folder; what an earlier demo left there is removed, anything else is not."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
+        raise StageFailed(f"--work-dir {folder}: not empty, and not from an earlier demo; name another folder")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / MARKER).touch()
+    return folder
