@@ -99,9 +99,7 @@ def _samples(sampling_ratio: int) -> int:
 
 def _require_average(pool_mode: int) -> None:
     if pool_mode != 1:
-        raise RuntimeError(
-            "op roi_align with pool_mode='max' needs compiled mmcv: use pool_mode='avg', or " + _FIX
-        )
+        raise RuntimeError("op roi_align with pool_mode='max' needs compiled mmcv: use pool_mode='avg', or " + _FIX)
 
 
 _FIX = "install mmcv with compiled operators (docs/dependencies.md)"

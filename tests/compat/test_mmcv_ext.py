@@ -19,9 +19,7 @@ def random_boxes(count: int, height: int, width: int, dtype: torch.dtype = torch
     return torch.cat([corners.amin(1), corners.amax(1)], dim=1)
 
 
-def roi_align_by_hand(
-    features: Tensor, roi: Tensor, size: int, scale: float, samples: int, aligned: bool
-) -> Tensor:
+def roi_align_by_hand(features: Tensor, roi: Tensor, size: int, scale: float, samples: int, aligned: bool) -> Tensor:
     """Mean over ``samples x samples`` bilinear reads per bin, after He et al., Mask R-CNN, section 3."""
     height, width = features.shape[1:]
     x1, y1, x2, y2 = (roi * scale - (0.5 if aligned else 0.0)).tolist()
@@ -39,9 +37,7 @@ def roi_align_by_hand(
                     top, left = min(int(y), height - 2), min(int(x), width - 2)
                     dy, dx = y - top, x - left
                     patch = features[:, top : top + 2, left : left + 2]
-                    weights = features.new_tensor(
-                        [[(1 - dy) * (1 - dx), (1 - dy) * dx], [dy * (1 - dx), dy * dx]]
-                    )
+                    weights = features.new_tensor([[(1 - dy) * (1 - dx), (1 - dy) * dx], [dy * (1 - dx), dy * dx]])
                     pooled[:, row, column] += (patch * weights).sum((1, 2)) / samples**2
     return pooled
 
@@ -50,12 +46,8 @@ def roi_align_by_hand(
 def test_roi_align_equals_a_plain_loop(aligned: bool) -> None:
     torch.manual_seed(0)
     features = torch.randn(1, 3, 9, 12, dtype=torch.float64)
-    boxes = random_boxes(6, 40, 52, torch.float64) + torch.tensor(
-        [-4.0, -4.0, 4.0, 4.0]
-    )  # some leave the map
-    boxes[:, 2:] = torch.maximum(
-        boxes[:, 2:], boxes[:, :2] + 8
-    )  # the unaligned kernel widens boxes below one cell
+    boxes = random_boxes(6, 40, 52, torch.float64) + torch.tensor([-4.0, -4.0, 4.0, 4.0])  # some leave the map
+    boxes[:, 2:] = torch.maximum(boxes[:, 2:], boxes[:, :2] + 8)  # the unaligned kernel widens boxes below one cell
     rois = torch.cat([torch.zeros(6, 1), boxes], dim=1)
     pooled = RoIAlign(4, 0.25, sampling_ratio=2, aligned=aligned)(features, rois)
     expected = torch.stack([roi_align_by_hand(features[0], box, 4, 0.25, 2, aligned) for box in boxes])
@@ -121,17 +113,13 @@ def test_batched_nms_keeps_classes_apart() -> None:
 
 
 def test_other_operators_name_themselves() -> None:
-    with pytest.raises(
-        RuntimeError, match=r"op softmax_focal_loss_forward needs compiled mmcv: .*only nms, roi_align"
-    ):
+    with pytest.raises(RuntimeError, match=r"op softmax_focal_loss_forward needs compiled mmcv: .*only nms, roi_align"):
         softmax_focal_loss(torch.randn(2, 3), torch.tensor([0, 1]))
 
 
 def test_max_pooling_is_refused() -> None:
     with pytest.raises(RuntimeError, match="pool_mode='max' needs compiled mmcv"):
-        RoIAlign(2, 1.0, 2, pool_mode="max")(
-            torch.randn(1, 1, 4, 4), torch.tensor([[0.0, 0.0, 0.0, 2.0, 2.0]])
-        )
+        RoIAlign(2, 1.0, 2, pool_mode="max")(torch.randn(1, 1, 4, 4), torch.tensor([[0.0, 0.0, 0.0, 2.0, 2.0]]))
 
 
 def run_python(code: str, *options: str) -> str:

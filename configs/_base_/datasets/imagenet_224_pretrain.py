@@ -13,9 +13,7 @@ train_dataloader = dict(
         type="ImageFolder",
         root="data/imagenet/train",
         transforms=[
-            dict(
-                type="RandomResizedCrop", size=224, scale=(0.2, 1.0), ratio=(3 / 4, 4 / 3), interpolation="bicubic"
-            ),
+            dict(type="RandomResizedCrop", size=224, scale=(0.2, 1.0), ratio=(3 / 4, 4 / 3), interpolation="bicubic"),
             dict(type="RandomHorizontalFlip", p=0.5),
         ],
     ),

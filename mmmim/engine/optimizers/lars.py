@@ -29,9 +29,7 @@ class LARS(Optimizer):
                 raise ValueError(f"{name}: {value} must not be negative.")
         if trust_coefficient <= 0:
             raise ValueError(f"trust_coefficient: {trust_coefficient} must be positive; 0.001 is usual.")
-        defaults = dict(
-            lr=lr, momentum=momentum, weight_decay=weight_decay, trust_coefficient=trust_coefficient
-        )
+        defaults = dict(lr=lr, momentum=momentum, weight_decay=weight_decay, trust_coefficient=trust_coefficient)
         super().__init__(params, defaults)
 
     @torch.no_grad()
