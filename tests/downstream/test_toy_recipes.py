@@ -25,7 +25,7 @@ def final_metrics(config: str, checkpoint: Path, tmp_path: Path, monkeypatch: py
 
 def test_segmentation(pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = final_metrics("configs/ccmim/downstream/upernet_vit-tiny_toy.py", pretrained, tmp_path, monkeypatch)
-    assert metrics["mIoU"] > 60  # background everywhere gives 41
+    assert metrics["mIoU"] > 60  # background everywhere gives 30
 
 
 def test_detection(pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
