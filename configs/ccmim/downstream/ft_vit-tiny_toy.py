@@ -1,15 +1,14 @@
 # Fine-tuning on the built-in pictures, about a minute on two CPU cores: the recipe of ft_vit-b_100e_in1k.py with
-# everything small. The backbone is the one of configs/ccmim/vit-tiny_toy.py.
+# everything small.
 _base_ = [
     "../../_base_/models/classifier_vit-b.py",
+    "../../_base_/models/toy_arch.py",
     "../../_base_/datasets/cls_toy.py",
     "../../_base_/schedules/cls_adamw_100e.py",
     "../../_base_/default_runtime.py",
 ]
 model = dict(
-    backbone=dict(
-        arch=dict(_delete_=True, embed_dims=128, depth=6, num_heads=4), img_size=64, patch_size=8, freeze_pos=False
-    ),
+    backbone=dict(arch=dict(_delete_=True, **_base_.toy_arch), img_size=64, patch_size=8, freeze_pos=False),
     head=dict(num_classes=8, in_channels=128, norm="ln", init_std=2e-5, label_smoothing=0.1),
 )
 optim_wrapper = dict(dtype="float32", optimizer=dict(lr=4e-3))

@@ -1,14 +1,15 @@
 # Mask R-CNN on the built-in pictures, about two minutes on two CPU cores: the recipe of mask-rcnn_vit-b_1x_coco.py with
-# everything small. The backbone is the one of configs/ccmim/vit-tiny_toy.py.
+# everything small.
 _base_ = [
     "../../_base_/models/mask-rcnn_vit.py",
+    "../../_base_/models/toy_arch.py",
     "../../_base_/datasets/toy_coco.py",
     "../../_base_/schedules/det_adamw_1x.py",
     "../../_base_/det_runtime.py",
 ]
 model = dict(
     backbone=dict(
-        arch=dict(_delete_=True, embed_dims=128, depth=6, num_heads=4),
+        arch=dict(_delete_=True, **_base_.toy_arch),
         img_size=64,
         patch_size=8,
         out_indices=[1, 3, 4, 5],

@@ -1,7 +1,8 @@
 # UperNet on the built-in pictures, about two minutes on two CPU cores: the recipe of upernet_vit-b_160k_ade20k.py with
-# everything small. The backbone is the one of configs/ccmim/vit-tiny_toy.py.
+# everything small.
 _base_ = [
     "../../_base_/models/upernet_vit.py",
+    "../../_base_/models/toy_arch.py",
     "../../_base_/datasets/toy_ade20k.py",
     "../../_base_/schedules/seg_adamw_160k.py",
     "../../_base_/seg_runtime.py",
@@ -9,7 +10,7 @@ _base_ = [
 model = dict(
     data_preprocessor=dict(size=(96, 96), test_cfg=dict(size_divisor=8)),
     backbone=dict(
-        arch=dict(_delete_=True, embed_dims=128, depth=6, num_heads=4),
+        arch=dict(_delete_=True, **_base_.toy_arch),
         img_size=96,
         patch_size=8,
         out_indices=[1, 3, 4, 5],
