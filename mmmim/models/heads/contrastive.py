@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-import torch.distributed.nn.functional as differentiable
 import torch.nn.functional as F
 from mmengine import dist
 from torch import Tensor, nn
@@ -15,13 +16,23 @@ from ..necks.projector import mlp
 NEGATIVES = ("eq7", "vm", "eq2")
 
 
+class _GatherRows(torch.autograd.Function):
+    """All ranks' rows; backwards, the gradients that all ranks have for this rank's rows are summed."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return torch.cat(dist.all_gather(x))  # (W*B,d)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        total = gradient.contiguous()
+        dist.all_reduce(total)
+        return total.chunk(dist.get_world_size())[dist.get_rank()]
+
+
 def gather_rows(x: Tensor) -> Tensor:
     """Rows ``(B, d)`` of all ranks ``(W*B, d)``, differentiable where ``x`` is."""
-    if dist.get_world_size() == 1:
-        return x
-    if x.requires_grad:
-        return torch.cat(differentiable.all_gather(x))
-    return torch.cat(dist.all_gather(x))
+    return x if dist.get_world_size() == 1 else _GatherRows.apply(x)
 
 
 @MODELS.register_module()
