@@ -228,5 +228,5 @@ def test_fewer_classes(tmp_path):
     content = json.loads((tmp_path / "set" / "annotations" / "instances_train.json").read_text())
     assert [category["name"] for category in content["categories"]] == list(MATERIAL_NAMES[:2])
     assert {annotation["category_id"] for annotation in content["annotations"]} == {1, 2}
-    with pytest.raises(ValueError, match=r"num_classes: there are 1\.\.8 shapes, got 9"):
+    with pytest.raises(ValueError, match=r"num_classes: there are 1\.\.8 materials, got 9"):
         write_coco(tmp_path / "more", num_train=1, num_val=1, num_classes=9)
