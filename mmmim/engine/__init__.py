@@ -13,6 +13,7 @@ from .hooks import (
 from .log_processor import ThroughputLogProcessor
 from .loops import EpochTrainLoop
 from .optimizers import LARS, LayerDecayOptimWrapperConstructor
+from .schedulers import WarmupCosineLR, WarmupStepLR
 
 __all__ = [
     "LARS",
@@ -29,4 +30,6 @@ __all__ = [
     "StepSeedHook",
     "StepTimerHook",
     "ThroughputLogProcessor",
+    "WarmupCosineLR",
+    "WarmupStepLR",
 ]

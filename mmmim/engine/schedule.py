@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from mmengine.config import Config
 
@@ -48,14 +49,20 @@ def _warmup(cfg: Config, steps: int | None, iterations: int | None) -> int | Non
     """Iterations until the last scheduler that starts at 0 and raises the lr has ended; 0 without one."""
     last = 0
     for scheduler in schedulers(cfg.get("param_scheduler")):
-        rises = scheduler.get("type") in ("LinearLR", "ConstantLR") or "armup" in str(scheduler.get("type"))
-        if not rises or scheduler.get("begin", 0) != 0 or scheduler.get("end") is None:
+        end = _end_of_rise(scheduler)
+        if end is None or scheduler.get("begin", 0) != 0:
             continue
-        end = scheduler["end"]
         if scheduler.get("by_epoch", True):
             if steps is None:
                 return None
             end *= steps
         if iterations is None or end < iterations:
-            last = max(last, end)
+            last = max(last, int(end))
     return last
+
+
+def _end_of_rise(scheduler: dict[str, Any]) -> float | None:
+    kind = str(scheduler.get("type")).rpartition(".")[2]
+    if "warmup" in scheduler:
+        return scheduler["warmup"]
+    return scheduler.get("end") if kind in ("LinearLR", "ConstantLR") or "armup" in kind else None

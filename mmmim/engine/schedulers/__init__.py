@@ -1,0 +1,3 @@
+from .warmup import WarmupCosineLR, WarmupStepLR
+
+__all__ = ["WarmupCosineLR", "WarmupStepLR"]
