@@ -108,6 +108,19 @@ def test_decay_switches() -> None:
     assert found["backbone.blocks.0.norm.weight"][1] == 0
 
 
+@pytest.mark.parametrize("decays", [False, True])
+def test_relative_positions_of_swin_v2(decays: bool) -> None:
+    """SimMIM's pre-training decays them, its fine-tuning does not; the bias of the MLP stays out either way."""
+    attention = nn.Module()
+    attention.logit_scale = nn.Parameter(torch.zeros(2, 1, 1))
+    attention.cpb_mlp = nn.Sequential(nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 2, bias=False))
+    attention.q_bias, attention.qkv = nn.Parameter(torch.zeros(4)), nn.Linear(4, 12, bias=False)
+    model = Dense(backbone=nn.ModuleDict(dict(attn=attention)))
+    found = settings(model, build(model, layer_decay_rate=1.0, decay_rel_pos=decays))
+    decayed = {name.removeprefix("backbone.attn.") for name in found if found[name][1] and "attn" in name}
+    assert decayed == {"qkv.weight"} | ({"logit_scale", "cpb_mlp.0.weight", "cpb_mlp.2.weight"} if decays else set())
+
+
 def test_custom_keys_replace_only_what_they_give() -> None:
     model = Dense()
     keys = {"blocks": dict(lr_mult=3.0), "blocks.1": dict(decay_mult=0.5), "pos_embed": dict(decay_mult=1.0)}

@@ -11,7 +11,7 @@ from mmmim.engine.errors import UsageError, did_you_mean
 from mmmim.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 TOKENS = ("pos_embed", "cls_token", "mask_token")
-RELATIVE_POSITIONS = ("relative_position_bias_table", "rel_pos_h", "rel_pos_w")
+RELATIVE_POSITIONS = ("relative_position_bias_table", "rel_pos_h", "rel_pos_w", "logit_scale", "cpb_mlp")
 OPTIONS = ("layer_decay_rate", "backbone_key", "decay_tokens", "decay_rel_pos", "custom_keys")
 
 
@@ -33,8 +33,8 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     * ``layer_decay_rate`` (1.0): in (0, 1].
     * ``backbone_key`` ("backbone"): dotted path of the backbone in the model.
     * ``decay_tokens`` (False), ``decay_rel_pos`` (False): weight decay on position tables and class or mask
-      tokens; on relative position tables (BEiT and ConMIM do that). Tensors of one dimension and biases never
-      decay.
+      tokens; on relative position tables and what SwinV2 has in their place, ``cpb_mlp`` and ``logit_scale`` (BEiT
+      and ConMIM do that, SimMIM while pre-training). Tensors of one dimension and biases never decay.
     * ``custom_keys``: ``{part of a name: dict(lr_mult=, decay_mult=)}``. The longest match counts; what it
       gives replaces the layer's factor, what it leaves out stays.
     """
