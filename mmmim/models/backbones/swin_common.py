@@ -1,0 +1,313 @@
+"""What Swin and SwinV2 share: stages, window bookkeeping, the mask token, and the protocols of a backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from timm.layers import DropPath, Mlp, PatchEmbed, calculate_drop_path_rates
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mmmim.checks import one_of
+
+from ..layers import Grid, PatchMask, grid_of, to_pair
+from .swin_windows import ATTN_IMPLS, axis_windows, nearest, shift_mask, tiles
+
+OUT_TYPES = ("raw", "featmap", "avg")
+BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask", "k_bias")
+
+
+def run_mlp(mlp: Mlp, x: Tensor) -> Tensor:
+    """``mlp(x)`` that keeps the input of the GELU only and recomputes its output, a quarter of a block's memory."""
+    hidden = mlp.fc1(x)
+    if not (torch.is_grad_enabled() and hidden.requires_grad):
+        return mlp.fc2(mlp.act(hidden))
+    return checkpoint(lambda h: mlp.fc2(mlp.act(h)), hidden, use_reentrant=False, preserve_rng_state=False)
+
+
+class SwinBlock(nn.Module):
+    """Attention in windows, shifted by ``shift``, and an MLP; subclasses say where the norms are."""
+
+    def __init__(self, attn: nn.Module, dim: int, window: Grid, shift: Grid, drop_path: float) -> None:
+        super().__init__()
+        self.window, self.shift = window, shift
+        self.norm1 = nn.LayerNorm(dim)
+        self.attn = attn
+        self.drop_path1 = DropPath(drop_path) if drop_path > 0 else nn.Identity()
+        self.norm2 = nn.LayerNorm(dim)
+        self.mlp = Mlp(dim, 4 * dim)
+        self.drop_path2 = DropPath(drop_path) if drop_path > 0 else nn.Identity()
+
+    def attend(self, x: Tensor) -> Tensor:
+        """Pad the map to whole windows, shift it, attend, undo both; ``(B, H, W, C)``."""
+        _, height, width, _ = x.shape
+        below, right = -height % self.window[0], -width % self.window[1]
+        if below or right:
+            x = F.pad(x, (0, 0, 0, right, 0, below))
+        mask = shift_mask((x.shape[1], x.shape[2]), self.window, self.shift, x.device, x.dtype)
+        if mask is None:
+            x = self.attn(x, None)
+        else:
+            x = self.attn(x.roll((-self.shift[0], -self.shift[1]), (1, 2)), mask).roll(self.shift, (1, 2))
+        return x[:, :height, :width] if below or right else x
+
+
+class SwinStage(nn.Module):
+    def __init__(self, downsample: nn.Module, blocks: list[nn.Module]) -> None:
+        super().__init__()
+        self.downsample = downsample
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, x: Tensor, with_cp: bool = False) -> Tensor:
+        x = self.downsample(x)
+        for block in self.blocks:
+            recompute = with_cp and torch.is_grad_enabled() and x.requires_grad
+            x = checkpoint(block, x, use_reentrant=False) if recompute else block(x)
+        return x
+
+
+class SwinEncoder(BaseModule):
+    """Base of :class:`Swin` and :class:`SwinV2`, which build the stages."""
+
+    archs: ClassVar[dict[str, dict[str, Any]]]
+    num_prefix = 0
+    depths: tuple[int, ...]
+
+    def __init__(
+        self,
+        arch: str | dict = "base",
+        img_size: int | tuple[int, int] = 192,
+        window_size: int | tuple[int, int] = 6,
+        patch_size: int | tuple[int, int] = 4,
+        in_channels: int = 3,
+        mask_mode: str | None = "replace",
+        dynamic_size: bool = False,
+        out_type: str = "raw",
+        out_indices: int | Sequence[int] = -1,
+        drop_path_rate: float = 0.0,
+        frozen_stages: int = -1,
+        with_cp: bool = False,
+        attn_impl: str = "auto",
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.settings = dict(self.archs[one_of("arch", arch, self.archs)] if isinstance(arch, str) else arch)
+        self.arch = arch if isinstance(arch, str) else self.settings
+        self.depths = tuple(self.settings["depths"])
+        self.num_heads = tuple(self.settings["num_heads"])
+        self.num_stages = len(self.depths)
+        self.dims = tuple(self.settings["embed_dims"] << stage for stage in range(self.num_stages))
+        self._check_heads()
+
+        self.img_size = to_pair(img_size)
+        self.window_size = to_pair(window_size)
+        self.patch_size = to_pair(patch_size)
+        self.in_channels = in_channels
+        self.mask_mode = one_of("mask_mode", mask_mode, ("replace", None))
+        self.dynamic_size = dynamic_size
+        self.out_type = one_of("out_type", out_type, OUT_TYPES)
+        self.out_indices = self._valid_indices(out_indices)
+        self.embed_dims = self.dims[self.out_indices[-1]]
+        self.stride = to_pair([p << self.out_indices[-1] for p in self.patch_size])
+        self.with_cp = with_cp
+        self.attn_impl = one_of("attn_impl", attn_impl, ATTN_IMPLS)
+        self.windows, self.shifts = self._build_windows()
+        self.grid_size = self.grid(torch.empty(1, 1, *self.img_size, device="meta"))
+
+        self.patch_embed = PatchEmbed(
+            None,
+            self.patch_size,  # type: ignore[arg-type]  # pairs are fine
+            in_channels,
+            self.dims[0],
+            norm_layer=nn.LayerNorm,
+            output_fmt="NHWC",
+            dynamic_img_pad=dynamic_size,
+        )
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, self.dims[0])) if mask_mode == "replace" else None
+        rates: Any = calculate_drop_path_rates(drop_path_rate, list(self.depths), stagewise=True)
+        self.layers = nn.ModuleList(self.build_stage(stage, rates[stage]) for stage in range(self.num_stages))
+        earlier = [stage for stage in self.out_indices if stage < self.num_stages - 1]
+        for stage in earlier:
+            self.add_module(f"norm{stage}", nn.LayerNorm(self.dims[stage]))
+        self.norm = nn.LayerNorm(self.dims[-1])
+        self.pretrain_only = ("mask_token",)
+        self.downstream_only = tuple(f"norm{stage}.*" for stage in earlier)
+
+        self.init_parameters()
+        self.frozen_stages = frozen_stages
+        self._freeze()
+        self.register_load_state_dict_pre_hook(self.adapt_state_dict)
+
+    def build_stage(self, stage: int, drop_path: list[float]) -> SwinStage:
+        raise NotImplementedError
+
+    # ---------------------------------------------------------------- building
+
+    def _check_heads(self) -> None:
+        if len(self.num_heads) != self.num_stages:
+            raise ValueError(f"arch: depths={self.depths} and num_heads={self.num_heads} differ in length")
+        if bad := [(d, h) for d, h in zip(self.dims, self.num_heads, strict=True) if d % h]:
+            raise ValueError(f"arch: width {bad[0][0]} is not divisible by num_heads={bad[0][1]}")
+
+    def _valid_indices(self, indices: int | Sequence[int]) -> tuple[int, ...]:
+        listed = [indices] if isinstance(indices, int) else list(indices)
+        if not listed or (bad := [i for i in listed if not -self.num_stages <= i < self.num_stages]):
+            raise ValueError(f"out_indices={listed and bad} out of range for {self.num_stages} stages (0-based)")
+        return tuple(sorted(i % self.num_stages for i in listed))
+
+    def _build_windows(self) -> tuple[list[Grid], list[Grid]]:
+        """Window and shift of each stage.
+
+        A stage not larger than the window is one window without shift, unless ``dynamic_size`` keeps all windows.
+        """
+        if self.dynamic_size:
+            half = (self.window_size[0] // 2, self.window_size[1] // 2)
+            return [self.window_size] * self.num_stages, [half] * self.num_stages
+        sides, shifts = [], []
+        for size, patch, window in zip(self.img_size, self.patch_size, self.window_size, strict=True):
+            cells = size // patch
+            sides.append(axis_windows(cells, window, self.num_stages))
+            shifts.append([0 if cells >> s <= w else window // 2 for s, w in enumerate(sides[-1])])
+        windows = list(zip(*sides, strict=True))
+
+        def fits(axis: int, cells: int) -> bool:
+            return tiles(cells, axis_windows(cells, self.window_size[axis], self.num_stages))
+
+        self._check_size(self.img_size, fits, "img_size")
+        return windows, list(zip(*shifts, strict=True))
+
+    def _check_size(self, size: tuple[int, int], fits: Any, what: str) -> None:
+        patch = self.patch_size
+        if all(size[a] % patch[a] == 0 and fits(a, size[a] // patch[a]) for a in (0, 1)):
+            return
+        near = [nearest(size[a] / patch[a], lambda n, a=a: fits(a, n)) * patch[a] for a in (0, 1)]  # type: ignore[misc]
+        raise ValueError(
+            f"{what} {size[0]}x{size[1]} does not divide into windows of {self.window_size[0]}x{self.window_size[1]} "
+            f"in {self.num_stages} stages; the nearest size that does is {near[0]}x{near[1]} "
+            "(dynamic_size=True pads maps instead)"
+        )
+
+    def init_parameters(self) -> None:
+        """Swin's: truncated normal (std 0.02) for linear layers and tokens; convolutions keep PyTorch's default."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        if self.mask_token is not None:
+            nn.init.trunc_normal_(self.mask_token, std=0.02)
+
+    def _norm(self, stage: int) -> nn.Module:
+        return self.norm if stage == self.num_stages - 1 else getattr(self, f"norm{stage}")
+
+    def _frozen_modules(self) -> list[nn.Module]:
+        if self.frozen_stages < 0:
+            return []
+        if self.frozen_stages == self.num_stages:
+            return list(self.children())
+        norms = [
+            getattr(self, f"norm{s}") for s in self.out_indices if s < min(self.frozen_stages, self.num_stages - 1)
+        ]
+        last = [self.norm] if self.frozen_stages >= self.num_stages else []
+        return [self.patch_embed, *self.layers[: self.frozen_stages], *norms, *last]
+
+    def _freeze(self) -> None:
+        if not -1 <= self.frozen_stages <= self.num_stages:
+            raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.num_stages}")
+        for module in self._frozen_modules():
+            module.requires_grad_(False)
+        if self.frozen_stages >= 0 and self.mask_token is not None:
+            self.mask_token.requires_grad = False
+
+    def train(self, mode: bool = True) -> SwinEncoder:
+        super().train(mode)
+        for module in self._frozen_modules():
+            module.eval()
+        return self
+
+    # ---------------------------------------------------------------- encoding
+
+    def grid(self, images: Tensor) -> Grid:
+        if not self.dynamic_size:
+            return grid_of(images, self.patch_size)
+        (height, width), (ph, pw) = images.shape[-2:], self.patch_size
+        return -(-height // ph), -(-width // pw)
+
+    def _check_images(self, images: Tensor) -> None:
+        if images.shape[1] != self.in_channels:
+            raise ValueError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
+        if not self.dynamic_size:
+            size = (images.shape[2], images.shape[3])
+            self._check_size(size, lambda axis, n: tiles(n, [w[axis] for w in self.windows]), "image size")
+
+    def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
+        """Normed patch tokens ``(B, h, w, C)``, the mask token in the place of hidden ones."""
+        self._check_images(images)
+        tokens = self.patch_embed(images)
+        if mask is None:
+            return tokens
+        if self.mask_token is None:
+            raise ValueError("a mask needs the mask token; set backbone.mask_mode='replace'")
+        if mask.grid != tuple(tokens.shape[1:3]):
+            raise ValueError(f"mask grid {mask.grid} does not fit the image's token grid {tuple(tokens.shape[1:3])}")
+        return torch.where(mask.mask.unsqueeze(-1), self.mask_token.to(tokens.dtype), tokens)
+
+    def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
+        """``images (B, C, H, W)`` -> one output of ``out_type`` per stage in ``out_indices``, each normed."""
+        frozen = self.frozen_stages >= self.num_stages
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+            x, outputs = self.embed(images, mask), []
+            for index, stage in enumerate(self.layers[: self.out_indices[-1] + 1]):
+                x = stage(x, self.with_cp)
+                if index in self.out_indices:
+                    outputs.append(self._format(self._norm(index)(x)))
+        return tuple(outputs)
+
+    def _format(self, x: Tensor) -> Tensor:
+        if self.out_type == "raw":
+            return x.flatten(1, 2)  # (B,n,D)
+        if self.out_type == "avg":
+            return x.mean((1, 2))  # (B,D)
+        return x.permute(0, 3, 1, 2).contiguous()  # (B,D,h,w)
+
+    # ---------------------------------------------------------------- protocols
+
+    def adapt_state_dict(self, module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+        """Load hook: buffers of a file never count, nor does a mask token where there is none."""
+        for name in [n for n in state_dict if n.startswith(prefix) and n.rpartition(".")[2] in BUFFERS]:
+            del state_dict[name]
+        if self.mask_token is None:
+            state_dict.pop(prefix + "mask_token", None)
+
+    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
+        """Layer id for layer-wise lr decay, counted in blocks: stem 0, block i -> i+1, the rest the last id.
+
+        A merge, which timm stores at the start of the next stage, has the id of the last block before it.
+        """
+        num_layers = sum(self.depths) + 2
+        name = param_name.removeprefix(prefix)
+        if name.startswith(("patch_embed", "mask_token")):
+            return 0, num_layers
+        if not name.startswith("layers."):
+            return num_layers - 1, num_layers
+        _, stage, part, block, *_ = name.split(".")
+        before = sum(self.depths[: int(stage)])
+        return before + (int(block) + 1 if part == "blocks" else 0), num_layers
+
+    def describe(self) -> dict[str, Any]:
+        """Plain facts stored in a checkpoint's ``meta['mmmim']``."""
+        return dict(
+            backbone=type(self).__name__,
+            arch=self.arch,
+            embed_dims=self.dims[0],
+            depths=list(self.depths),
+            num_heads=list(self.num_heads),
+            img_size=list(self.img_size),
+            window_size=list(self.window_size),
+            patch_size=list(self.patch_size),
+            in_channels=self.in_channels,
+        )

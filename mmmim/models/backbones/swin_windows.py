@@ -1,0 +1,77 @@
+"""Windows of a token map: their sizes, their shift mask, and attention inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import count
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..layers import Grid
+
+ATTN_IMPLS = ("auto", "explicit", "sdpa")
+
+
+def axis_windows(cells: int, window: int, num_stages: int) -> list[int]:
+    """Window of each stage along an axis of ``cells`` tokens: ``window``, or the whole axis where that is smaller."""
+    return [min(window, cells >> stage) for stage in range(num_stages)]
+
+
+def tiles(cells: int, windows: list[int]) -> bool:
+    """Whether every stage's windows tile the axis, which halves from stage to stage."""
+    return all(cells % (1 << stage) == 0 and (cells >> stage) % max(w, 1) == 0 for stage, w in enumerate(windows))
+
+
+def nearest(cells: float, fits: Callable[[int], bool]) -> int:
+    start = round(cells)
+    return next(n for step in count() for n in (start - step, start + step) if n > 0 and fits(n))
+
+
+@lru_cache(maxsize=256)
+def shift_mask(grid: Grid, window: Grid, shift: Grid, device: torch.device, dtype: torch.dtype) -> Tensor | None:
+    """``(nW, N, N)``: -100 between tokens of a window that the cyclic shift brought together, 0 elsewhere.
+
+    -100, not -inf, as published: it stays finite in fp16 and a row is never empty.
+    """
+    if not any(shift):
+        return None
+    with torch.inference_mode(False):  # the cached tensor serves training, too
+        rows, columns = (
+            (torch.arange(n, device=device) >= n - w).long() + (torch.arange(n, device=device) >= n - s)
+            for n, w, s in zip(grid, window, shift, strict=True)
+        )
+        regions = (3 * rows[:, None] + columns).unflatten(1, (-1, window[1])).unflatten(0, (-1, window[0]))
+        regions = regions.transpose(1, 2).flatten(2).flatten(0, 1)  # (nW,N)
+        foreign = regions[:, None] != regions[:, :, None]
+        return torch.zeros(foreign.shape, device=device, dtype=dtype).masked_fill_(foreign, -100.0)
+
+
+def split_heads(qkv: Tensor, window: Grid, num_heads: int) -> Tensor:
+    """``(B, H, W, 3*heads*d) -> (3, B, nW, heads, N, d)`` in one copy."""
+    (wh, ww), (batch, height, width, _) = window, qkv.shape
+    parts = qkv.view(batch, height // wh, wh, width // ww, ww, 3, num_heads, -1)
+    return parts.permute(5, 0, 1, 3, 6, 2, 4, 7).flatten(5, 6).flatten(2, 3).contiguous()
+
+
+def join_heads(x: Tensor, window: Grid, grid: Grid) -> Tensor:
+    """``(B, nW, heads, N, d) -> (B, H, W, heads*d)`` in one copy."""
+    (wh, ww), (height, width) = window, grid
+    parts = x.unflatten(3, (wh, ww)).unflatten(1, (height // wh, width // ww))  # (B,nh,nw,heads,wh,ww,d)
+    return parts.permute(0, 1, 4, 2, 5, 3, 6).reshape(len(x), height, width, -1)
+
+
+def window_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float, impl: str = "auto") -> Tensor:
+    """``softmax(scale * q k^T + bias) v`` for ``(B, nW, heads, N, d)``; bias ``(1 or nW, heads, N, N)``.
+
+    ``auto`` is explicit on the CPU, whose fused kernel takes no bias that needs a gradient, and fused elsewhere.
+    """
+    if impl == "explicit" or (impl == "auto" and q.device.type == "cpu"):
+        weights = torch.add(bias, q @ k.transpose(-2, -1), alpha=scale).softmax(-1)
+        return weights.to(v.dtype) @ v
+    shape, fold = q.shape, (0, 1) if len(bias) == 1 else (1, 2)  # windows join the batch, or the heads if biases differ
+    q, k, v = (x.flatten(*fold) for x in (q, k, v))  # (B*nW,heads,N,d) or (B,nW*heads,N,d)
+    bias = bias.to(q.dtype).flatten(0, 1).expand(len(q), -1, -1, -1)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale).view(shape)
