@@ -74,8 +74,9 @@ class WarmupCosineLR(WarmupLR):
     """Warm-up of W steps, then ``min_lr + (peak - min_lr) (1 + cos(pi u)) / 2``.
 
     u = t / T counts from the start of the run, as SimMIM's code does (timm without ``warmup_prefix``): the lr drops
-    where the warm-up ends, to 0.977 of the peak for 10 epochs of 100. With ``count_from_zero=False`` u is (t - W) / (T - W),
-    the usual half cosine from the peak. T = ``end - begin``; ``min_lr`` is absolute, the same for all groups.
+    where the warm-up ends, to 0.977 of the peak for 10 epochs of 100. With ``count_from_zero=False`` u is
+    (t - W) / (T - W), the usual half cosine from the peak. T = ``end - begin``; ``min_lr`` is absolute, the
+    same for all groups.
     """
 
     def __init__(
