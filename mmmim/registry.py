@@ -4,6 +4,9 @@ A lookup of ``mmmim.X`` from any scope imports the ``locations`` first, so ``typ
 MMSegmentation and MMDetection configs without ``custom_imports``.
 """
 
+import inspect
+from typing import Any
+
 from mmengine import registry as root
 from mmengine.registry import Registry
 
@@ -27,3 +30,26 @@ METRICS = _child("metric", root.METRICS, "mmmim.evaluation")
 EVALUATORS = _child("evaluator", root.EVALUATOR, "mmmim.evaluation")
 VISUALIZERS = _child("visualizer", root.VISUALIZERS, "mmmim.visualization")
 VISBACKENDS = _child("vis_backend", root.VISBACKENDS, "mmmim.visualization")
+
+
+def accepted_arguments(constructor: Any) -> set[str]:
+    """Names a class takes; ``**kwargs`` stands for those of its parent."""
+    names: set[str] = set()
+    for cls in inspect.getmro(constructor) if inspect.isclass(constructor) else (constructor,):
+        function = vars(cls).get("__init__") if inspect.isclass(cls) else cls
+        if function is None:
+            continue
+        parameters = inspect.signature(function).parameters.values()
+        names |= {parameter.name for parameter in parameters}
+        if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return names
+
+
+def build_part(config: dict, **known: Any) -> Any:
+    """Build a part of a model; arguments its config leaves open are filled with ``known`` facts it accepts."""
+    constructor = MODELS.get(config["type"]) if isinstance(config["type"], str) else config["type"]
+    if constructor is not None:
+        accepted = accepted_arguments(constructor)
+        known = {name: value for name, value in known.items() if name in accepted}
+    return MODELS.build({**known, **config})

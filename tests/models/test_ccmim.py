@@ -215,7 +215,7 @@ def test_parts_that_do_not_fit_are_named() -> None:
         mae(neck=dict(type="mmmim.MAEDecoder", dims=32, depth=1, num_heads=4, out_dims=5))
     with pytest.raises(ValueError, match="contrast_weight=-1"):
         ccmim(contrast_weight=-1)
-    with pytest.raises(ValueError, match="must be 'drop'"):
+    with pytest.raises(ValueError, match="use mask_mode='drop'"):
         ccmim(backbone=dict(PARTS["backbone"], mask_mode="replace"))
     with pytest.raises(ValueError, match="at least one must be visible"):
         mae(masker=dict(type="mmmim.RandomMasker", mask_ratio=0.99))

@@ -152,16 +152,17 @@ def test_random_masker_draws_one_table_as_mae_does() -> None:
     assert mask.ids_shuffle.equal(torch.rand(2, 196).argsort(1))
 
 
-@pytest.mark.parametrize("ratio", [0, 1, -0.1, 1.5])
-def test_ratio_outside_the_open_interval(ratio: float) -> None:
+@pytest.mark.parametrize("ratio", [-0.1, 1.5])
+def test_ratio_outside_zero_and_one(ratio: float) -> None:
     with pytest.raises(ValueError, match=f"mask_ratio={ratio}"):
         RandomMasker(ratio)
 
 
-@pytest.mark.parametrize("ratio", [0.99, 0.95])
-def test_ratio_that_empties_one_side(ratio: float) -> None:
-    with pytest.raises(ValueError, match="at least one must be visible and one hidden"):
-        RandomMasker(ratio)((4, 4), 1)
+@pytest.mark.parametrize(("ratio", "hidden"), [(0, 0), (0.99, 16), (1, 16)])
+def test_nothing_or_everything_can_be_hidden(ratio: float, hidden: int) -> None:
+    for masker in (RandomMasker(ratio), BlockMasker(ratio)):
+        mask = masker((4, 4), 2)
+        assert mask.num_hidden == hidden and mask.mask.sum((1, 2)).tolist() == [hidden, hidden]
 
 
 @pytest.mark.parametrize(

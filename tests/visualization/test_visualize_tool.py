@@ -47,7 +47,7 @@ def test_mask_figure_of_a_work_directory_with_ratios_and_strategies(write_config
         (["masks", "CONFIG", "--no-untrained"], "give at least one CKPT"),
         (["masks", "CONFIG", "--images", "none"], "does not exist"),
         (["masks", "CONFIG", "--strategy", "blok"], "did you mean 'block'"),
-        (["masks", "CONFIG", "--ratio", "1"], "mask_ratio=1.0 must lie strictly between 0 and 1"),
+        (["masks", "CONFIG", "--ratio", "1"], "(mask_ratio=1.0) hides 24 of 24"),
         (["reconstruction", "CONFIG", "x.pth"], "no checkpoint at"),
         (["masks", "CONFIG", "--num", "0"], "--num: at least 1"),
         (["losses", "nothing"], "no vis_data/scalars.json"),

@@ -6,7 +6,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmmim.registry import MODELS
+from mmmim.registry import MODELS, build_part
 from mmmim.seeding import mix
 
 from ..layers import PatchMask
@@ -41,24 +41,26 @@ class MaskedImageModel(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
-        self.target_generator = MODELS.build(
-            dict(
-                dict(patch_size=self.backbone.patch_size, in_channels=self.backbone.in_channels),
-                **target_generator,
-            )
+        self.cell_size: tuple[int, int] = getattr(self.backbone, "stride", self.backbone.patch_size)
+        self.target_generator = build_part(
+            target_generator,
+            patch_size=self.cell_size,
+            in_channels=self.backbone.in_channels,
+            **getattr(self.data_preprocessor, "statistics", {}),
         )
         self.neck = self._build_neck(neck)
         self.head = MODELS.build(head or dict(type="mmmim.ReconstructionHead"))
-        self.masker: Any = None if masker is None else MODELS.build(masker)
+        self.masker: Any = None if masker is None else build_part(masker, patch_size=self.backbone.patch_size)
         self.degradation = None if degradation is None else MODELS.build(degradation)
         self.step_generator: torch.Generator | None = None
         self._check_parts()
 
     def _build_neck(self, neck: dict) -> Any:
+        (height, width), (rows, columns) = self.backbone.img_size, self.cell_size
         known = dict(
             in_dims=self.backbone.embed_dims,
             out_dims=self.target_generator.dims,
-            grid=self.backbone.grid_size,
+            grid=(height // rows, width // columns),
             num_prefix=self.backbone.num_prefix,
         )
         if conflicts := {k: neck[k] for k in ("in_dims", "out_dims") if k in neck and neck[k] != known[k]}:
@@ -66,15 +68,45 @@ class MaskedImageModel(BaseModel):
                 f"neck {conflicts} does not fit backbone and target_generator, which give "
                 f"{ {k: known[k] for k in conflicts} }; leave these arguments out of the neck"
             )
-        return MODELS.build({**known, **neck})
+        return build_part(neck, **known)
 
     def _check_parts(self) -> None:
-        if self.masker is not None:
-            self.masker.num_hidden(self.backbone.grid_size)  # a ratio that hides nothing or everything fails here
-        if self.masker is None and self.head.scope == "hidden":
+        self._check_masker()
+        wanted, given = getattr(self.neck, "input_tokens", None), self._encoded_tokens()
+        if wanted is not None and given is not None and wanted != given:
+            mode = "replace" if wanted == "all" else "drop"
             raise ValueError(
-                f"{type(self.head).__name__}(scope='hidden') scores hidden patches, but there is no masker; "
-                "give a masker or set head.scope='all'"
+                f"{type(self.neck).__name__} decodes {wanted} tokens, but mask_mode={self.backbone.mask_mode!r} of "
+                f"{type(self.backbone).__name__} encodes {given}; use mask_mode={mode!r} or another neck"
+            )
+        classes, head = hasattr(self.target_generator, "num_classes"), type(self.head).__name__
+        if classes != getattr(self.head, "predicts_classes", False):
+            fitting = "CrossEntropyHead" if classes else "ReconstructionHead"
+            raise ValueError(
+                f"head {head} does not fit target_generator {type(self.target_generator).__name__}, whose values are "
+                f"{'classes' if classes else 'numbers'}; use a {fitting}"
+            )
+
+    def _encoded_tokens(self) -> str | None:
+        if self.masker is None:
+            return None
+        return "visible" if self.backbone.mask_mode == "drop" else "all"
+
+    def _check_masker(self) -> None:
+        if self.masker is None:
+            if self.head.scope == "hidden":
+                raise ValueError(
+                    f"{type(self.head).__name__}(scope='hidden') scores hidden patches, but there is no masker; "
+                    "give a masker or set head.scope='all'"
+                )
+            return
+        h, w = grid = self.backbone.grid_size
+        hidden = self.masker.num_hidden(grid)
+        if self.backbone.mask_mode == "drop" and not 0 < hidden < h * w:
+            ratio = getattr(self.masker, "mask_ratio", None)
+            raise ValueError(
+                f"{type(self.masker).__name__}(mask_ratio={ratio}) hides {hidden} of {h * w} patches on the grid "
+                f"{grid}; at least one must be visible and one hidden where only the visible ones are encoded"
             )
         if getattr(self.masker, "needs_scores", False) and not hasattr(self, "score_patches"):
             raise ValueError(
@@ -123,9 +155,21 @@ class MaskedImageModel(BaseModel):
         return mask if isinstance(mask, PatchMask) else PatchMask.from_bool(mask)
 
     def reconstruction_loss(self, images: Tensor, latent: Tensor, mask: PatchMask | None) -> dict[str, Tensor]:
-        where = mask.hidden if mask is not None and self.head.scope == "hidden" else None  # (B,K)
+        where, weight = self.scored(images, mask)  # (B,K) or (B,N,T)
         prediction = self.neck(latent, mask, where)  # (B,K,T)
-        return self.head.loss(prediction, self.target_generator(images, where))
+        target = self.target_generator(images, where)
+        return self.head.loss(prediction, target, **({} if weight is None else dict(weight=weight)))
+
+    def scored(self, images: Tensor, mask: PatchMask | None) -> tuple[Tensor | None, Tensor | None]:
+        """Ids of the encoder's output cells that the loss counts, or the weights of single target values where the
+        masks are finer than these cells."""
+        if mask is None or self.head.scope == "all":
+            return None, None
+        (rows, columns), (h, w) = self.cell_size, self.backbone.patch_size
+        cells = mask.coarsen((rows // h, columns // w))
+        if cells is not None:
+            return cells.hidden, None
+        return None, self.target_generator.weights(mask, images)
 
     # ---------------------------------------------------------------- pictures
 

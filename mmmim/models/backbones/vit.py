@@ -87,7 +87,7 @@ class ViT(BaseModule):
             raise ValueError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={self.num_heads}")
 
         self.img_size = to_pair(img_size)
-        self.patch_size = to_pair(patch_size)
+        self.patch_size = self.stride = to_pair(patch_size)
         self.in_channels = in_channels
         self.pos_kind = one_of("pos_embed", pos_embed, ("sincos", "learned", "none"))
         self.mask_mode = one_of("mask_mode", mask_mode, ("drop", "replace"))

@@ -35,6 +35,7 @@ class ImagePreprocessor(BaseDataPreprocessor):
             raise ValueError(f"mean, std: one value per channel each, got {len(mean)} and {len(std)}")
         if min(std) <= 0:
             raise ValueError(f"std: values must be above 0, got {tuple(std)}")
+        self.statistics = dict(mean=tuple(mean), std=tuple(std))
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(-1, 1, 1), persistent=False)
         self.batch_augment = _build(batch_augment) if isinstance(batch_augment, dict) else batch_augment

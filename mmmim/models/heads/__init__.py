@@ -1,5 +1,6 @@
 from .cls_heads import LinearClsHead
 from .contrastive import Align, InfoNCE
+from .cross_entropy import CrossEntropyHead
 from .reconstruction import ReconstructionHead
 
-__all__ = ["Align", "InfoNCE", "LinearClsHead", "ReconstructionHead"]
+__all__ = ["Align", "CrossEntropyHead", "InfoNCE", "LinearClsHead", "ReconstructionHead"]

@@ -10,6 +10,14 @@ from mmmim.registry import MODELS
 from ..layers import full_precision
 
 LOSSES = dict(l1=F.l1_loss, l2=F.mse_loss, smooth_l1=F.smooth_l1_loss)
+SCOPES = ("hidden", "all")
+
+
+def masked_mean(error: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean of ``error`` where ``weight`` (0 or 1, same shape) is 1, or everywhere; 0 where there is nothing."""
+    if weight is not None:
+        return (error * weight).sum() / weight.sum().clamp_min(1)
+    return error.mean() if error.numel() else error.sum()
 
 
 @MODELS.register_module()
@@ -24,10 +32,11 @@ class ReconstructionHead(nn.Module):
     def __init__(self, loss: str = "l2", scope: str = "hidden") -> None:
         super().__init__()
         self.error = LOSSES[one_of("loss", loss, LOSSES)]
-        self.scope = one_of("scope", scope, ("hidden", "all"))
+        self.scope = one_of("scope", scope, SCOPES)
 
-    def loss(self, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """``prediction``, ``target``: ``(B, n, T)`` at the same patches."""
+    def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
+        """``prediction``, ``target``: ``(B, n, T)`` at the same patches; ``weight`` alike, 0 = not scored."""
         with full_precision(prediction.device.type):
             accurate = torch.promote_types(prediction.dtype, torch.float32)
-            return dict(loss_reconstruction=self.error(prediction.to(accurate), target.to(accurate)))
+            error = self.error(prediction.to(accurate), target.to(accurate), reduction="none")
+            return dict(loss_reconstruction=masked_mean(error, weight))

@@ -19,11 +19,13 @@ class PatchMask:
         ids_shuffle: ``(B, N)`` permutation of the patch ids, visible patches first.
         num_hidden: K, the number of hidden patches per image.
         grid: ``(h, w)`` with ``h * w == N``.
+        cell: Hidden patches come in aligned blocks of this many (rows, columns).
     """
 
     ids_shuffle: Tensor
     num_hidden: int
     grid: Grid
+    cell: Grid = (1, 1)
 
     @classmethod
     def from_keys(cls, keys: Tensor, num_hidden: int, grid: Grid) -> PatchMask:
@@ -40,6 +42,30 @@ class PatchMask:
                 raise ValueError(f"mask: every image of a batch must hide the same number of patches, got {counts}")
             num_hidden = int(counts[0])
         return cls(flat.byte().argsort(dim=1, stable=True), num_hidden, (mask.shape[1], mask.shape[2]))
+
+    def refine(self, cell: Grid) -> PatchMask:
+        """The same division on a grid where each patch is a block of ``cell`` patches."""
+        if cell == (1, 1):
+            return self
+        (h, w), (rows, columns) = self.grid, cell
+        fine = torch.arange(h * rows * w * columns, device=self.ids_shuffle.device)
+        blocks = fine.view(h, rows, w, columns).transpose(1, 2).reshape(h * w, rows * columns)
+        size = rows * self.cell[0], columns * self.cell[1]
+        return PatchMask(
+            blocks[self.ids_shuffle].flatten(1), self.num_hidden * rows * columns, (h * rows, w * columns), size
+        )
+
+    def coarsen(self, block: Grid) -> PatchMask | None:
+        """The same division on a grid of blocks of ``block`` patches; None where a block may be hidden in part."""
+        if block == (1, 1):
+            return self
+        rows, columns = block
+        if self.cell[0] % rows or self.cell[1] % columns:
+            return None
+        coarse = PatchMask.from_bool(self.mask[:, ::rows, ::columns], self.num_hidden // (rows * columns))
+        return PatchMask(
+            coarse.ids_shuffle, coarse.num_hidden, coarse.grid, (self.cell[0] // rows, self.cell[1] // columns)
+        )
 
     @property
     def num_visible(self) -> int:

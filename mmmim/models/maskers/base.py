@@ -1,28 +1,80 @@
 from __future__ import annotations
 
-from ..layers import Grid
+from typing import Any
+
+import torch
+from torch import Generator
+
+from ..layers import Grid, PatchMask, to_pair
 
 
 class BaseMasker:
-    """Common part of all maskers: how many patches are hidden.
+    """Common part of all maskers: how many cells are hidden, and what a cell is.
+
+    A cell is a block of ``cell_size`` pixels that is hidden or visible as a whole; by default it is one patch.
 
     Args:
-        mask_ratio: Share of hidden patches. K = N - int(N * (1 - mask_ratio)), truncated as MAE does.
+        mask_ratio: Share of hidden cells. K = N - int(N * (1 - mask_ratio)), truncated as MAE does, which is SimMIM's
+            ceil(N * mask_ratio) too.
+        cell_size: Pixels, ``int`` or ``(height, width)``; a multiple of the patch size.
+        patch_size: Of the backbone, which fills it in.
     """
 
     needs_scores = False
 
-    def __init__(self, mask_ratio: float = 0.75) -> None:
-        if not 0 < mask_ratio < 1:
-            raise ValueError(f"mask_ratio={mask_ratio} must lie strictly between 0 and 1")
+    def __init__(
+        self,
+        mask_ratio: float = 0.75,
+        cell_size: int | tuple[int, int] | None = None,
+        patch_size: int | tuple[int, int] | None = None,
+    ) -> None:
+        if not 0 <= mask_ratio <= 1:
+            raise ValueError(f"mask_ratio={mask_ratio} must lie between 0 and 1")
         self.mask_ratio = mask_ratio
+        self.cell = cell_in_patches(cell_size, patch_size)
+
+    def num_hidden_cells(self, cells: Grid) -> int:
+        total = cells[0] * cells[1]
+        return total - int(total * (1 - self.mask_ratio))
 
     def num_hidden(self, grid: Grid) -> int:
-        total = grid[0] * grid[1]
-        visible = int(total * (1 - self.mask_ratio))
-        if not 0 < visible < total:
+        """Hidden patches per image on a patch grid."""
+        return self.num_hidden_cells(self.cells(grid)) * self.cell[0] * self.cell[1]
+
+    def cells(self, grid: Grid) -> Grid:
+        """Grid of cells over a patch grid."""
+        (h, w), (rows, columns) = grid, self.cell
+        if h % rows or w % columns:
             raise ValueError(
-                f"mask_ratio={self.mask_ratio} leaves {visible} of {total} patches visible on the grid {tuple(grid)}; "
-                "at least one must be visible and one hidden"
+                f"cell_size of {rows}x{columns} patches does not divide the grid of {h}x{w} patches; "
+                "choose a cell_size that divides the image size"
             )
-        return total - visible
+        return h // rows, w // columns
+
+    def draw(
+        self, cells: Grid, batch_size: int, generator: Generator | None, device: torch.device | str | None
+    ) -> PatchMask:
+        """Masks on the grid of cells."""
+        raise NotImplementedError
+
+    def __call__(
+        self,
+        grid: Grid,
+        batch_size: int,
+        *,
+        generator: Generator | None = None,
+        device: torch.device | str | None = None,
+        **_: Any,
+    ) -> PatchMask:
+        return self.draw(self.cells(grid), batch_size, generator, device).refine(self.cell)
+
+
+def cell_in_patches(cell_size: int | tuple[int, int] | None, patch_size: int | tuple[int, int] | None) -> Grid:
+    if cell_size is None:
+        return 1, 1
+    if patch_size is None:
+        raise ValueError(f"cell_size={cell_size} is in pixels and needs patch_size, the pixels of one patch")
+    cell, patch = to_pair(cell_size), to_pair(patch_size)
+    if min(cell) < 1 or cell[0] % patch[0] or cell[1] % patch[1]:
+        raise ValueError(f"cell_size={cell_size} is not a multiple of the backbone's patch_size={patch}")
+    return cell[0] // patch[0], cell[1] // patch[1]

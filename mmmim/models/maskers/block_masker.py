@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from mmengine.dist import get_rank, get_world_size
@@ -19,61 +17,71 @@ TRIES_PER_DRAW = 64
 class BlockMasker(BaseMasker):
     """Block-wise masking of BEiT (`Bao et al., 2022`, Algorithm 1) with an exact count.
 
-    Until K patches are hidden: area ~ U(min_block, K - done), aspect ~ log U(aspect), sides rounded and smaller than
-    the grid, top-left uniform over *all* positions; a block counts if it hides between 1 and K - done new patches.
-    What ``max_tries`` blocks could not fill is filled at random.
+    Until K cells are hidden: area ~ U(min_block, K - done), aspect ~ log U(aspect), sides rounded and smaller than
+    the grid, top-left uniform over *all* positions; a block counts if it hides between 1 and K - done new cells.
+    What blocks could not fill is filled at random.
 
     Args:
-        min_block: Smallest block area in patches.
+        min_block: Smallest block area in cells.
         aspect: Range of height / width.
+        max_tries: Blocks to try per image.
+        patience: Stop after this many refused blocks in a row, as BEiT's code does after 10; None goes on to
+            ``max_tries``, so that hardly anything is left to fill at random.
     """
 
     def __init__(
         self,
         mask_ratio: float = 0.75,
+        cell_size: int | tuple[int, int] | None = None,
+        patch_size: int | tuple[int, int] | None = None,
         min_block: int = 16,
         aspect: tuple[float, float] = (0.3, 1 / 0.3),
         max_tries: int = 1024,
+        patience: int | None = None,
     ) -> None:
-        super().__init__(mask_ratio)
+        super().__init__(mask_ratio, cell_size, patch_size)
         if min_block < 1:
-            raise ValueError(f"min_block={min_block} must be at least 1 patch")
+            raise ValueError(f"min_block={min_block} must be at least 1 cell")
         if not 0 < aspect[0] <= aspect[1]:
             raise ValueError(f"aspect={aspect} must be an increasing pair of positive numbers")
         self.min_block = min_block
         self.log_aspect = np.log(aspect[0]), np.log(aspect[1])
         self.max_tries = max_tries
+        self.patience = max_tries if patience is None else patience
 
-    def __call__(
-        self,
-        grid: Grid,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-        **_: Any,
+    def draw(
+        self, cells: Grid, batch_size: int, generator: Generator | None, device: torch.device | str | None
     ) -> PatchMask:
         seed = int(torch.randint(2**62, (), generator=generator))  # on the host: no synchronisation
         first, step = (0, 1) if generator is None else (get_rank(), get_world_size())
         streams = [np.random.default_rng((seed, first + row * step)) for row in range(batch_size)]
-        num_hidden = self.num_hidden(grid)
-        mask = self._draw(grid, num_hidden, streams)  # (B,h,w)
+        num_hidden = self.num_hidden_cells(cells)
+        mask = self._draw(cells, num_hidden, streams)  # (B,h,w)
         return PatchMask.from_bool(to_device(torch.from_numpy(mask), device), num_hidden)
 
     def _draw(self, grid: Grid, num_hidden: int, streams: list[np.random.Generator]) -> np.ndarray:
         """All images in lockstep: one try per image and step, images that are full stay as they are."""
         mask = np.zeros((len(streams), *grid), dtype=bool)
+        refused = np.zeros(len(streams), dtype=int)  # in a row
         for _ in range(0, self.max_tries, TRIES_PER_DRAW):
             uniform = np.stack([stream.random((TRIES_PER_DRAW, 4)) for stream in streams], axis=1)  # (T,B,4)
             for draw in uniform:
                 missing = num_hidden - mask.sum((1, 2))  # (B,)
-                if not missing.any():
-                    return mask
+                going = (missing > 0) & (refused < self.patience)
+                if not going.any():
+                    return self._top_up(mask, num_hidden, streams)
                 block, fits = self._block(grid, missing, draw)
                 added = (block & ~mask).sum((1, 2))
-                accepted = fits & (added > 0) & (added <= missing)
+                accepted = going & fits & (added > 0) & (added <= missing)
                 mask |= block & accepted[:, None, None]
+                refused = np.where(accepted, 0, refused + 1)
+        return self._top_up(mask, num_hidden, streams)
+
+    @staticmethod
+    def _top_up(mask: np.ndarray, num_hidden: int, streams: list[np.random.Generator]) -> np.ndarray:
         for image, stream in zip(mask, streams, strict=True):
+            if image.sum() == num_hidden:
+                continue
             free = np.flatnonzero(~image)
             image.flat[stream.permutation(free)[: num_hidden - image.sum()]] = True
         return mask

@@ -98,7 +98,7 @@ class ImportanceMasker(BaseMasker):
         *,
         scores: Tensor | None = None,
         generator: Generator | None = None,
-        **_: Any,
+        **_: Any,  # the device is that of the scores
     ) -> PatchMask:
         if scores is None:
             raise ValueError("ImportanceMasker needs scores (B, N); use it in CCMIM, or RandomMasker elsewhere")

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Generator
 
@@ -13,16 +11,10 @@ from .base import BaseMasker
 
 @MODELS.register_module()
 class RandomMasker(BaseMasker):
-    """Uniformly random patches, as MAE: one ``rand(B, N)``, the largest K are hidden (`He et al., 2022`)."""
+    """Uniformly random cells: patches in MAE (`He et al., 2022`), 32-pixel cells in SimMIM (`Xie et al., 2022`)."""
 
-    def __call__(
-        self,
-        grid: Grid,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-        **_: Any,
+    def draw(
+        self, cells: Grid, batch_size: int, generator: Generator | None, device: torch.device | str | None
     ) -> PatchMask:
-        noise = global_rand(batch_size, grid[0] * grid[1], generator, device)  # (B,N)
-        return PatchMask.from_keys(noise, self.num_hidden(grid), grid)
+        noise = global_rand(batch_size, cells[0] * cells[1], generator, device)  # (B,n)
+        return PatchMask.from_keys(noise, self.num_hidden_cells(cells), cells)

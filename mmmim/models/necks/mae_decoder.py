@@ -22,6 +22,8 @@ class MAEDecoder(nn.Module):
         use_mask_token: False for tasks that hide nothing.
     """
 
+    input_tokens = "visible"
+
     def __init__(
         self,
         in_dims: int,

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmmim.registry import MODELS
+
+from ..layers import grid_of, patchify, take, to_pair
+
+
+@MODELS.register_module()
+class TokenTarget(nn.Module):
+    """Ids that a frozen tokenizer gives the image: ``(B, n, P)``, P = tokens per patch, ``dims = P * num_codes``.
+
+    The image is resized (bicubic, antialiased) so that each patch gets ``tokens_per_patch`` rows and columns of tokens:
+    BEiT reads 112 pixels of its 224 for 14 x 14 tokens; SimMIM's 192 become 96 for 2 x 2 tokens per 32-pixel cell.
+
+    Args:
+        tokenizer: ``encode(images in [0, 1]) -> ids (B, h, w)`` and ``decode(ids) -> images in [0, 1]``, with
+            ``num_codes`` and ``stride``.
+        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+    """
+
+    space = "tokens"
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        tokenizer: dict,
+        patch_size: int | tuple[int, int] = 16,
+        tokens_per_patch: int = 1,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+    ) -> None:
+        super().__init__()
+        self.tokenizer: Any = MODELS.build(tokenizer).requires_grad_(False).eval()
+        self.patch_size, self.tokens_per_patch = to_pair(patch_size), tokens_per_patch
+        self.num_classes: int = self.tokenizer.num_codes
+        self.dims = tokens_per_patch**2 * self.num_classes
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def train(self, mode: bool = True) -> TokenTarget:
+        super().train(mode)
+        self.tokenizer.eval()
+        return self
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, where: Tensor | None = None) -> Tensor:
+        grid = grid_of(images, self.patch_size)
+        size = [side * self.tokens_per_patch * self.tokenizer.stride for side in grid]
+        pixels = ((images.float() * self.std + self.mean) / 255).clamp(0, 1)
+        if list(pixels.shape[-2:]) != size:
+            pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
+        ids = self.tokenizer.encode(pixels)  # (B,h*t,w*t)
+        patches = patchify(ids[:, None], (self.tokens_per_patch, self.tokens_per_patch))  # (B,N,P)
+        return patches if where is None else take(patches, where)
+
+    @torch.no_grad()
+    def to_image(self, values: Tensor, images: Tensor) -> Tensor:
+        """Decoded tokens at the images' size."""
+        if values.is_floating_point():
+            values = values.unflatten(-1, (-1, self.num_classes)).argmax(-1)
+        (h, w), t = grid_of(images, self.patch_size), self.tokens_per_patch
+        ids = values.view(len(values), h, w, t, t).transpose(2, 3).reshape(len(values), h * t, w * t)
+        pixels = F.interpolate(self.tokenizer.decode(ids), images.shape[-2:], mode="bicubic", antialias=True)
+        return (pixels * 255 - self.mean) / self.std

@@ -1,0 +1,171 @@
+"""Pixels at lower resolution, windowed normalisation, colour classes and tokens as targets (SimMIM)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmmim.models.heads import CrossEntropyHead
+from mmmim.models.maskers import RandomMasker
+from mmmim.models.target_generators import ColorBinTarget, ColorClusterTarget, PixelTarget, TokenTarget
+from mmmim.registry import MODELS
+
+MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+
+
+def uint8_images(*shape: int) -> Tensor:
+    return torch.from_numpy(np.random.RandomState(0).randint(0, 256, shape)).to(torch.uint8)
+
+
+def normalised(images: Tensor) -> Tensor:
+    return (images.float() - torch.tensor(MEAN).view(-1, 1, 1)) / torch.tensor(STD).view(-1, 1, 1)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4, 8, 16, 32])
+def test_low_resolution_target_is_the_area_average(factor: int) -> None:
+    images = torch.randn(2, 3, 64, 96, dtype=torch.float64)
+    target = PixelTarget(32, norm_pix="none", downsample=factor)
+    values = target(images)
+    assert values.shape == (2, 6, (32 // factor) ** 2 * 3) and target.dims == values.shape[-1]
+    small = target.to_image(values, images)[:, :, ::factor, ::factor]
+    blocks = images.unflatten(3, (96 // factor, factor)).unflatten(2, (64 // factor, factor)).mean((3, 5))
+    assert torch.allclose(small, blocks, atol=1e-12)
+
+
+def test_window_statistics_equal_a_loop_over_pixels() -> None:
+    images = torch.randn(1, 2, 12, 9, dtype=torch.float64)
+    target = PixelTarget(3, in_channels=2, norm_pix="window", window=5)
+    result = target.to_image(target(images), torch.zeros_like(images))  # zero images: std = sqrt(eps), mean 0
+    result = result / 1e-3
+    for y in range(12):
+        for x in range(9):
+            around = images[0, :, max(0, y - 2) : y + 3, max(0, x - 2) : x + 3].flatten(1)
+            var, mean = torch.var_mean(around, dim=1)
+            expected = (images[0, :, y, x] - mean) / (var + 1e-6).sqrt()
+            assert torch.allclose(result[0, :, y, x], expected, atol=1e-9)
+
+
+def test_window_47_reproduces_swin_v2s_numbers() -> None:
+    images = torch.from_numpy(np.random.RandomState(0).standard_normal((2, 3, 192, 192)))
+    values = PixelTarget(32, norm_pix="window")(images)
+    assert abs(values.abs().mean().item() - 0.79752673) < 1e-8
+    first, centre = values[0, 0, 0].item(), values[0, 3 * 6 + 3].unflatten(0, (32, 32, 3))[0, 0, 1].item()
+    assert abs(first - 1.66893964) < 1e-8 and abs(centre - 1.05675095) < 1e-8
+    assert PixelTarget(32, norm_pix="window")(torch.full((1, 3, 64, 64), 3.0)).abs().max() < 1e-3
+
+
+def test_window_normalisation_is_undone_for_pictures() -> None:
+    images = torch.randn(1, 3, 64, 64, dtype=torch.float64)
+    target = PixelTarget(32, norm_pix="window", window=9)
+    assert torch.allclose(target.to_image(target(images), images), images, atol=1e-12)
+
+
+def test_256_bins_reproduce_the_image_and_2_split_it() -> None:
+    pixels = uint8_images(2, 3, 64, 32)
+    images = normalised(pixels)
+    target = ColorBinTarget(256, patch_size=32, mean=MEAN, std=STD)
+    labels = target(images)
+    assert labels.shape == (2, 2, 3072) and target.dims == 3072 * 256
+    shown = target.to_image(labels, images) * torch.tensor(STD).view(-1, 1, 1) + torch.tensor(MEAN).view(-1, 1, 1)
+    assert torch.allclose(shown, pixels.float() + 0.5, atol=1e-3)
+    halves = ColorBinTarget(2, patch_size=32)
+    assert halves(images).equal(halves.patches((pixels >= 128).float()).long())
+
+
+@pytest.mark.parametrize(("bins", "factor"), [(8, 1), (4, 4), (32, 32)])
+def test_bins_are_taken_after_pooling(bins: int, factor: int) -> None:
+    pixels = uint8_images(1, 3, 64, 64)
+    labels = ColorBinTarget(bins, patch_size=32, downsample=factor)(normalised(pixels))
+    pooled = F.avg_pool2d(pixels.double(), factor)
+    expected = (pooled * bins / 256).floor().clamp(max=bins - 1)
+    assert labels.equal(ColorBinTarget(bins, patch_size=32, downsample=factor).patches(expected).long())
+
+
+def test_clusters_equal_brute_force(tmp_path: Path) -> None:
+    palette = np.random.RandomState(1).uniform(-1, 1, (16, 3)).astype(np.float32)
+    np.save(tmp_path / "palette.npy", palette)
+    target = ColorClusterTarget(tmp_path / "palette.npy", clusters=16, patch_size=8, downsample=2)
+    pixels = uint8_images(1, 3, 16, 24)
+    labels = target(normalised(pixels))
+    assert labels.shape == (1, 6, 16) and target.dims == 256 and target.space == "color clusters"
+    colors = target.patches(F.avg_pool2d(pixels.float(), 2) / 127.5 - 1).unflatten(-1, (-1, 3))
+    distance = (colors[..., None, :] - torch.from_numpy(palette)).square().sum(-1)
+    assert labels.equal(distance.argmin(-1))
+    assert target.to_image(labels, normalised(pixels)).shape == (1, 3, 16, 24)
+
+
+def test_missing_or_unfit_palette(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"palette='.*nowhere.npy': there is no such file.*color_palette.py"):
+        ColorClusterTarget(tmp_path / "nowhere.npy")(torch.zeros(1, 3, 16, 16))
+    np.save(tmp_path / "bytes.npy", np.full((512, 3), 200.0))
+    with pytest.raises(ValueError, match="up to 200; expected"):
+        ColorClusterTarget(tmp_path / "bytes.npy").init_weights()
+
+
+@MODELS.register_module()
+class BrightnessTokenizer(nn.Module):
+    """Mean brightness of 8 x 8 pixels in 16 steps."""
+
+    num_codes, stride = 16, 8
+
+    def encode(self, images: Tensor) -> Tensor:
+        return (F.avg_pool2d(images.mean(1, keepdim=True), 8)[:, 0] * 15.999).long()
+
+    def decode(self, ids: Tensor) -> Tensor:
+        return ((ids + 0.5) / 16)[:, None].repeat_interleave(8, 2).repeat_interleave(8, 3).expand(-1, 3, -1, -1)
+
+
+def test_tokens_of_a_patch_are_those_of_its_place() -> None:
+    target = TokenTarget(dict(type="BrightnessTokenizer"), patch_size=32, tokens_per_patch=2, mean=MEAN, std=STD)
+    assert target.dims == 4 * 16
+    levels = torch.arange(16).view(1, 4, 4).flip(2)  # a 64 x 64 image, halved to 32 x 32 for 4 x 4 tokens
+    pixels = ((levels + 0.5) / 16 * 255).repeat_interleave(16, 1).repeat_interleave(16, 2).expand(1, 3, -1, -1)
+    images = normalised(pixels)
+    labels = target(images)  # (1,4,4)
+    assert labels[0, 1].tolist() == levels[0, :2, 2:].flatten().tolist()
+    shown = target.to_image(labels, images)
+    assert (shown - images).abs().mean() < 0.15
+
+
+def test_weights_keep_pixels_that_are_hidden_completely() -> None:
+    images = torch.zeros(2, 3, 64, 64)
+    mask = RandomMasker(0.5, cell_size=8, patch_size=4)((16, 16), 2)
+    pixels = mask.mask.repeat_interleave(4, 1).repeat_interleave(4, 2)  # (B,64,64)
+    for factor in (1, 8, 16):
+        target = PixelTarget(32, norm_pix="none", downsample=factor)
+        weights = target.weights(mask, images)
+        blocks = pixels.unflatten(2, (-1, factor)).unflatten(1, (-1, factor)).all(4).all(2)
+        assert weights.equal(target.patches(blocks[:, None].float().expand(-1, 3, -1, -1)))
+
+
+def test_cross_entropy_counts_scored_pixels_only() -> None:
+    torch.manual_seed(0)
+    prediction = torch.randn(2, 3, 4 * 5, dtype=torch.float64, requires_grad=True)
+    target, weight = torch.randint(5, (2, 3, 4)), torch.rand(2, 3, 4).round()
+    losses = CrossEntropyHead().loss(prediction, target, weight)
+    total, hits = 0.0, 0.0
+    for b, n, p in weight.nonzero().tolist():
+        logits = prediction[b, n].view(4, 5)[p]
+        total += -logits.log_softmax(0)[target[b, n, p]].item()
+        hits += float(logits.argmax() == target[b, n, p])
+    assert abs(losses["loss_tokens"].item() - total / weight.sum().item()) < 1e-12
+    assert abs(losses["accuracy"].item() - 100 * hits / weight.sum().item()) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: PixelTarget(32, downsample=5), "downsample=5 must divide patch_size"),
+        (lambda: PixelTarget(32, norm_pix="window", window=4), "window=4 must be an odd number"),
+        (lambda: PixelTarget(32, norm_pix="windw"), "did you mean 'window'"),
+        (lambda: ColorBinTarget(1), "bins=1 must lie between 2 and 256"),
+    ],
+)
+def test_bad_arguments(build, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
