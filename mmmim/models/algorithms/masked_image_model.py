@@ -61,6 +61,7 @@ class MaskedImageModel(BaseModel):
             in_dims=self.backbone.embed_dims,
             out_dims=self.target_generator.dims,
             grid=(height // rows, width // columns),
+            patch_size=self.cell_size,
             num_prefix=self.backbone.num_prefix,
         )
         if conflicts := {k: neck[k] for k in ("in_dims", "out_dims") if k in neck and neck[k] != known[k]}:

@@ -1,6 +1,7 @@
+from .inverse_swin import InverseSwinDecoder
 from .linear_decoder import LinearDecoder
 from .mae_decoder import MAEDecoder
 from .projector import ContrastProjector
 from .vit_pyramid import ViTPyramid
 
-__all__ = ["ContrastProjector", "LinearDecoder", "MAEDecoder", "ViTPyramid"]
+__all__ = ["ContrastProjector", "InverseSwinDecoder", "LinearDecoder", "MAEDecoder", "ViTPyramid"]
