@@ -1,10 +1,13 @@
+"""Relative position tables of another window: bicubic splines through values at geometric offsets (BEiT, Swin)."""
+
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isqrt
 
 import numpy as np
 import torch
-from scipy.interpolate import RectBivariateSpline
+from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
 from .patch_mask import Grid
@@ -23,31 +26,55 @@ def geometric_offsets(source: int, target: int) -> np.ndarray:
     return np.concatenate([-half[::-1], [0.0], half])
 
 
-def _axis(source: int, target: int) -> np.ndarray:
-    return geometric_offsets(source, target) if source != target else np.arange(source) - source // 2.0
+@lru_cache(maxsize=64)
+def spline_weights(old: int, new: int) -> np.ndarray:
+    """``(2 new - 1, 2 old - 1)``: values at the offsets of a window side ``new`` from those of ``old``.
+
+    Offsets beyond the last one get its value.
+    """
+    source, target = 2 * old - 1, 2 * new - 1
+    if source == target:
+        return np.eye(source)
+    if source == 1:
+        return np.ones((target, 1))
+    offsets = geometric_offsets(source, target)
+    wanted = np.clip(np.arange(target) - target // 2, offsets[0], offsets[-1])
+    return make_interp_spline(offsets, np.eye(source), k=min(3, source - 1))(wanted)
+
+
+def resize_rel_pos_table(table: Tensor, old_window: Grid, new_window: Grid, num_extra: int = 0) -> Tensor:
+    """Relative position table ``((2h-1)*(2w-1) + num_extra, heads)`` of one window -> of another; differentiable.
+
+    The zero offset keeps its value, and so do the last ``num_extra`` rows (those of a class token).
+    """
+    (height, width) = (2 * size - 1 for size in old_window)
+    if len(table) != height * width + num_extra:
+        raise ValueError(
+            f"a relative position table of {len(table)} rows does not belong to the window "
+            f"{old_window[0]}x{old_window[1]}, which has {height}*{width} offsets and {num_extra} extra rows"
+        )
+    if tuple(old_window) == tuple(new_window):
+        return table
+    rows, columns = (
+        torch.from_numpy(spline_weights(old, new)).to(table.device)
+        for old, new in zip(old_window, new_window, strict=True)
+    )
+    grid = table[: height * width].double().view(height, width, -1)
+    resized = torch.einsum("ih,hwc,jw->ijc", rows, grid, columns).flatten(0, 1).to(table.dtype)
+    return torch.cat([resized, table[height * width :]]) if num_extra else resized
+
+
+def square_window(num_rows: int, num_extra: int = 0) -> Grid:
+    """The square window a table of this many rows belongs to."""
+    side = isqrt(max(num_rows - num_extra, 0))
+    if side % 2 == 0 or side**2 != num_rows - num_extra:
+        raise ValueError(
+            f"relative_position_bias_table of the checkpoint has {num_rows} rows, which no square window gives; "
+            "use the window or image size it was trained with"
+        )
+    return (side + 1) // 2, (side + 1) // 2
 
 
 def resize_bias_table(table: Tensor, window: Grid) -> Tensor:
-    """Relative position bias ``((2w-1)², heads)`` of a square window -> ``((2h-1)*(2w-1), heads)`` of ``window``.
-
-    Bicubic spline through the values at geometric offsets (BEiT, Swin, SimMIM); the zero offset keeps its value, and
-    offsets beyond the last one get the border's.
-    """
-    side = isqrt(len(table))
-    if side**2 != len(table) or side % 2 == 0:
-        raise ValueError(
-            f"relative_position_bias_table of the checkpoint has {len(table)} rows, which no square window gives; "
-            "use the window size it was trained with"
-        )
-    if side < 4:
-        raise ValueError(
-            f"a table of {side}x{side} offsets is too small for a bicubic spline; window_size must be >= 3"
-        )
-    height, width = (2 * size - 1 for size in window)
-    rows, columns = np.arange(height) - height // 2, np.arange(width) - width // 2
-    values = table.detach().double().cpu().numpy().reshape(side, side, -1)
-    resized = [
-        RectBivariateSpline(_axis(side, height), _axis(side, width), values[..., head], kx=3, ky=3, s=0)(rows, columns)
-        for head in range(values.shape[-1])
-    ]
-    return torch.from_numpy(np.stack(resized, -1)).flatten(0, 1).to(table)
+    """A checkpoint's table ``((2w-1)², heads)`` of a square window -> ``((2h-1)*(2w-1), heads)`` of ``window``."""
+    return resize_rel_pos_table(table, square_window(len(table)), window)
