@@ -2,7 +2,7 @@
 
 python tools/train.py configs/ccmim/vit-tiny_toy.py
 python tools/train.py configs/ccmim/vit-b_800e.py --dry-run --world-size 32
-python tools/train.py configs/ccmim/vit-tiny_toy.py --data DIR --cfg-options train_cfg.max_epochs=20
+python tools/train.py configs/ccmim/vit-tiny_toy.py --data DIR --epochs 20
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--amp", choices=("bf16", "fp16", "off"), help="precision of the step (default: the config's)")
     parser.add_argument("--accumulate", type=int, metavar="N", help="batches per optimizer update")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, metavar="N", help="length of the run; the lr schedule stretches with it")
+    length.add_argument("--iters", type=int, metavar="N", help="the same for configs that count iterations")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
     parser.add_argument("--launcher", choices=("none", "pytorch", "slurm"), default="none")
     parser.add_argument("--dry-run", action="store_true", help="build everything, print the plan, train nothing")

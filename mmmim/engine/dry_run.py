@@ -16,6 +16,7 @@ from torch import nn
 from mmmim.engine.data_paths import missing_paths
 from mmmim.engine.lr_scaling import LrScaling, optim_wrappers, scale_lr, schedulers
 from mmmim.engine.memory import StepMemory, build_without_storage, step_memory
+from mmmim.engine.run_length import length_warnings
 from mmmim.engine.run_options import fit_to_device, planned_precision
 from mmmim.engine.schedule import Schedule, schedule_of
 
@@ -65,6 +66,7 @@ def dry_run(cfg: Config, processes: int = 1) -> DryRun:
     precision = planned_precision(cfg)
     fit_to_device(cfg)
     scaling = scale_lr(cfg, processes)
+    scaling.warnings += length_warnings(cfg)
     data = {loader: _data(cfg, loader) for loader in LOADERS if cfg.get(loader)}
     train = data["train_dataloader"]
     schedule = schedule_of(cfg, train.images, scaling.batch)

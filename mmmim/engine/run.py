@@ -18,6 +18,7 @@ from mmmim.engine.data_paths import check_paths
 from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import close_launcher, is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
+from mmmim.engine.run_length import length_warnings, use_length
 
 USAGE_ERROR = 2  # exit status, as argparse has it
 # Lines of MMEngine, one per parameter or about its own renamed classes.
@@ -57,6 +58,7 @@ def train(args: argparse.Namespace) -> None:
     cfg = _with_data(cfg, args.data)
     options.use_accumulation(cfg, args.accumulate)
     options.use_amp(cfg, args.amp)
+    use_length(cfg, args.epochs, args.iters)
     if args.dry_run:
         _plan(cfg, args)
         return
@@ -64,7 +66,7 @@ def train(args: argparse.Namespace) -> None:
     options.use_checkpoint(cfg, args.checkpoint)
     check_paths(cfg, ("train_dataloader", "val_dataloader", "custom_hooks"))
     scaling = scale_lr(cfg, num_processes(args.launcher))
-    remarks = [*options.fit_to_device(cfg), *scaling.warnings]
+    remarks = [*options.fit_to_device(cfg), *scaling.warnings, *length_warnings(cfg)]
     setup_launcher(cfg, args.launcher)
     runner = _runner(cfg)
     for line in scaling.lines:

@@ -49,7 +49,7 @@ def _warmup(cfg: Config, steps: int | None, iterations: int | None) -> int | Non
     """Iterations until the last scheduler that starts at 0 and raises the lr has ended; 0 without one."""
     last = 0
     for scheduler in schedulers(cfg.get("param_scheduler")):
-        end = _end_of_rise(scheduler)
+        end = scheduler.get("warmup", scheduler.get("end") if only_rises(scheduler) else None)
         if end is None or scheduler.get("begin", 0) != 0:
             continue
         if scheduler.get("by_epoch", True):
@@ -61,8 +61,7 @@ def _warmup(cfg: Config, steps: int | None, iterations: int | None) -> int | Non
     return last
 
 
-def _end_of_rise(scheduler: dict[str, Any]) -> float | None:
+def only_rises(scheduler: dict[str, Any]) -> bool:
+    """Whether it is a warm-up that another scheduler follows."""
     kind = str(scheduler.get("type")).rpartition(".")[2]
-    if "warmup" in scheduler:
-        return scheduler["warmup"]
-    return scheduler.get("end") if kind in ("LinearLR", "ConstantLR") or "armup" in kind else None
+    return "warmup" not in scheduler and (kind in ("LinearLR", "ConstantLR") or "armup" in kind)

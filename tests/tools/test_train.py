@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,26 @@ def test_scaled_lr_is_what_trains_and_is_not_scaled_again(tool, toy, tmp_path: P
     assert "paramwise_options" not in out.out + out.err
     saved = torch.load(tmp_path / "work/rolling.pth", weights_only=False)
     assert saved["optimizer"]["param_groups"][0]["initial_lr"] == pytest.approx(1.25e-4)
+
+
+def test_epochs_stretch_run_and_schedule(tool, toy, tmp_path: Path, capsys) -> None:
+    """Three epochs of the two: 12 steps, the last one at the foot of the cosine."""
+    assert tool("train", toy(), "--epochs", "3") == 0
+    assert "in place of" not in "".join(capsys.readouterr())
+    saved = torch.load(tmp_path / "work/iter_12.pth", weights_only=False)
+    group, warm = saved["optimizer"]["param_groups"][0], 6  # 1.5 epochs of 4 steps
+    cosine = (1 + math.cos(math.pi * (11 - warm) / (12 - warm))) / 2
+    assert group["lr"] == pytest.approx(group["initial_lr"] * cosine)
+
+
+def test_epochs_without_the_schedule_are_told_in_runs_and_plans(tool, toy, capsys) -> None:
+    remark = "train_cfg.max_epochs=5, but the schedulers end at 2: the lr stays where it is for the rest; --epochs 5"
+    options = ("--cfg-options", "train_cfg.max_epochs=5", "train_cfg.stop_after=1")
+    assert tool("train", toy(), *options, "--dry-run") == 0
+    plan = "".join(capsys.readouterr())
+    assert plan.count(remark) == 1 and "paramwise_options" not in plan
+    assert tool("train", toy(), *options) == 0
+    assert "".join(capsys.readouterr()).count(remark) == 1
 
 
 def test_data_option_trains_on_a_folder(tool, toy, folder: Path, tmp_path: Path, step_losses) -> None:
@@ -157,6 +178,12 @@ def test_typos_in_a_config(tool, toy, capsys, changes: dict, expected: str) -> N
 )
 def test_options_that_lead_nowhere(tool, toy, capsys, option: str, expected: str) -> None:
     assert expected in refusal(tool, capsys, "train", toy(), "--cfg-options", option)
+
+
+def test_length_in_the_other_unit(tool, toy, capsys) -> None:
+    assert "train_cfg.max_epochs=2: use --epochs N" in refusal(tool, capsys, "train", toy(), "--iters", "20")
+    with pytest.raises(SystemExit):
+        tool("train", toy(), "--iters", "20", "--epochs", "2")
 
 
 def test_data_that_is_not_there(tool, toy, capsys, tmp_path: Path) -> None:
