@@ -32,6 +32,11 @@ def _nearest(
         yield best_sim, best_id
 
 
+def check_k(k: Sequence[int], num_train: int) -> None:
+    if not k or min(k) < 1 or max(k) > num_train:
+        raise ValueError(f"k: {tuple(k)} must lie in 1..{num_train}, the number of training samples.")
+
+
 @torch.no_grad()
 def knn_scores(
     train_x: Tensor,
@@ -55,9 +60,8 @@ def knn_scores(
     Returns:
         For each k the scores ``(T, num_classes)``.
     """
+    check_k(k, len(train_x))
     ks = sorted(set(k))
-    if not ks or ks[0] < 1 or ks[-1] > len(train_x):
-        raise ValueError(f"k: {tuple(k)} must lie in 1..{len(train_x)}, the number of training samples.")
     if temperature <= 0:
         raise ValueError(f"temperature: {temperature} must be positive; 0.07 is the usual value.")
     if train_x.shape[1] != test_x.shape[1]:

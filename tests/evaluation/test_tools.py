@@ -27,6 +27,12 @@ def test_knn_writes_both_encoders_beside_the_checkpoint(pretrain_config, checkpo
     assert "random init: top-1 k=10" in capsys.readouterr().out
 
 
+def test_knn_refuses_a_large_k_before_it_extracts_features(pretrain_config, capsys, monkeypatch):
+    monkeypatch.setattr("mmmim.evaluation.frozen.FrozenEvaluation.features", lambda *_: pytest.fail("extracted"))
+    assert run("knn", pretrain_config, "none", "--k", 10, 161) == 2
+    assert "k: (10, 161) must lie in 1..160" in capsys.readouterr().err
+
+
 def test_probe_repeats_over_seeds(pretrain_config, tmp_path):
     out = tmp_path / "probe.json"
     assert run("probe", pretrain_config, "none", "--num-test", 48, "--seeds", 2, "--out", out) == 0
