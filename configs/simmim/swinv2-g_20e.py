@@ -1,0 +1,21 @@
+# SwinV2-G, 3.0 billion parameters (Liu et al. 2022, A2.2): 20 epochs of 70 million private images at 192 pixels, batch
+# 9216, lr 1.4e-3, 30,000 updates of warm-up, weight decay 0.1, clip 100. Parameters, gradients and moments are sharded
+# over all processes, every block is recomputed in the backward pass.
+_base_ = ["swinv2-h_800e.py"]
+
+model = dict(backbone=dict(arch="giant", drop_path_rate=0.1))
+train_dataloader = dict(batch_size=36)  # x 256 processes
+optim_wrapper = dict(optimizer=dict(lr=1.4e-3, weight_decay=0.1), clip_grad=dict(max_norm=100.0))
+param_scheduler = dict(
+    _delete_=True,
+    type="WarmupCosineLR",
+    warmup=4,  # 30,000 of 152,000 updates
+    warmup_lr=0.0,
+    min_lr=0.0,
+    begin=0,
+    end=20,
+    convert_to_iter_based=True,
+)
+train_cfg = dict(max_epochs=20)
+auto_scale_lr = dict(base_batch_size=9216, recipe_batch_size=9216)
+assumed_num_images = 70_000_000

@@ -1,0 +1,13 @@
+# SimMIM with a small ViT on the built-in pictures, minutes on two CPU cores.
+_base_ = [
+    "../_base_/models/simmim_vit-b.py",
+    "../_base_/models/toy_arch.py",
+    "../_base_/datasets/toy_64_pretrain.py",
+    "../_base_/schedules/simmim_toy.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(
+    backbone=dict(arch=dict(_delete_=True, **_base_.toy_arch), img_size=64, patch_size=8, drop_path_rate=0.0),
+    masker=dict(cell_size=8),
+)
