@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmmim.registry import MODELS
 
 from ..layers.relative_position import resize_bias_table
-from .swin_common import SwinBlock, SwinEncoder, SwinStage, run_mlp
+from .swin_common import SwinBlock, SwinEncoder, SwinStage
 from .swin_windows import join_heads, split_heads, window_attention
 
 
@@ -31,7 +31,7 @@ class WindowAttention(TimmWindowAttention):
 class SwinV1Block(SwinBlock):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path1(self.attend(self.norm1(x)))
-        return x + self.drop_path2(run_mlp(self.mlp, self.norm2(x)))
+        return x + self.drop_path2(self.mlp(self.norm2(x)))
 
 
 @MODELS.register_module()

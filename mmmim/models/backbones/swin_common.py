@@ -8,25 +8,18 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from timm.layers import DropPath, Mlp, PatchEmbed, calculate_drop_path_rates
+from timm.layers import DropPath, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from mmmim.checks import one_of
 
-from ..layers import Grid, PatchMask, grid_of, to_pair
+from ..layers import Grid, PatchMask, grid_of, patchify, to_pair
+from .lean_mlp import LeanMlp
 from .swin_windows import ATTN_IMPLS, axis_windows, nearest, shift_mask, tiles
 
 OUT_TYPES = ("raw", "featmap", "avg")
 BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask", "k_bias")
-
-
-def run_mlp(mlp: Mlp, x: Tensor) -> Tensor:
-    """``mlp(x)`` that keeps the input of the GELU only and recomputes its output, a quarter of a block's memory."""
-    hidden = mlp.fc1(x)
-    if not (torch.is_grad_enabled() and hidden.requires_grad):
-        return mlp.fc2(mlp.act(hidden))
-    return checkpoint(lambda h: mlp.fc2(mlp.act(h)), hidden, use_reentrant=False, preserve_rng_state=False)
 
 
 class SwinBlock(nn.Module):
@@ -39,7 +32,7 @@ class SwinBlock(nn.Module):
         self.attn = attn
         self.drop_path1 = DropPath(drop_path) if drop_path > 0 else nn.Identity()
         self.norm2 = nn.LayerNorm(dim)
-        self.mlp = Mlp(dim, 4 * dim)
+        self.mlp = LeanMlp(dim, 4 * dim)
         self.drop_path2 = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
     def attend(self, x: Tensor) -> Tensor:
@@ -125,7 +118,6 @@ class SwinEncoder(BaseModule):
             self.dims[0],
             norm_layer=nn.LayerNorm,
             output_fmt="NHWC",
-            dynamic_img_pad=dynamic_size,
         )
         self.mask_token = nn.Parameter(torch.zeros(1, 1, self.dims[0])) if mask_mode == "replace" else None
         rates: Any = calculate_drop_path_rates(drop_path_rate, list(self.depths), stagewise=True)
@@ -134,7 +126,7 @@ class SwinEncoder(BaseModule):
         for stage in earlier:
             self.add_module(f"norm{stage}", nn.LayerNorm(self.dims[stage]))
         self.norm = nn.LayerNorm(self.dims[-1])
-        self.pretrain_only = ("mask_token",)
+        self.pretrain_only = ("mask_token", *(f"*.{name}" for name in BUFFERS))
         self.downstream_only = tuple(f"norm{stage}.*" for stage in earlier)
 
         self.init_parameters()
@@ -244,10 +236,17 @@ class SwinEncoder(BaseModule):
             size = (images.shape[2], images.shape[3])
             self._check_size(size, lambda axis, n: tiles(n, [w[axis] for w in self.windows]), "image size")
 
+    def _pad(self, images: Tensor) -> Tensor:
+        (height, width), (ph, pw) = images.shape[-2:], self.patch_size
+        below, right = -height % ph, -width % pw
+        return F.pad(images, (0, right, 0, below)) if below or right else images
+
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
         """Normed patch tokens ``(B, h, w, C)``, the mask token in the place of hidden ones."""
         self._check_images(images)
-        tokens = self.patch_embed(images)
+        pixels = patchify(self._pad(images), self.patch_size, channels_first=True).unflatten(1, self.grid(images))
+        conv = self.patch_embed.proj  # as a linear layer: no transposed copy, and much faster on the CPU
+        tokens = self.patch_embed.norm(F.linear(pixels, conv.weight.flatten(1), conv.bias))
         if mask is None:
             return tokens
         if self.mask_token is None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mmmim.registry import MODELS
 
 from ..layers import Grid, to_pair
-from .swin_common import SwinBlock, SwinEncoder, SwinStage, run_mlp
+from .swin_common import SwinBlock, SwinEncoder, SwinStage
 from .swin_windows import join_heads, split_heads, window_attention
 
 
@@ -52,7 +52,7 @@ class SwinV2Block(SwinBlock):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path1(self.norm1(self.attend(x)))
-        x = x + self.drop_path2(self.norm2(run_mlp(self.mlp, x)))
+        x = x + self.drop_path2(self.norm2(self.mlp(x)))
         return self.norm3(x)
 
 

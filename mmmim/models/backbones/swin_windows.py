@@ -49,11 +49,15 @@ def shift_mask(grid: Grid, window: Grid, shift: Grid, device: torch.device, dtyp
         return torch.zeros(foreign.shape, device=device, dtype=dtype).masked_fill_(foreign, -100.0)
 
 
-def split_heads(qkv: Tensor, window: Grid, num_heads: int) -> Tensor:
-    """``(B, H, W, 3*heads*d) -> (3, B, nW, heads, N, d)`` in one copy."""
-    (wh, ww), (batch, height, width, _) = window, qkv.shape
-    parts = qkv.view(batch, height // wh, wh, width // ww, ww, 3, num_heads, -1)
-    return parts.permute(5, 0, 1, 3, 6, 2, 4, 7).flatten(5, 6).flatten(2, 3).contiguous()
+def split_heads(qkv: Tensor, window: Grid, num_heads: int) -> list[Tensor]:
+    """``(B, H, W, 3*heads*d)`` -> query, key and value ``(B, nW, heads, N, d)``, one copy each.
+
+    Three chunks, not one stacked tensor: their gradients are then written side by side in a single pass.
+    """
+    (wh, ww), (height, width) = window, qkv.shape[1:3]
+    parts = (x.unflatten(2, (width // ww, ww)).unflatten(1, (height // wh, wh)) for x in qkv.chunk(3, -1))
+    heads = (x.unflatten(-1, (num_heads, -1)).permute(0, 1, 3, 5, 2, 4, 6) for x in parts)  # (B,nh,nw,heads,wh,ww,d)
+    return [x.flatten(4, 5).flatten(1, 2).contiguous() for x in heads]
 
 
 def join_heads(x: Tensor, window: Grid, grid: Grid) -> Tensor:
