@@ -1,6 +1,7 @@
 from .beit_vit import BEiTViT
+from .resnet import ResNet
 from .swin import Swin
 from .swin_v2 import SwinV2
 from .vit import ViT
 
-__all__ = ["BEiTViT", "Swin", "SwinV2", "ViT"]
+__all__ = ["BEiTViT", "ResNet", "Swin", "SwinV2", "ViT"]
