@@ -13,7 +13,9 @@ TINY: dict[str, Any] = dict(block="bottleneck", depths=(1, 2, 1, 1), channels=8)
 
 
 def resnet(**options: Any) -> ResNet:
-    return ResNet(**dict(dict(arch=TINY, img_size=(64, 96), in_channels=5, stem="3x3"), **options)).eval()
+    return ResNet(
+        **dict(dict(depth=TINY, img_size=(64, 96), in_channels=5, stem="3x3", mask_mode=None), **options)
+    ).eval()
 
 
 def lively(model: nn.Module) -> Any:
@@ -50,19 +52,20 @@ def mask() -> PatchMask:
         (dict(width=4), 375_378_176),
         (dict(width=4, stem="3x3"), 375_347_456),  # SimMIM's trunk
         (dict(width=4, stem="3x3", mask_mode="replace"), 375_347_456 + 256),
-        (dict(arch="resnet18"), 11_176_512),
+        (dict(depth=18), 11_176_512),
     ],
 )
 def test_parameter_counts(options: dict, expected: int) -> None:
     with torch.device("meta"):
-        model = ResNet(**options)
+        model = ResNet(**dict(dict(mask_mode=None), **options))
     assert sum(p.numel() for p in model.parameters()) == expected
-    assert model.embed_dims == (512 if options.get("arch") else 2048 * options.get("width", 1))
+    assert model.embed_dims == (512 if "depth" in options else 2048 * options.get("width", 1))
 
 
-@pytest.mark.parametrize("arch", ["resnet18", "resnet50"])
-def test_the_same_network_as_timm_and_torchvision(arch: str) -> None:
-    ours = lively(ResNet(arch, out_type="featmap").eval())
+@pytest.mark.parametrize("depth", [18, 50])
+def test_the_same_network_as_timm_and_torchvision(depth: int) -> None:
+    arch = f"resnet{depth}"
+    ours = lively(ResNet(depth, mask_mode=None, out_type="featmap").eval())
     x = torch.randn(1, 3, 64, 96, dtype=torch.float64)
     timms = timm.create_model(arch, num_classes=0).double().eval()
     timms.load_state_dict(ours.state_dict(), strict=True)
@@ -73,7 +76,7 @@ def test_the_same_network_as_timm_and_torchvision(arch: str) -> None:
         (features,) = ours(x)
         torch.testing.assert_close(features, timms.forward_features(x), rtol=0, atol=1e-12)
         torch.testing.assert_close(features.mean((2, 3)), visions(x), rtol=0, atol=1e-12)
-    assert len(ours.state_dict()) == (318 if arch == "resnet50" else 120)
+    assert len(ours.state_dict()) == (318 if depth == 50 else 120)
 
 
 def test_blocks_start_as_their_shortcut() -> None:
@@ -204,7 +207,7 @@ def test_synchronised_norms_share_the_weights(images: Tensor) -> None:
 
 def test_layer_ids() -> None:
     with torch.device("meta"):
-        model = ResNet(mask_mode="replace")
+        model = ResNet()
     ids = {n: model.get_layer_depth("backbone." + n, "backbone.") for n, _ in model.named_parameters()}
     assert {total for _, total in ids.values()} == {18} and {i for i, _ in ids.values()} == set(range(17))
     assert ids["conv1.weight"][0] == ids["bn1.bias"][0] == ids["mask_token"][0] == 0
@@ -226,8 +229,8 @@ def test_bad_input(images: Tensor, mask: PatchMask) -> None:
         resnet().double()(images, mask)
     with pytest.raises(ValueError, match="mask grid"):
         resnet(mask_mode="replace").double()(images[..., :64], mask)
-    with pytest.raises(ValueError, match="did you mean 'resnet50'"):
-        ResNet("resnet5")
+    with pytest.raises(ValueError, match="depth=51 is unknown; choose one of 18, 34, 50"):
+        ResNet(51)
     with pytest.raises(ValueError, match="stem='5x5'"):
         resnet(stem="5x5")
     with pytest.raises(ValueError, match="not divisible by patch_size"):

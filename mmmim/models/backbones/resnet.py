@@ -17,12 +17,12 @@ from mmmim.registry import MODELS
 from ..layers import Grid, PatchMask, grid_of, to_pair
 
 BLOCKS: dict[str, Any] = dict(basic=BasicBlock, bottleneck=Bottleneck)
-ARCHS: dict[str, dict[str, Any]] = {
-    "resnet18": dict(block="basic", depths=(2, 2, 2, 2)),
-    "resnet34": dict(block="basic", depths=(3, 4, 6, 3)),
-    "resnet50": dict(block="bottleneck", depths=(3, 4, 6, 3)),
-    "resnet101": dict(block="bottleneck", depths=(3, 4, 23, 3)),
-    "resnet152": dict(block="bottleneck", depths=(3, 8, 36, 3)),
+ARCHS: dict[int, dict[str, Any]] = {
+    18: dict(block="basic", depths=(2, 2, 2, 2)),
+    34: dict(block="basic", depths=(3, 4, 6, 3)),
+    50: dict(block="bottleneck", depths=(3, 4, 6, 3)),
+    101: dict(block="bottleneck", depths=(3, 4, 23, 3)),
+    152: dict(block="bottleneck", depths=(3, 8, 36, 3)),
 }
 
 
@@ -59,12 +59,12 @@ class ResNet(BaseModule):
     ``7x7`` stem loads strictly into their models once ``fc`` is an identity.
 
     Args:
-        arch: A name of :data:`ARCHS` or ``dict(block, depths, channels=64)`` with block ``basic`` or ``bottleneck``.
+        depth: 18, 34, 50, 101, 152 or ``dict(block, depths, channels=64)`` with block ``basic`` or ``bottleneck``.
         width: Factor on all channels, the stem's too.
         stem: ``7x7`` convolution and 3x3 max-pooling, or SimMIM's ``3x3`` convolution and 2x2 max-pooling.
         norm: ``bn`` per process, or ``syncbn`` over all processes.
         zero_init_last: Blocks start as their shortcut: the last norm's weight is 0.
-        mask_mode: ``replace``, or None: no mask token.
+        mask_mode: ``replace``, or None for downstream use: no mask token.
         out_type: Cells ``raw (B, h*w, D)``, map ``featmap (B, D, h, w)`` or mean ``avg (B, D)``.
         out_indices: 0-based stages whose output is returned.
         output_stride: 32; 16 or 8 dilate the last stages instead of striding (dense tasks).
@@ -78,14 +78,14 @@ class ResNet(BaseModule):
 
     def __init__(
         self,
-        arch: str | dict = "resnet50",
+        depth: int | dict = 50,
         width: int = 1,
         img_size: int | tuple[int, int] = 224,
         in_channels: int = 3,
         stem: str = "7x7",
         norm: str = "bn",
         zero_init_last: bool = True,
-        mask_mode: str | None = None,
+        mask_mode: str | None = "replace",
         out_type: str = "raw",
         out_indices: int | Sequence[int] = -1,
         output_stride: int = 32,
@@ -96,12 +96,12 @@ class ResNet(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        settings = dict(ARCHS[one_of("arch", arch, ARCHS)] if isinstance(arch, str) else arch)
-        self.arch = arch if isinstance(arch, str) else settings
-        block = BLOCKS[one_of("arch.block", settings["block"], BLOCKS)]
+        settings = dict(depth if isinstance(depth, dict) else ARCHS[one_of("depth", depth, ARCHS)])
+        self.arch = settings if isinstance(depth, dict) else f"resnet{depth}"
+        block = BLOCKS[one_of("depth.block", settings["block"], BLOCKS)]
         self.depths: tuple[int, ...] = tuple(settings["depths"])
         if len(self.depths) != self.num_stages:
-            raise ValueError(f"arch: depths={self.depths} must name {self.num_stages} stages")
+            raise ValueError(f"depth: depths={self.depths} must name {self.num_stages} stages")
         self.width = width
         self.channels = settings.get("channels", 64) * width
         self.img_size = to_pair(img_size)
