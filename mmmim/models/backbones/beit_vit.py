@@ -6,7 +6,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
-from timm.layers import LayerNorm, PatchEmbed, calculate_drop_path_rates
+from timm.layers import DropPath, LayerNorm, PatchEmbed, calculate_drop_path_rates
 from timm.models import beit
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -17,25 +17,54 @@ from mmmim.registry import MODELS
 from ..layers import Grid, PatchMask, grid_of, resize_pos_embed, sincos_pos_embed, to_pair
 from ..layers.relative_position import resize_rel_pos_table
 from .beit_loading import CLS_ROWS, adapt_beit_state_dict
+from .lean_mlp import LeanMlp
 from .vit import ARCHS, OUT_TYPES
 
 
 class Attention(beit.Attention):
     """timm's, with the bias of all positions handed in."""
 
-    k_bias: Tensor  # zeros, not stored
-
     def __init__(self, dim: int, num_heads: int, qkv_bias: str) -> None:
         super().__init__(dim, num_heads, qkv_bias=qkv_bias == "qv")
         if qkv_bias == "qkv":
             self.qkv = nn.Linear(dim, 3 * dim)
 
-    def forward(self, x: Tensor, shared_rel_pos_bias: Tensor | None = None) -> Tensor:
-        bias = self.qkv.bias if self.q_bias is None else torch.cat([self.q_bias, self.k_bias, self.v_bias])
+    def forward(self, x: Tensor, shared_rel_pos_bias: Tensor | None = None) -> Tensor:  # bias (1,H,n,n)
+        parts: Any = (self.q_bias, self.k_bias, self.v_bias)
+        bias = self.qkv.bias if self.q_bias is None else torch.cat(parts)
         qkv = F.linear(x, self.qkv.weight, bias).unflatten(-1, (3, self.num_heads, -1))  # (B,n,3,H,d)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (B,H,n,d)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=shared_rel_pos_bias)
         return self.proj(out.transpose(1, 2).flatten(2))
+
+
+class Block(nn.Module):
+    """Pre-norm block with LayerScale, in timm's names."""
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int,
+        mlp_ratio: float,
+        qkv_bias: str,
+        drop_path: float,
+        layer_scale: float | None,
+    ) -> None:
+        super().__init__()
+        self.norm1 = LayerNorm(dim)
+        self.attn = Attention(dim, num_heads, qkv_bias)
+        self.drop_path1 = DropPath(drop_path) if drop_path > 0 else nn.Identity()
+        self.norm2 = LayerNorm(dim)
+        self.mlp = LeanMlp(dim, int(dim * mlp_ratio))
+        self.drop_path2 = DropPath(drop_path) if drop_path > 0 else nn.Identity()
+        self.gamma_1 = nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale else None
+        self.gamma_2 = nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale else None
+
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        out = self.attn(self.norm1(x), bias)
+        x = x + self.drop_path1(out if self.gamma_1 is None else self.gamma_1 * out)
+        out = self.mlp(self.norm2(x))
+        return x + self.drop_path2(out if self.gamma_2 is None else self.gamma_2 * out)
 
 
 class RelativePositions(nn.Module):
@@ -128,7 +157,10 @@ class BEiTViT(BaseModule):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims)) if mask_mode else None
         self.pos_embed = self._build_pos_embed()
         rates: Any = calculate_drop_path_rates(drop_path_rate, self.depth)
-        self.blocks = nn.ModuleList(self._build_block(settings.get("mlp_ratio", 4.0), rate) for rate in rates)
+        self.blocks = nn.ModuleList(
+            Block(self.embed_dims, self.num_heads, settings.get("mlp_ratio", 4.0), qkv_bias, rate, layer_scale)
+            for rate in rates
+        )
         self._build_rel_pos()
         self.norm = LayerNorm(self.embed_dims) if final_norm and not fc_norm else nn.Identity()
         self.fc_norm = LayerNorm(self.embed_dims) if fc_norm else nn.Identity()
@@ -151,13 +183,6 @@ class BEiTViT(BaseModule):
         if bad := [i for i in listed if not -self.depth <= i < self.depth]:
             raise ValueError(f"out_indices={bad} out of range for depth {self.depth} (0-based)")
         return tuple(sorted(i % self.depth for i in listed))
-
-    def _build_block(self, mlp_ratio: float, drop_path: float) -> nn.Module:
-        block = beit.Block(
-            self.embed_dims, self.num_heads, mlp_ratio=mlp_ratio, drop_path=drop_path, init_values=self.layer_scale
-        )
-        block.attn = Attention(self.embed_dims, self.num_heads, self.qkv_bias)
-        return block
 
     def _build_pos_embed(self) -> nn.Parameter | None:
         if self.pos_kind == "none":
