@@ -1,8 +1,9 @@
 """Metrics, k-NN and probes. ``probe`` is imported on its own, as scikit-learn takes a second to load."""
 
 from .accuracy import Accuracy
+from .avg_dist import avg_dist
 from .features import Features, extract_features
 from .knn import knn_accuracy, knn_scores
 from .knn_hook import KNNHook
 
-__all__ = ["Accuracy", "Features", "KNNHook", "extract_features", "knn_accuracy", "knn_scores"]
+__all__ = ["Accuracy", "Features", "KNNHook", "avg_dist", "extract_features", "knn_accuracy", "knn_scores"]
