@@ -166,6 +166,7 @@ class BEiTViT(BaseModule):
         self.fc_norm = LayerNorm(self.embed_dims) if fc_norm else nn.Identity()
         self.pretrain_only = (
             "mask_token",
+            "*.relative_position_index",
             *(("rel_pos_bias.*",) if rel_pos == "block" else ()),
             "norm.*" if isinstance(self.norm, nn.Identity) else "fc_norm.*",
         )
