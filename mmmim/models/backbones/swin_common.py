@@ -307,6 +307,7 @@ class SwinEncoder(BaseModule):
             num_heads=list(self.num_heads),
             img_size=list(self.img_size),
             window_size=list(self.window_size),
+            dynamic_size=self.dynamic_size,
             patch_size=list(self.patch_size),
             in_channels=self.in_channels,
         )

@@ -126,4 +126,8 @@ class SwinV2(SwinEncoder):
                     nn.init.zeros_(norm.bias)
 
     def describe(self) -> dict[str, Any]:
-        return dict(super().describe(), extra_norm_every_n_blocks=self.extra_norm)
+        return dict(
+            super().describe(),
+            pretrained_window_sizes=list(self.pretrained_window_sizes),
+            extra_norm_every_n_blocks=self.extra_norm,
+        )
