@@ -15,7 +15,7 @@ from torch import Tensor, nn
 ENCODER_PREFIX = "backbone."
 PRETRAIN_ONLY = ("mask_token", "decoder*", "projector*", "predictor*")
 # What a checkpoint and an encoder must agree on; the first of them are invisible in tensor shapes.
-FACTS = ("num_heads", "patch_size", "embed_dims", "depth", "in_channels", "with_cls_token")
+FACTS = ("num_heads", "patch_size", "embed_dims", "depth", "depths", "in_channels", "with_cls_token")
 
 State = Mapping[str, Tensor]
 
@@ -58,6 +58,13 @@ def differing_facts(meta: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[s
     return {name: (meta[name], facts[name]) for name in shared if meta[name] != facts[name]}
 
 
+def written_by(meta: Mapping[str, Any], module: nn.Module) -> str:
+    """Which encoder wrote a checkpoint, seen from ``module``: ``another ViT``, or ``a Swin`` where that is no ViT."""
+    ours = type(module).__name__
+    theirs = meta.get("backbone", ours)
+    return f"another {ours}" if theirs == ours else f"a {theirs}, not by a {ours}"
+
+
 @dataclass
 class LoadReport:
     """How the tensors of a file met those of a module; names, in the module's or the file's order."""
@@ -65,6 +72,7 @@ class LoadReport:
     expected: int
     loaded: list[str] = field(default_factory=list)
     resized: list[str] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -82,10 +90,12 @@ class LoadReport:
         return bool(self.loaded) and not self.problems()
 
     def line(self) -> str:
-        kinds = (
+        kinds = [
             f"{len(names)} {kind}" + (f": {listing(names)}" if names else "")
             for kind, names in (("resized", self.resized), ("unused", self.unused), ("new", self.new))
-        )
+        ]
+        if self.copied:
+            kinds.append(f"{len(self.copied)} copied to other names: {listing(self.copied)}")
         return f"loaded {self.ratio} backbone tensors ({'; '.join(kinds)})"
 
     def problems(self) -> list[str]:
@@ -126,23 +136,31 @@ def compare(state: State, module: nn.Module) -> LoadReport:
     absent = [name for name in own if name not in arrived]
     new = matching((n for n in absent if n not in state), getattr(module, "downstream_only", ()))
     left_over = [name for name in state if name not in own]
-    unused = matching(left_over, (*PRETRAIN_ONLY, *getattr(module, "pretrain_only", ())))
+    expendable = matching(left_over, (*PRETRAIN_ONLY, *getattr(module, "pretrain_only", ())))
+    renamed = {_leaf(name) for name in arrived if name not in state}  # a load hook filled them from another tensor
+    copied = {_leaf(name): name for name in expendable if _leaf(name) in renamed}
+    sources = {name: state.get(name, state.get(copied.get(_leaf(name), ""))) for name in arrived}
     broken = [name for name in arrived if own[name].is_floating_point() and not bool(own[name].isfinite().all())]
     values = module.state_dict()
     return LoadReport(
         expected=len(own) - len(new),
         loaded=arrived,
-        resized=[n for n in arrived if n in state and state[n].shape != own[n].shape],
-        unused=unused,
+        resized=[n for n, source in sources.items() if source is not None and source.shape != own[n].shape],
+        copied=list(copied.values()),
+        unused=[name for name in expendable if name not in copied.values()],
         new=new,
         missing=[n for n in absent if n not in state and n not in new],
         other_shape=[
             f"{n} (file {tuple(state[n].shape)}, backbone {tuple(own[n].shape)})" for n in absent if n in state
         ],
-        unexpected=[name for name in left_over if name not in unused],
+        unexpected=[name for name in left_over if name not in expendable],
         not_finite=broken,
         changed=[n for n in arrived if n not in broken and not torch.equal(values[n].cpu(), own[n])],
     )
+
+
+def _leaf(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _is_written(tensor: Tensor) -> bool:

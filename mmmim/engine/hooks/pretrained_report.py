@@ -20,6 +20,7 @@ from mmmim.engine.checkpoint_keys import (
     model_state,
     prefixes_of,
     strip_prefix,
+    written_by,
 )
 from mmmim.engine.errors import UsageError
 from mmmim.registry import HOOKS
@@ -107,6 +108,8 @@ class PretrainedReportHook(Hook):
         if report.complete:
             return
         lines = [f"{self.file} does not fit {type(backbone).__name__}: {report.line()}", *report.problems()]
+        if self.meta.get("backbone", type(backbone).__name__) != type(backbone).__name__:
+            lines.insert(1, f"it was written by {written_by(self.meta, backbone)}")
         lines.append("fix: give model.backbone the settings the file was trained with, or another file")
         self._complain(runner, "\n  ".join(lines))
 
@@ -150,7 +153,7 @@ class PretrainedReportHook(Hook):
             fix = ", ".join(f"{name}={theirs}" for name, (theirs, _) in different.items())
             self._complain(
                 runner,
-                f"{self.file} was written by another {type(backbone).__name__}: {'; '.join(values)}\n"
+                f"{self.file} was written by {written_by(self.meta, backbone)}: {'; '.join(values)}\n"
                 f"  fix: set model.{self.backbone_key} to {fix}, or name another file",
             )
         if self.stage is not None and self.meta.get("stage", self.stage) != self.stage:
