@@ -10,21 +10,28 @@ import timm
 import torch
 from safetensors import safe_open
 
-from mmmim.engine import export as exporting
 from mmmim.engine.errors import UsageError
-from mmmim.engine.export import export, mmpretrain_name, read_encoder
+from mmmim.engine.export import export, from_mmpretrain, read_encoder, timm_models, to_mmpretrain
+from mmmim.engine.export.mmpretrain_layout import merge_order, mmpretrain_name
 from mmmim.engine.run import run_tool
-from mmmim.models.backbones import ViT
+from mmmim.models.backbones import BEiTViT, ResNet, Swin, SwinV2, ViT
 
 ARCH = dict(embed_dims=32, depth=2, num_heads=2, mlp_ratio=3)
+STAGES = dict(embed_dims=16, depths=(2, 2, 2), num_heads=(1, 2, 4))
+VIT = dict(arch=ARCH, img_size=(32, 48), patch_size=8)
+SWIN = dict(arch=STAGES, img_size=(32, 64), patch_size=2, window_size=4)
+SWIN_V2 = dict(SWIN, pretrained_window_sizes=(0, 0, 0))
+RESNET = dict(depth=dict(block="basic", depths=(1, 2, 1, 1)), img_size=(64, 96))
 
 
-def write_checkpoint(path: Path, **settings) -> ViT:
+def write_checkpoint(path: Path, cls: type = ViT, **settings):
     torch.manual_seed(0)
-    model = ViT(**(dict(arch=ARCH, img_size=(32, 48), patch_size=8) | settings)).eval()
+    defaults = {ViT: VIT, BEiTViT: VIT, Swin: SWIN, SwinV2: SWIN_V2, ResNet: RESNET}[cls]
+    model = cls(**(defaults | settings)).eval()
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value.add_(0.1 * torch.rand_like(value))
     state = {f"backbone.{name}": value for name, value in model.state_dict().items()}
     state |= {"neck.decoder_pred.weight": torch.zeros(1), "projector.0.weight": torch.zeros(1)}
     torch.save(dict(state_dict=state, meta=dict(mmmim=dict(model.describe(), method="CCMIM"))), path)
@@ -51,13 +58,89 @@ def checkpoint(tmp_path: Path) -> Path:
 def test_what_is_printed_for_timm_gives_our_features(tmp_path: Path, settings: dict) -> None:
     model = write_checkpoint(tmp_path / "run.pth", **settings)
     usage, difference = export(read_encoder(tmp_path / "run.pth"), "timm", tmp_path / "out.pth")
+    theirs, images = what_is_printed(usage), torch.randn(2, model.in_channels, 32, 48)
+    with torch.no_grad():
+        torch.testing.assert_close(theirs.forward_features(images), model(images)[-1], rtol=0, atol=1e-5)
+    assert difference < 1e-5
+
+
+def what_is_printed(usage: str) -> torch.nn.Module:
     names = dict(timm=timm, torch=torch, partial=partial)
     exec(usage, names)
-    images = torch.randn(2, model.in_channels, 32, 48)
+    return names["model"].eval()
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "theirs"),
+    [
+        (BEiTViT, {}, "Beit"),
+        (BEiTViT, dict(rel_pos="block", pos_embed="learned"), "Beit"),
+        (BEiTViT, dict(rel_pos="block", final_norm=False, mask_mode=None), "Beit"),
+        (BEiTViT, dict(rel_pos="none", layer_scale=None), "Beit"),
+        (BEiTViT, dict(rel_pos="none", layer_scale=None, qkv_bias="qkv", pos_embed="sincos"), "VisionTransformer"),
+        (Swin, {}, "SwinTransformer"),
+        (Swin, dict(window_size=8, in_channels=4), "SwinTransformer"),
+        (Swin, dict(dynamic_size=True, out_indices=(0, 1, 2), mask_mode=None), "SwinTransformer"),
+        (SwinV2, {}, "SwinTransformerV2"),
+        (SwinV2, dict(window_size=8, pretrained_window_sizes=(4, 4, 2)), "SwinTransformerV2"),
+        (ResNet, {}, "ResNet"),
+        (ResNet, dict(depth=dict(block="bottleneck", depths=(1, 1, 1, 1)), in_channels=2), "ResNet"),
+    ],
+)
+def test_timm_gives_the_features_of_every_backbone(tmp_path: Path, cls: type, settings: dict, theirs: str) -> None:
+    model = write_checkpoint(tmp_path / "run.pth", cls, **settings)
+    usage, difference = export(read_encoder(tmp_path / "run.pth"), "timm", tmp_path / "out.pth")
+    built = what_is_printed(usage)  # loads strictly
+    assert type(built).__name__ == theirs and difference < 1e-5
+    images = torch.randn(2, model.in_channels, *model.img_size, dtype=torch.float64)
+    model.out_type = "raw"
     with torch.no_grad():
-        theirs = names["model"].eval().forward_features(images)
-        torch.testing.assert_close(theirs, model(images)[-1], rtol=0, atol=1e-5)
-    assert difference < 1e-5
+        features, tokens = built.double().forward_features(images), model.double()(images)[-1]
+    if features.ndim == 4:  # Swin's are NHWC, ResNet's NCHW
+        features = features.flatten(1, 2) if cls is not ResNet else features.flatten(2).transpose(1, 2)
+    torch.testing.assert_close(features, tokens, rtol=0, atol=1e-10)
+    assert tokens.std() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "reason"),
+    [
+        (SwinV2, dict(extra_norm_every_n_blocks=2), r"one more norm after every 2 blocks"),
+        (
+            Swin,
+            dict(window_size=3, dynamic_size=True),
+            r"do not divide into windows of 3x3; timm shifts before it pads",
+        ),
+        (ResNet, dict(width=2), r"7x7 with 64 channels, this one is 7x7 with 128 \(width=2\)"),
+        (ResNet, dict(stem="3x3"), r"this one is 3x3 with 64"),
+        (BEiTViT, dict(qkv_bias="qkv"), r"no bias of the keys"),
+    ],
+)
+def test_what_does_not_fit_timm_is_refused_with_the_reason(
+    tmp_path: Path, cls: type, settings: dict, reason: str
+) -> None:
+    write_checkpoint(tmp_path / "run.pth", cls, **settings)
+    encoder = read_encoder(tmp_path / "run.pth")
+    with pytest.raises(UsageError, match=reason):
+        export(encoder, "timm", tmp_path / "out.pth")
+    assert not (tmp_path / "out.pth").exists()
+    assert export(encoder, "safetensors", tmp_path / "out.safetensors")[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings", "name"),
+    [
+        (Swin, dict(arch="tiny", img_size=224, patch_size=4, window_size=7), "swin_tiny_patch4_window7_224"),
+        (SwinV2, dict(arch="tiny", img_size=256, patch_size=4, window_size=8), "swinv2_tiny_window8_256"),
+        (ResNet, dict(depth=18, img_size=64), "resnet18"),
+    ],
+)
+def test_named_archs_of_other_backbones(tmp_path: Path, cls: type, settings: dict, name: str) -> None:
+    if cls is SwinV2:
+        settings["pretrained_window_sizes"] = (0, 0, 0, 0)
+    write_checkpoint(tmp_path / "run.pth", cls, **settings)
+    usage, difference = export(read_encoder(tmp_path / "run.pth"), "timm", tmp_path / "out.pth")
+    assert usage.startswith(f"model = timm.create_model({name!r}, num_classes=0") and difference < 1e-5
 
 
 def test_a_named_arch_becomes_timm_s_model(tmp_path: Path) -> None:
@@ -112,6 +195,113 @@ def test_mmpretrain_round_trip(tmp_path: Path, checkpoint: Path) -> None:
     assert names["backbone"]["init_cfg"]["prefix"] == "backbone."
 
 
+def test_swin_of_mmpretrain_by_names_and_columns(tmp_path: Path) -> None:
+    """Renaming and column order as SimMIM's sheet gives them: column c*4 + [0,2,1,3][k] is our column k*C + c."""
+    write_checkpoint(tmp_path / "run.pth", Swin, img_size=32)
+    encoder = read_encoder(tmp_path / "run.pth")
+    stored = {name.removeprefix("backbone."): value for name, value in to_mmpretrain(encoder).items()}
+    ours = encoder.state
+    assert torch.equal(stored["patch_embed.projection.weight"], ours["patch_embed.proj.weight"])
+    block, stage = "stages.1.blocks.0.", "layers.1.blocks.0."
+    assert torch.equal(stored[block + "attn.w_msa.qkv.weight"], ours[stage + "attn.qkv.weight"])
+    assert torch.equal(stored[block + "ffn.layers.0.0.bias"], ours[stage + "mlp.fc1.bias"])
+    assert torch.equal(stored[block + "ffn.layers.1.weight"], ours[stage + "mlp.fc2.weight"])
+    assert torch.equal(stored["norm2.weight"], ours["norm.weight"])
+    theirs, merge, channels = stored["stages.0.downsample.reduction.weight"], "layers.1.downsample.", 16
+    for slot, pixel in enumerate((0, 2, 1, 3)):
+        for channel in range(channels):
+            column = ours[merge + "reduction.weight"][:, slot * channels + channel]
+            assert torch.equal(theirs[:, channel * 4 + pixel], column)
+            entry = stored["stages.0.downsample.norm.bias"][channel * 4 + pixel]
+            assert entry == ours[merge + "norm.bias"][slot * channels + channel]
+    assert sorted(merge_order(5).tolist()) == list(range(20))
+
+
+@pytest.mark.parametrize("window", [2, 7], ids=["windows that divide the maps", "padded maps"])
+def test_swin_of_mmsegmentation_gives_our_features(tmp_path: Path, window: int) -> None:
+    """Its Swin has mmpretrain's layout and always pads: names and columns in a model that loads them strictly."""
+    from mmseg.models.backbones.swin import SwinTransformer
+
+    arch = dict(embed_dims=16, depths=(2, 2, 2, 2), num_heads=(1, 2, 4, 8))
+    model = write_checkpoint(
+        tmp_path / "run.pth",
+        Swin,
+        arch=arch,
+        window_size=window,
+        dynamic_size=True,
+    )
+    theirs = SwinTransformer(
+        embed_dims=16,
+        patch_size=2,
+        strides=(2, 2, 2, 2),
+        depths=arch["depths"],
+        num_heads=arch["num_heads"],
+        window_size=window,
+        out_indices=(3,),
+    )
+    theirs.eval()  # returns nothing
+    stored = to_mmpretrain(read_encoder(tmp_path / "run.pth"))
+    loaded = theirs.load_state_dict({name.removeprefix("backbone."): value for name, value in stored.items()})
+    assert not loaded.missing_keys and not loaded.unexpected_keys
+    images = torch.randn(2, 3, *model.img_size, dtype=torch.float64)
+    model.out_type = "featmap"
+    with torch.no_grad():
+        torch.testing.assert_close(theirs.double()(images)[-1], model.double()(images)[-1], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("cls", "settings"),
+    [
+        (BEiTViT, {}),
+        (BEiTViT, dict(rel_pos="block", final_norm=False)),
+        (BEiTViT, dict(rel_pos="none", layer_scale=None, qkv_bias="qkv")),
+        (Swin, dict(img_size=32, window_size=8)),
+        (SwinV2, dict(img_size=32)),
+        (SwinV2, dict(img_size=32, extra_norm_every_n_blocks=2)),
+    ],
+)
+def test_mmpretrain_there_and_back(tmp_path: Path, cls: type, settings: dict) -> None:
+    write_checkpoint(tmp_path / "run.pth", cls, **settings)
+    encoder = read_encoder(tmp_path / "run.pth")
+    usage, difference = export(encoder, "mmpretrain", tmp_path / "out.pth")
+    stored = torch.load(tmp_path / "out.pth")["state_dict"]
+    back = from_mmpretrain(encoder, stored)
+    assert difference == 0 and list(back) == list(encoder.state)
+    assert all(torch.equal(back[name], value) for name, value in encoder.state.items())
+    tables = [name for name in stored if name.endswith("bias_table")]
+    for name in tables:  # mmpretrain deletes the index of a table that it resizes, and fails where there is none
+        index = stored[name.replace("bias_table", "index")]
+        assert index.max() == len(stored[name]) - 1 and index.min() == 0
+    names: dict = {}
+    exec(usage, names)
+    assert names["backbone"]["init_cfg"]["prefix"] == "backbone."
+
+
+def test_swin_v2_of_mmpretrain(tmp_path: Path) -> None:
+    """As its swin_transformer_v2.py builds them: a stage begins with its merge, whose norm follows the reduction."""
+    write_checkpoint(tmp_path / "run.pth", SwinV2, img_size=32, extra_norm_every_n_blocks=2)
+    encoder = read_encoder(tmp_path / "run.pth")
+    stored = {name.removeprefix("backbone."): value for name, value in to_mmpretrain(encoder).items()}
+    assert torch.equal(stored["stages.1.downsample.norm.weight"], encoder.state["layers.1.downsample.norm.weight"])
+    reduction = encoder.state["layers.2.downsample.reduction.weight"]
+    assert torch.equal(stored["stages.2.downsample.reduction.weight"], reduction[:, merge_order(32)])
+    assert {"stages.0.blocks.1.norm3.weight", "stages.0.blocks.0.attn.w_msa.cpb_mlp.0.weight", "norm2.bias"} <= set(
+        stored
+    )
+
+
+def test_windows_that_mmpretrain_does_not_have_are_refused(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "run.pth", Swin, window_size=8)  # 16x32, 8x16 and 4x8 tokens
+    with pytest.raises(UsageError, match=r"its windows are square, .* \[\(8, 8\), \(8, 8\), \(4, 8\)\]"):
+        export(read_encoder(tmp_path / "run.pth"), "mmpretrain", tmp_path / "out.pth")
+
+
+def test_resnet_needs_no_other_names_for_mmpretrain(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "run.pth", ResNet)
+    with pytest.raises(UsageError, match="its ResNet has the names of torchvision, as ours has"):
+        export(read_encoder(tmp_path / "run.pth"), "mmpretrain", tmp_path / "out.pth")
+
+
 def test_without_positions_mmpretrain_gets_zeros(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "run.pth", pos_embed="none")
     export(read_encoder(tmp_path / "run.pth"), "mmpretrain", tmp_path / "out.pth")
@@ -121,9 +311,8 @@ def test_without_positions_mmpretrain_gets_zeros(tmp_path: Path) -> None:
 
 def test_differing_features_are_refused(tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = read_encoder(checkpoint)
-    monkeypatch.setattr(
-        exporting, "timm_settings", lambda e, original=exporting.timm_settings: original(e) | dict(num_heads=4)
-    )
+    original = timm_models.SETTINGS["ViT"]
+    monkeypatch.setitem(timm_models.SETTINGS, "ViT", lambda e: (original(e)[0], original(e)[1] | dict(num_heads=4)))
     with pytest.raises(UsageError, match=r"features differ by .* \(limit 1e-05\); nothing is written"):
         export(encoder, "timm", tmp_path / "out.pth")
     assert not (tmp_path / "out.pth").exists()
@@ -142,8 +331,8 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path: Path) -> None:
     torch.save(dict(state_dict={"encoder.x": torch.zeros(1)}, meta=dict(mmmim={})), file)
     with pytest.raises(UsageError, match=r"no tensor starts with 'backbone\.'; the file holds encoder\.x"):
         read_encoder(file)
-    torch.save(dict(state_dict={"backbone.x": torch.zeros(1)}, meta=dict(mmmim=dict(backbone="Swin"))), file)
-    with pytest.raises(UsageError, match="this is a Swin"):
+    torch.save(dict(state_dict={"backbone.x": torch.zeros(1)}, meta=dict(mmmim=dict(backbone="MLP"))), file)
+    with pytest.raises(UsageError, match="only ViT, BEiTViT, Swin, SwinV2, ResNet can be exported, this is a MLP"):
         read_encoder(file)
 
 

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+
+from mmmim.engine.errors import UsageError
+
+from .encoder import Encoder, Features, build_encoder
+from .mmpretrain_layout import from_mmpretrain, mmpretrain_usage, to_mmpretrain
+from .timm_models import build_timm, timm_code
+
+TOLERANCE = 1e-5
+
+
+def export(encoder: Encoder, target: str, out: str | Path) -> tuple[str, float]:
+    """Write ``encoder`` to ``out`` as ``target`` wants it, and compare features of what was written.
+
+    Returns:
+        How to load the file, and the largest difference of the token features of two random images.
+
+    Raises:
+        UsageError: ``target`` is unknown or has no such model, or the features differ by more than ``TOLERANCE``.
+    """
+    if target not in TARGETS:
+        raise UsageError(f"--to {target}: choose one of {', '.join(TARGETS)}")
+    write, build, explain = TARGETS[target]
+    out = Path(out)
+    usage = explain(encoder, out)  # refuses what the target cannot hold, before anything is written
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write(encoder, out)
+    shape, generator = (2, encoder.meta["in_channels"], *encoder.meta["img_size"]), torch.Generator().manual_seed(0)
+    images = torch.randn(shape, generator=generator, dtype=torch.float64)  # single precision would blur the question
+    with torch.no_grad():
+        expected = build_encoder(encoder, encoder.state)(images)
+        difference = (build(encoder, out)(images) - expected).abs().max().item()
+    if not difference < TOLERANCE:
+        out.unlink()
+        raise UsageError(
+            f"--to {target}: features differ by {difference:.1e} (limit {TOLERANCE:.0e}); nothing is written"
+        )
+    return usage, difference
+
+
+def _write_timm(encoder: Encoder, out: Path) -> None:
+    torch.save(encoder.state, out)
+
+
+def _write_safetensors(encoder: Encoder, out: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file(encoder.state, out, metadata={"mmmim": json.dumps(encoder.meta)})
+
+
+def _write_mmpretrain(encoder: Encoder, out: Path) -> None:
+    torch.save(dict(state_dict=to_mmpretrain(encoder), meta=dict(mmmim=encoder.meta)), out)
+
+
+def _build_safetensors(encoder: Encoder, file: Path) -> Features:
+    from safetensors.torch import load_file
+
+    return build_encoder(encoder, load_file(file))
+
+
+def _build_mmpretrain(encoder: Encoder, file: Path) -> Features:
+    """mmpretrain is not asked: its names and columns are led back."""
+    return build_encoder(encoder, from_mmpretrain(encoder, torch.load(file, weights_only=True)["state_dict"]))
+
+
+def _safetensors_usage(encoder: Encoder, out: Path) -> str:
+    return f"state = safetensors.torch.load_file({str(out)!r})  # timm's parameter names"
+
+
+# How to write the file, to compute features from it, and to tell the user what to do with it.
+TARGETS = {
+    "timm": (_write_timm, build_timm, timm_code),
+    "safetensors": (_write_safetensors, _build_safetensors, _safetensors_usage),
+    "mmpretrain": (_write_mmpretrain, _build_mmpretrain, mmpretrain_usage),
+}
