@@ -21,7 +21,7 @@ model = dict(
     ),
     head=dict(num_classes=8, in_channels=128, init_std=0.02, label_smoothing=0.1),
 )
-optim_wrapper = dict(dtype="float32", optimizer=dict(lr=4e-3))
+optim_wrapper = dict(dtype="float32", optimizer=dict(lr=4e-3), paramwise_cfg=dict(layer_decay_rate=0.9))
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-3, begin=0, end=1, convert_to_iter_based=True),
     dict(type="CosineAnnealingLR", eta_min_ratio=1e-3, T_max=5, begin=1, end=6, convert_to_iter_based=True),

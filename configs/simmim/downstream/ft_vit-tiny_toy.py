@@ -15,3 +15,4 @@ model = dict(
         init_cfg=dict(type="Pretrained", checkpoint=None, prefix="backbone."),
     ),
 )
+optim_wrapper = dict(optimizer=dict(lr=8e-3), paramwise_cfg=dict(layer_decay_rate=0.9))
