@@ -2,6 +2,7 @@
 
     python tools/visualize.py reconstruction CONFIG CKPT --images DIR --out rec.png
     python tools/visualize.py masks CONFIG CKPT [CKPT ...] --strategy importance_sampling importance --out masks.png
+    python tools/visualize.py recovery RUN [RUN ...] --masks own most object --out recovery.png
     python tools/visualize.py losses RUN [RUN ...] --out losses.png
 
 CKPT is a .pth file or the work directory of a run (its newest checkpoint), RUN a work directory or a scalars.json.
@@ -33,6 +34,7 @@ from mmmim.visualization.masks import (
 )
 from mmmim.visualization.pixels import denormalize, to_rgb
 from mmmim.visualization.reconstruction import reconstruction_columns
+from mmmim.visualization.recovery import MASKS, load_objects, recovery_columns, run_config
 from mmmim.visualization.sources import TOY, checkpoint_file, load_images, load_model, normalisation, normalise
 
 
@@ -59,6 +61,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     masks.add_argument("--draws", type=int, default=0, help="add P(masked), averaged over so many draws (64)")
     masks.add_argument("--no-untrained", action="store_true", help="leave out the columns of the untrained weights")
     masks.add_argument("--out", required=True, metavar="FILE.png")
+
+    recovery = pictures.add_parser("recovery", help="hidden areas as several runs recover them")
+    recovery.add_argument("runs", nargs="+", metavar="RUN")
+    recovery.add_argument("--masks", nargs="+", choices=MASKS, default=["own"], help="which areas to hide")
+    recovery.add_argument("--images", default=TOY, metavar="DIR", help="image folder, or 'toy' for the built-in data")
+    recovery.add_argument(
+        "--objects", default=TOY, metavar="DIR", help="masks of the objects in the images, 0 = ground"
+    )
+    recovery.add_argument("--num", type=int, default=4, help="number of images (default: 4)")
+    recovery.add_argument("--names", nargs="+", help="one name per run (default: its folder's)")
+    recovery.add_argument("--whole", action="store_true", help="show the prediction of visible areas, too")
+    recovery.add_argument("--seed", type=int, default=0, help="of the masks (default: 0)")
+    recovery.add_argument("--out", required=True, metavar="FILE.png")
 
     losses = pictures.add_parser("losses", help="a loss over the epochs of several runs")
     losses.add_argument("runs", nargs="+", metavar="RUN")
@@ -143,15 +158,39 @@ def mask_caption(args: argparse.Namespace) -> str:
     return " ".join(parts)
 
 
-def draw_losses(args: argparse.Namespace) -> Path:
+def draw_recovery(args: argparse.Namespace) -> Path:
+    names = run_names(args)
+    columns: list[Column] = []
+    for run, name in zip(args.runs, names, strict=True):
+        model: Any = load_model(load_config(str(run_config(run)), {}), run, args.seed)
+        shown = images_for(model, args)
+        images, objects = normalise(model, shown), None
+        if any(kind != "own" for kind in args.masks):
+            objects = load_objects(args.objects, args.images, model.backbone.img_size, len(images))
+        if not columns:
+            original = to_rgb(denormalize(images, *normalisation(model)))
+            columns.append(Column("original", [image for image in original for _ in args.masks]))
+        columns += recovery_columns(
+            model, images, objects, args.masks, name or Path(run).resolve().name, args.whole, args.seed
+        )
+    labels = [MASKS[kind] for _ in range(len(images)) for kind in args.masks] if len(args.masks) > 1 else ()
+    return save_grid(columns, args.out, row_labels=labels)
+
+
+def run_names(args: argparse.Namespace) -> list[str | None]:
     names = args.names or [None] * len(args.runs)
     if len(names) != len(args.runs):
         raise UsageError(f"--names: {len(args.runs)} runs, got {len(names)} names")
+    return names
+
+
+def draw_losses(args: argparse.Namespace) -> Path:
+    names = run_names(args)
     curves = [read_curve(run, args.key, args.by, name) for run, name in zip(args.runs, names, strict=True)]
     return save_curves(curves, args.out, x_label="epoch" if args.by == "epoch" else "iteration", title=args.title)
 
 
-PICTURES = dict(reconstruction=draw_reconstruction, masks=draw_masks_figure, losses=draw_losses)
+PICTURES = dict(reconstruction=draw_reconstruction, masks=draw_masks_figure, recovery=draw_recovery, losses=draw_losses)
 
 
 def main(argv: list[str] | None = None) -> int:

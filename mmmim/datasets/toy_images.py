@@ -11,7 +11,7 @@ from mmmim.checks import one_of
 from mmmim.registry import DATASETS
 
 from .base import SeededImageDataset
-from .toy_renderer import MATERIAL_NAMES, render, to_channels
+from .toy_renderer import MATERIAL_NAMES, ToyInstance, render, to_channels
 
 SPLITS = ("train", "val", "test")
 MAX_CACHE_BYTES = 512 * 2**20
@@ -68,11 +68,17 @@ class ToyImages(SeededImageDataset):
     def label(self, index: int) -> int:
         return index % len(self.classes)
 
+    def object_mask(self, index: int) -> np.ndarray:
+        """``(H, W)`` bool: where the object of image ``index`` is, before transforms."""
+        return self._render(index)[1][0].mask
+
+    def _render(self, index: int) -> tuple[np.ndarray, list[ToyInstance]]:
+        return render((self.seed, SPLITS.index(self.split), index), self.size, (self.label(index),))
+
     def _pixels(self, index: int) -> np.ndarray:
         if self._cache is not None and self._cached[index]:
             return self._cache[index]
-        image, _ = render((self.seed, SPLITS.index(self.split), index), self.size, (self.label(index),))
-        image = to_channels(image, self.channels)
+        image = to_channels(self._render(index)[0], self.channels)
         if self._cache is not None:
             self._cache[index] = image
             self._cached[index] = True

@@ -83,7 +83,7 @@ def newest_good_checkpoint(work_dir: str | Path, folder: str | Path | None = Non
     Raises:
         UsageError: there are checkpoints, and each of them is damaged.
     """
-    candidates = _resume_candidates(work_dir, folder or work_dir)
+    candidates = stored_checkpoints(work_dir, folder or work_dir)
     for path in candidates:
         damage = find_damage(path)
         if damage is None:
@@ -101,7 +101,7 @@ def newest_good_checkpoint(work_dir: str | Path, folder: str | Path | None = Non
     return None
 
 
-def _resume_candidates(work_dir: str | Path, folder: str | Path) -> list[Path]:
+def stored_checkpoints(work_dir: str | Path, folder: str | Path) -> list[Path]:
     """The file that ``last_checkpoint`` names, then the others from the newest to the oldest.
 
     ``best_*.pth`` are left out: MMEngine stores them without the optimizer.

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmengine.runner import find_latest_checkpoint, load_checkpoint
+from mmengine.runner import load_checkpoint
 from mmengine.runner.utils import set_random_seed
 from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from mmmim.datasets import ImageFolder, ToyImages
+from mmmim.engine.checkpoint_io import stored_checkpoints
 from mmmim.engine.errors import UsageError
 from mmmim.registry import MODELS
 
@@ -46,8 +47,7 @@ def load_model(config: Config, checkpoint: str | Path | None = None, seed: int =
 def checkpoint_file(path: str | Path) -> Path:
     path = Path(path)
     if path.is_dir():
-        newest = find_latest_checkpoint(str(path))
-        path = path if newest is None else Path(newest)
+        path = next(iter(stored_checkpoints(path, path)), path)
     if not path.is_file():
         raise UsageError(f"CKPT: no checkpoint at '{path}'; give a .pth file or the work directory of a run")
     return path

@@ -175,9 +175,10 @@ class MaskedImageModel(BaseModel):
     # ---------------------------------------------------------------- pictures
 
     @torch.no_grad()
-    def predict(self, images: Tensor) -> dict[str, Any]:
+    def predict(self, images: Tensor, mask: PatchMask | None = None) -> dict[str, Any]:
         """What a picture needs, in normalised image space; the mask is ``(B, h, w)`` bool, all False without masker."""
-        mask, corrupted = self.draw_picture_mask(images), self.degrade(images)
+        mask = self.draw_picture_mask(images) if mask is None else mask
+        corrupted = self.degrade(images)
         latent = self.backbone(corrupted, mask)[-1]
         values = self.neck(latent, mask)  # (B,N,T)
         nothing = torch.zeros(len(images), *self.backbone.grid(images), dtype=torch.bool, device=images.device)
