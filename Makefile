@@ -42,16 +42,19 @@ $(ENV): requirements/lock.txt pyproject.toml setup.py
 demo: $(ENV) ## pre-train, probe, segment, detect and draw on built-in data; ends with a summary
 	@$(RUN) tools/demo.py
 
-.PHONY: demo-seeds
-demo-seeds: $(ENV) ## the demo's probe over three seeds: mean and spread
-	@$(RUN) tools/demo.py --seeds 3
+.PHONY: toy-seeds
+toy-seeds: $(ENV) ## every toy pre-training and its probe over three seeds: mean and spread, in work_dirs/toys
+	@for config in configs/*/*-tiny_toy.py; do \
+		name=$$(basename $$(dirname $$config))_$$(basename $$config .py); \
+		$(RUN) tools/demo.py --seeds 3 --config $$config --work-dir work_dirs/toys/$$name || exit 1; \
+	done
 
 .PHONY: test
 test: lint typecheck ## lint, format check, type check and all quick tests
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) --dist worksteal -q $(PYTEST_ARGS)
 
 .PHONY: slow
-slow: $(ENV) demo-seeds ## the slow tests, and the demo's probe over three seeds
+slow: $(ENV) toy-seeds ## the slow tests, and the probes of all toys over three seeds
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -m slow -q $(PYTEST_ARGS)
 
 .PHONY: golden

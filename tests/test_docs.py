@@ -19,7 +19,7 @@ import pytest
 from markdown_commands import Command, anchors, blocks, commands, links, named_files
 
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "tools").glob("*.py"))}
+TOOLS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "tools").rglob("*.py"))}
 # first words of commands that are not ours to check
 FOREIGN = {"apt", "cat", "cd", "git", "ls", "pip", "source", "tensorboard", "unzip", "uv"}
 FOLDERS = ("configs/", "tools/", "projects/", "docs/", "tests/", "mmmim/", "requirements/")
@@ -52,6 +52,7 @@ def tool(path: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"tool_{Path(path).stem}", TOOLS[path])
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look
     spec.loader.exec_module(module)
     return module
 

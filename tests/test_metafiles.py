@@ -76,4 +76,4 @@ def test_results_are_the_published_ones_of_the_tables_and_come_without_weights(e
     for result in model["Results"] or []:
         assert result["Source"] == "published"
         for name, number in result["Metrics"].items():
-            assert published[METRIC_OF[result["Task"], name]] == {number}, (result["Task"], number)
+            assert number in published[METRIC_OF[result["Task"], name]], (result["Task"], number)

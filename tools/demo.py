@@ -2,6 +2,7 @@
 
     python tools/demo.py             work_dirs/demo/summary.json and reconstruction.png
     python tools/demo.py --seeds 3   pre-training and probe alone, with three seeds: mean and spread
+    python tools/demo.py --seeds 3 --config configs/simmim/swin-tiny_toy.py --work-dir work_dirs/swin
 
 Every stage is a command that you can run yourself; it is printed before it starts, its output is in STAGE.log.
 """
@@ -49,14 +50,14 @@ def last_checkpoint(work_dir: Path) -> str:
     return (work_dir / "last_checkpoint").read_text().strip()
 
 
-def pretrain_command(folder: Path, seed: int) -> list[str]:
+def pretrain_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
     options = [f"randomness.seed={seed}", "default_hooks.logger.interval=16"]
-    return ["tools/train.py", PRETRAIN, "--work-dir", str(folder / "pretrain"), "--cfg-options", *options]
+    return ["tools/train.py", config, "--work-dir", str(folder / "pretrain"), "--cfg-options", *options]
 
 
-def probe_command(folder: Path, seed: int) -> list[str]:
+def probe_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
     out = str(folder / "probe.json")
-    return ["tools/probe.py", PRETRAIN, str(folder / "pretrain"), "--random-init", "--seed", str(seed), "--out", out]
+    return ["tools/probe.py", config, str(folder / "pretrain"), "--random-init", "--seed", str(seed), "--out", out]
 
 
 def dense_command(folder: Path, name: str, config: str) -> list[str]:
@@ -136,15 +137,15 @@ def table(summary: dict[str, Any], folder: Path) -> str:
     return "\n".join(["", f"ccMIM on built-in data, {summary['cores']} cores {side_by_side}", *lines])
 
 
-def over_seeds(folder: Path, cores: int, count: int) -> dict[str, Any]:
+def over_seeds(folder: Path, cores: int, count: int, config: str) -> dict[str, Any]:
     """Pre-training and probe with seeds 0, 1, ...; the untrained encoder and the hold-out change with the seed too."""
     runs = []
     for seed in range(count):
         stages = Stages(fresh(folder / f"seed{seed}"), cores)
-        stages.run("pretrain", pretrain_command(stages.folder, seed))
-        stages.run("probe", probe_command(stages.folder, seed))
+        stages.run("pretrain", pretrain_command(stages.folder, seed, config))
+        stages.run("probe", probe_command(stages.folder, seed, config))
         runs.append(pretrain_and_probe_results(stages.folder))
-    return over_runs(runs)
+    return dict(config=config, **over_runs(runs))
 
 
 def over_runs(runs: list[dict[str, float]]) -> dict[str, Any]:
@@ -166,11 +167,14 @@ def over_runs(runs: list[dict[str, float]]) -> dict[str, Any]:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1, help="2 or more: pre-training and probe alone, once per seed")
+    parser.add_argument("--config", default=PRETRAIN, help="with --seeds: the pre-training to repeat")
     parser.add_argument("--work-dir", default="work_dirs/demo", metavar="DIR", help="emptied before the demo starts")
     parser.add_argument("--cores", type=int, default=0, help="default: all, at most 8")
     args = parser.parse_args(argv)
     if args.seeds < 1:
         parser.error(f"--seeds {args.seeds}: at least 1")
+    if args.config != PRETRAIN and args.seeds == 1:
+        parser.error("--config: the whole demo is of ccMIM; give --seeds 2 or more")
     return args
 
 
@@ -181,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
     folder = Path(args.work_dir) if args.seeds == 1 else Path(f"{args.work_dir}-seeds")
     try:
         fresh(folder)
-        summary = demo(folder, cores) if args.seeds == 1 else over_seeds(folder, cores, args.seeds)
+        summary = demo(folder, cores) if args.seeds == 1 else over_seeds(folder, cores, args.seeds, args.config)
     except StageFailed as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
