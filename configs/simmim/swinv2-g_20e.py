@@ -1,6 +1,6 @@
 # SwinV2-G, 3.0 billion parameters (Liu et al. 2022, A2.2): 20 epochs of 70 million private images at 192 pixels, batch
 # 9216, lr 1.4e-3, 30,000 updates of warm-up, weight decay 0.1, clip 100. Parameters, gradients and moments are sharded
-# over all processes, every block is recomputed in the backward pass.
+# over all processes, every block is recomputed in the backward pass (with_cp).
 _base_ = ["swinv2-h_800e.py"]
 
 model = dict(backbone=dict(arch="giant", drop_path_rate=0.1))
@@ -19,3 +19,5 @@ param_scheduler = dict(
 train_cfg = dict(max_epochs=20)
 auto_scale_lr = dict(base_batch_size=9216, recipe_batch_size=9216)
 assumed_num_images = 70_000_000
+model_wrapper_cfg = dict(type="mmmim.ShardedDataParallel", units=("SwinV2Block",))
+custom_hooks = [dict(type="mmmim.GatherHook")]

@@ -36,7 +36,7 @@ def square(side: int, accuracy: float) -> Row:
 
 
 def block(cell: int, ratio: float, accuracy: float) -> Row:
-    settings = dict(mask_ratio=ratio, cell_size=cell, min_block=16 if cell == 16 else 4, patience=10)
+    settings = dict(mask_ratio=ratio, cell_size=cell, min_block=16 if cell == 16 else 4, patience=10, rounding="hidden")
     return ablation(f"block-s{cell}-r{ratio}", accuracy, replaced("masker", type="BlockMasker", **settings))
 
 

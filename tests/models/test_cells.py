@@ -77,6 +77,14 @@ def test_blocks_are_never_empty_and_exact_even_with_beits_patience() -> None:
         assert counts.unique().tolist() == [math.ceil((192 // cell) ** 2 * ratio)]
 
 
+@pytest.mark.parametrize("kind", [RandomMasker, BlockMasker])
+def test_roundings_of_mae_and_simmim_differ_where_floating_point_does(kind: type[BaseMasker]) -> None:
+    assert kind(0.9).num_hidden((10, 10)) == 91  # 100 * (1 - 0.9) is a hair below 10
+    assert kind(0.9, rounding="hidden").num_hidden((10, 10)) == 90
+    with pytest.raises(ValueError, match=r"rounding='hiden'.*did you mean 'hidden'"):
+        kind(0.9, rounding="hiden")
+
+
 def test_refine_and_coarsen_are_inverse() -> None:
     cells = RandomMasker(0.6)((3, 5), 4)
     fine = cells.refine((2, 4))

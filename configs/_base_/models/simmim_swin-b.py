@@ -5,7 +5,7 @@ model = dict(
     type="MaskedImageModel",
     data_preprocessor=dict(type="ImagePreprocessor", **_base_.imagenet_rgb),
     backbone=dict(type="Swin", arch="base", img_size=192, window_size=6),
-    masker=dict(type="RandomMasker", mask_ratio=0.6, cell_size=32),
+    masker=dict(type="RandomMasker", mask_ratio=0.6, cell_size=32, rounding="hidden"),
     neck=dict(type="LinearDecoder"),
     target_generator=dict(type="PixelTarget", norm_pix="none"),
     head=dict(type="ReconstructionHead", loss="l1"),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Generator
+
+from mmmim.checks import one_of
 
 from ..layers import Grid, PatchMask, to_pair
 
@@ -14,10 +17,11 @@ class BaseMasker:
     A cell is a block of ``cell_size`` pixels that is hidden or visible as a whole; by default it is one patch.
 
     Args:
-        mask_ratio: Share of hidden cells. K = N - int(N * (1 - mask_ratio)), truncated as MAE does, which is SimMIM's
-            ceil(N * mask_ratio) too.
+        mask_ratio: Share of hidden cells.
         cell_size: Pixels, ``int`` or ``(height, width)``; a multiple of the patch size.
         patch_size: Of the backbone, which fills it in.
+        rounding: ``visible`` truncates the visible cells, K = N - int(N * (1 - mask_ratio)) (MAE); ``hidden`` rounds
+            the hidden ones up, K = ceil(N * mask_ratio) (SimMIM). In floating point they differ by one on some grids.
     """
 
     needs_scores = False
@@ -27,14 +31,18 @@ class BaseMasker:
         mask_ratio: float = 0.75,
         cell_size: int | tuple[int, int] | None = None,
         patch_size: int | tuple[int, int] | None = None,
+        rounding: str = "visible",
     ) -> None:
         if not 0 <= mask_ratio <= 1:
             raise ValueError(f"mask_ratio={mask_ratio} must lie between 0 and 1")
         self.mask_ratio = mask_ratio
         self.cell = cell_in_patches(cell_size, patch_size)
+        self.rounding = one_of("rounding", rounding, ("visible", "hidden"))
 
     def num_hidden_cells(self, cells: Grid) -> int:
         total = cells[0] * cells[1]
+        if self.rounding == "hidden":
+            return math.ceil(total * self.mask_ratio)
         return total - int(total * (1 - self.mask_ratio))
 
     def num_hidden(self, grid: Grid) -> int:

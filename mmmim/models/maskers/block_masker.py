@@ -38,8 +38,9 @@ class BlockMasker(BaseMasker):
         aspect: tuple[float, float] = (0.3, 1 / 0.3),
         max_tries: int = 1024,
         patience: int | None = None,
+        rounding: str = "visible",
     ) -> None:
-        super().__init__(mask_ratio, cell_size, patch_size)
+        super().__init__(mask_ratio, cell_size, patch_size, rounding)
         if min_block < 1:
             raise ValueError(f"min_block={min_block} must be at least 1 cell")
         if not 0 < aspect[0] <= aspect[1]:
