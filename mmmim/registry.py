@@ -16,6 +16,7 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
 
 
 MODELS = _child("model", root.MODELS, "mmmim.models")
+MODEL_WRAPPERS = _child("model_wrapper", root.MODEL_WRAPPERS, "mmmim.engine")
 DATASETS = _child("dataset", root.DATASETS, "mmmim.datasets")
 DATA_SAMPLERS = _child("data sampler", root.DATA_SAMPLERS, "mmmim.datasets")
 TRANSFORMS = _child("transform", root.TRANSFORMS, "mmmim.datasets")

@@ -5,7 +5,11 @@ _base_ = ["swinv2-h_800e.py"]
 
 model = dict(backbone=dict(arch="giant", drop_path_rate=0.1))
 train_dataloader = dict(batch_size=36)  # x 256 processes
-optim_wrapper = dict(optimizer=dict(lr=1.4e-3, weight_decay=0.1), clip_grad=dict(max_norm=100.0))
+optim_wrapper = dict(
+    optimizer=dict(lr=1.4e-3, weight_decay=0.1),
+    clip_grad=dict(max_norm=100.0),
+    cache_enabled=False,  # cached bfloat16 weights would outlive the gathered ones
+)
 param_scheduler = dict(
     _delete_=True,
     type="WarmupCosineLR",

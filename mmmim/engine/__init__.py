@@ -14,6 +14,7 @@ from .log_processor import ThroughputLogProcessor
 from .loops import EpochTrainLoop
 from .optimizers import LARS, LayerDecayOptimWrapperConstructor
 from .schedulers import WarmupCosineLR, WarmupStepLR
+from .sharding import GatherHook, ShardedDataParallel
 
 __all__ = [
     "LARS",
@@ -21,11 +22,13 @@ __all__ = [
     "BadFileReportHook",
     "BufferedRuntimeInfoHook",
     "EpochTrainLoop",
+    "GatherHook",
     "LayerDecayOptimWrapperConstructor",
     "MetaHook",
     "NonFiniteLossHook",
     "PretrainedReportHook",
     "SafeCheckpointHook",
+    "ShardedDataParallel",
     "StepLossHook",
     "StepSeedHook",
     "StepTimerHook",

@@ -19,6 +19,7 @@ from mmmim.engine.memory import StepMemory, build_without_storage, step_memory
 from mmmim.engine.run_length import length_warnings
 from mmmim.engine.run_options import fit_to_device, planned_precision
 from mmmim.engine.schedule import Schedule, schedule_of
+from mmmim.engine.sharding_plan import ShardingPlan, plan_sharding
 
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -34,13 +35,15 @@ class DataReport:
 
 @dataclass
 class DryRun:
-    """The run that a config describes with ``processes`` processes."""
+    """The run that a config describes; where ``sharding`` divides the model, ``memory`` is a process' share."""
 
     scaling: LrScaling
     schedule: Schedule
     data: dict[str, DataReport]
     model: nn.Module
     memory: StepMemory
+    unsharded: StepMemory
+    sharding: ShardingPlan | None
     hooks: list[str]
     backbone: str
 
@@ -72,9 +75,13 @@ def dry_run(cfg: Config, processes: int = 1) -> DryRun:
     schedule = schedule_of(cfg, train.images, scaling.batch)
     model = build_without_storage(cfg)
     shape = train.sample_shape or _image_shape(model, cfg)
-    memory = step_memory(model, cfg, scaling.batch.per_process, shape, precision)
+    unsharded = step_memory(model, cfg, scaling.batch.per_process, shape, precision)
+    sharding = plan_sharding(model, cfg.get("model_wrapper_cfg"), processes)
+    memory = unsharded if sharding is None else sharding.divide(unsharded)
     _build_schedulers(cfg, schedule)
-    return DryRun(scaling, schedule, data, model, memory, _build_hooks(cfg), str(cfg.model.backbone.type))
+    return DryRun(
+        scaling, schedule, data, model, memory, unsharded, sharding, _build_hooks(cfg), str(cfg.model.backbone.type)
+    )
 
 
 def _data(cfg: Config, loader: str) -> DataReport:

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mmengine.config import Config
 
 from mmmim.engine.dry_run import DataReport, DryRun
+from mmmim.engine.sharding_plan import recomputed_blocks
 
 MIB = 2**20
 
@@ -27,6 +30,7 @@ def describe(run: DryRun, cfg: Config) -> str:
         ("warm-up", f"{_count(schedule.warmup_iterations)} iterations"),
         ("trainable", f"{trainable:,} parameters: encoder {encoder:,}, rest {trainable - encoder:,}"),
         ("frozen", f"{run.frozen:,} parameters"),
+        *_sharding_rows(run),
         ("memory", f"{_mib(memory.total)} per process before temporary buffers and allocator reserve"),
         ("  parameters", f"{_mib(memory.parameters)} with buffers; gradients {_mib(memory.gradients)}"),
         ("  optimizer", f"{_mib(memory.optimizer)} of state after one update"),
@@ -35,12 +39,36 @@ def describe(run: DryRun, cfg: Config) -> str:
         ("hooks", ", ".join(run.hooks)),
         ("work directory", f"{cfg.work_dir} (not written to)"),
     ]
-    if scaling.batch.processes > 1:
+    if (plan := run.sharding) is not None:
+        gathered = (
+            f"{_mib(2 * plan.root + 3 * plan.largest_unit)} more: root and unit with their gradients, the next unit"
+        )
+        rows.insert(-len(run.data) - 2, ("  gathered", gathered))
+    elif scaling.batch.processes > 1:
         rows.insert(-len(run.data) - 2, ("  buckets", f"{_mib(memory.gradients)} more for gradient exchange"))
     width = max(len(name) for name, _ in rows)
     lines = [f"Dry run of {cfg.filename}: everything is built, nothing is trained."]
     lines += [f"  {name:{width}}  {text}" for name, text in rows]
     return "\n".join(lines + [f"warning: {warning}" for warning in scaling.warnings])
+
+
+def _sharding_rows(run: DryRun) -> Iterator[tuple[str, str]]:
+    if (plan := run.sharding) is not None:
+        units = ", ".join(f"{count} units {name}" for name, count in plan.units.items())
+        yield (
+            "sharding",
+            f"FSDP over {plan.processes} processes: {units} + root; largest unit {_mib(plan.largest_unit)}",
+        )
+        yield (
+            "",
+            (
+                f"per process: parameters {_mib(plan.whole)} -> {_mib(plan.share)}, gradients "
+                f"{_mib(plan.whole_trainable)} -> {_mib(plan.share_trainable)}, "
+                f"optimizer {_mib(run.unsharded.optimizer)} -> {_mib(run.memory.optimizer)}"
+            ),
+        )
+    for part, blocks in recomputed_blocks(run.model).items():
+        yield "recompute", f"activation checkpointing of {blocks} blocks ({part}.with_cp)"
 
 
 def _count(number: int | None) -> str:

@@ -1,0 +1,172 @@
+"""Fully sharded data parallelism: parameters, gradients and moments are divided among the processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils._pytree import tree_map
+
+from mmmim.registry import HOOKS, MODEL_WRAPPERS
+
+
+def find_units(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
+    """Modules whose class has one of ``names``, in the order of the model."""
+    classes = {type(module).__name__ for module in model.modules()}
+    if missing := [name for name in names if name not in classes]:
+        blocks = sorted(name for name in classes if name.endswith(("Block", "Layer")))
+        raise ValueError(f"units={tuple(names)}: the model has no module of class {missing[0]!r}, but {blocks}")
+    return [module for module in model.modules() if type(module).__name__ in names]
+
+
+@MODEL_WRAPPERS.register_module()
+class ShardedDataParallel(nn.Module):
+    """In the place of DDP: PyTorch's ``fully_shard`` (FSDP2) of each unit, then of the rest of the model.
+
+    A process holds its share of each parameter, gradient and moment; a unit's parameters are gathered while it runs.
+    Gradients are averaged over the processes, as DDP does. Needs :class:`GatherHook` to store checkpoints.
+
+    Args:
+        module: The model, on its device.
+        units: Class names of the modules that are gathered one at a time: ``('SwinV2Block',)``.
+    """
+
+    def __init__(self, module: nn.Module, units: Sequence[str]) -> None:
+        super().__init__()
+        try:
+            from torch.distributed.fsdp import fully_shard
+        except ImportError:
+            raise ValueError(
+                f"model_wrapper_cfg.type='ShardedDataParallel' needs torch>=2.6, this is {torch.__version__}; "
+                "install a newer one or leave model_wrapper_cfg out"
+            ) from None
+        parts = find_units(module, units)
+        for tensor in (*module.parameters(), *module.buffers()):
+            dist.broadcast(tensor.detach(), 0)
+        self.module: Any = module
+        for part in (*parts, module):
+            fully_shard(part)
+        self.gathered: dict[str, Tensor] | None = None
+        module.register_state_dict_post_hook(lambda *each: self._full_state(*each))  # it marks the function
+        for part in module.modules():
+            part.register_load_state_dict_pre_hook(_divide_state)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.module(*args, **kwargs)
+
+    def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
+        with optim_wrapper.optim_context(self):
+            losses = self._run(self.module.data_preprocessor(data, training=True), "loss")
+        loss, log_vars = self.module.parse_losses(losses)
+        optim_wrapper.update_params(loss)
+        return log_vars
+
+    def val_step(self, data: Any) -> list:
+        return self._run(self.module.data_preprocessor(data, False), "predict")
+
+    test_step = val_step
+
+    def _run(self, data: Any, mode: str) -> Any:
+        return self(**data, mode=mode) if isinstance(data, dict) else self(*data, mode=mode)
+
+    def gather(self) -> None:
+        """Full parameters on the CPU of the first process; all processes call it together."""
+        self.gathered = None
+        state = gathered(dict(self.module.named_parameters()))
+        self.gathered = state if dist.get_rank() == 0 else None
+
+    def _full_state(self, module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
+        """The wrapped model's state dict is full: of all processes together, or what ``gather`` kept."""
+        for name in [name for name, value in state.items() if _is_divided(value)]:
+            state[name] = state[name].full_tensor() if self.gathered is None else self.gathered[name]
+
+
+@HOOKS.register_module()
+class GatherHook(Hook):
+    """Full tensors of model and optimizer for the checkpoints of a :class:`ShardedDataParallel`.
+
+    MMEngine lets the first process store alone, but it takes all of them to gather.
+    """
+
+    def __init__(self) -> None:
+        self.moments: dict[Optimizer, Any] = {}
+
+    def before_run(self, runner: Any) -> None:
+        if isinstance(runner.model, ShardedDataParallel):
+            for optimizer in _optimizers(runner):
+                optimizer.register_state_dict_post_hook(lambda each, state: self.moments.get(each, state))
+                optimizer.register_load_state_dict_pre_hook(_divide_moments)
+
+    def before_checkpoint(self, runner: Any) -> None:
+        if isinstance(runner.model, ShardedDataParallel):
+            self._forget(runner)
+            runner.model.gather()
+            for optimizer in _optimizers(runner):
+                state = gathered(optimizer.state_dict())
+                if dist.get_rank() == 0:
+                    self.moments[optimizer] = state
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        self._forget(runner)
+
+    def after_train(self, runner: Any) -> None:
+        self._forget(runner)
+
+    def _forget(self, runner: Any) -> None:
+        self.moments.clear()
+        if isinstance(runner.model, ShardedDataParallel):
+            runner.model.gathered = None
+
+
+def gathered(state: Any) -> Any:
+    """``state`` with full tensors on the CPU of the first process, and nothing in their place on the others."""
+    keeps = dist.get_rank() == 0
+
+    def gather(value: Any) -> Any:
+        if not _is_divided(value):
+            return value
+        whole = value.detach().full_tensor()
+        return whole.cpu() if keeps else None
+
+    return tree_map(gather, state)
+
+
+def _is_divided(value: Any) -> bool:
+    return hasattr(value, "full_tensor")
+
+
+def _like(value: Any, param: Tensor) -> Any:
+    """This process' share of a full tensor of a parameter's shape."""
+    if not isinstance(value, Tensor) or _is_divided(value) or value.shape != param.shape or not _is_divided(param):
+        return value
+    from torch.distributed.tensor import distribute_tensor
+
+    return distribute_tensor(value.to(param.device), param.device_mesh, param.placements)  # type: ignore[attr-defined]
+
+
+def _divide_state(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    for name, param in module.named_parameters(recurse=False):
+        if prefix + name in state:
+            state[prefix + name] = _like(state[prefix + name], param)
+
+
+def _divide_moments(optimizer: Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+    params = [param for group in optimizer.param_groups for param in group["params"]]
+    numbers = [number for group in state["param_groups"] for number in group["params"]]
+    divided = {
+        number: {key: _like(value, param) for key, value in state["state"][number].items()}
+        for number, param in zip(numbers, params, strict=True)
+        if number in state["state"]
+    }
+    return {**state, "state": divided}
+
+
+def _optimizers(runner: Any) -> list[Optimizer]:
+    wrapper = runner.optim_wrapper
+    return [w.optimizer for w in (wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper])]

@@ -1,0 +1,149 @@
+"""Sharded training of a small SimMIM in two CPU processes is that of DDP; its checkpoints are full and resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+from test_two_processes import run_in_two_processes
+from tiny_run import train
+
+from mmmim.engine import AutocastOptimWrapper, ShardedDataParallel
+from mmmim.engine.dry_run import dry_run
+from mmmim.engine.dry_run_table import describe
+from mmmim.engine.launch import CPUDistributedDataParallel
+from mmmim.engine.run_options import load_config
+from mmmim.engine.sharding import find_units
+from mmmim.engine.sharding_plan import plan_sharding
+from mmmim.registry import MODELS
+
+ROOT = Path(__file__).parents[2]
+UNITS = ("SwinV2Block",)
+ARCH = dict(embed_dims=8, depths=(2, 2), num_heads=(1, 2), extra_norm_every_n_blocks=2)
+MODEL = dict(
+    type="mmmim.MaskedImageModel",
+    backbone=dict(
+        type="mmmim.SwinV2", arch=ARCH, img_size=32, window_size=4, pretrained_window_sizes=(0, 0), with_cp=True
+    ),
+    masker=dict(type="mmmim.RandomMasker", mask_ratio=0.5, cell_size=8),
+    neck=dict(type="mmmim.LinearDecoder"),
+    target_generator=dict(type="mmmim.PixelTarget", norm_pix="none"),
+    head=dict(type="mmmim.ReconstructionHead", loss="l1"),
+    data_preprocessor=dict(type="mmmim.ImagePreprocessor"),
+)
+
+
+def model(seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return MODELS.build(MODEL).train()
+
+
+def steps(wrapper: Any, rank: int, max_norm: float, fused: bool, count: int = 4) -> list[list[float]]:
+    optimizer = torch.optim.AdamW(wrapper.parameters(), lr=1e-2, fused=fused)
+    optim_wrapper = AutocastOptimWrapper(dtype="float32", optimizer=optimizer, clip_grad=dict(max_norm=max_norm))
+    found = []
+    for step in range(count):
+        wrapper.module.set_step(0, step)
+        images = torch.randint(256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(step), dtype=torch.uint8)
+        data = dict(inputs=images[2 * rank : 2 * rank + 2], indices=torch.arange(2 * rank, 2 * rank + 2))
+        loss = wrapper.train_step(data, optim_wrapper)["loss"]
+        assert type(optim_wrapper.grad_norm) is torch.Tensor
+        found.append([loss.item(), optim_wrapper.grad_norm.item()])
+    return found
+
+
+def compare(folder: Path, rank: int) -> dict:
+    init_default_scope("mmmim")
+    answers: dict[str, Any] = {}
+    for fused in (False, True):
+        plain = CPUDistributedDataParallel(model())
+        sharded = ShardedDataParallel(model(rank), UNITS)  # the first process' weights count
+        answers[f"ddp {fused}"] = steps(plain, rank, 0.05, fused)
+        answers[f"fsdp {fused}"] = steps(sharded, rank, 0.05, fused)
+    expected, found = plain.module.state_dict(), sharded.module.state_dict()
+    answers["same names"] = list(expected) == list(found)
+    answers["difference"] = max((expected[n].float() - found[n].float()).abs().max().item() for n in expected)
+    answers["local"] = sum(p.to_local().numel() for p in sharded.parameters())
+    answers["all"] = sum(p.numel() for p in plain.parameters())
+    return answers
+
+
+def test_steps_are_those_of_ddp(tmp_path: Path) -> None:
+    first, second = run_in_two_processes(compare, tmp_path)
+    for answer in (first, second):
+        for fused in (False, True):
+            torch.testing.assert_close(
+                torch.tensor(answer[f"fsdp {fused}"]), torch.tensor(answer[f"ddp {fused}"]), rtol=1e-4, atol=1e-5
+            )
+        assert answer["same names"] and answer["difference"] < 1e-4
+    losses = [row[0] for row in first["fsdp True"]]
+    assert losses != [row[0] for row in second["fsdp True"]] and min(row[1] for row in first["ddp True"]) > 0.05
+    assert first["local"] + second["local"] == first["all"]
+    init_default_scope("mmmim")
+    planned = plan_sharding(model(), dict(type="mmmim.ShardedDataParallel", units=UNITS), 2)
+    assert planned is not None and (planned.share, planned.whole) == (4 * first["local"], 4 * first["all"])
+
+
+def run(folder: Path, **changes: Any) -> Any:
+    """3 epochs of 2 steps."""
+    settings = {
+        "model": {**MODEL, "_delete_": True},
+        "train_dataloader.batch_size": 4,
+        "train_dataloader.dataset": dict(_delete_=True, type="mmmim.ToyImages", num_images=16, img_size=32),
+        "default_hooks.checkpoint.interval": 1,
+        "default_hooks.checkpoint.by_epoch": True,
+        "custom_hooks": [dict(type="mmmim.GatherHook")],
+        "model_wrapper_cfg": dict(type="mmmim.ShardedDataParallel", units=UNITS),
+        "launcher": "pytorch",
+    }
+    runner = train(folder, **{**settings, **changes})
+    return {name: value.clone() for name, value in runner.model.module.state_dict().items()}
+
+
+def store_and_resume(folder: Path, rank: int) -> dict:
+    straight = run(folder / "straight")
+    stored = folder / "straight" / "epoch_1.pth"
+    resumed = run(folder / "resumed", load_from=str(stored), resume=True)
+    return dict(difference=max((straight[n].float() - resumed[n].float()).abs().max().item() for n in straight))
+
+
+def test_checkpoints_are_full_and_resume(tmp_path: Path) -> None:
+    answers = run_in_two_processes(store_and_resume, tmp_path)
+    assert max(answer["difference"] for answer in answers) == 0
+    last = torch.load(tmp_path / "straight/epoch_3.pth", weights_only=True)
+    first = torch.load(tmp_path / "straight/epoch_1.pth", weights_only=True)
+    init_default_scope("mmmim")
+    plain = model()
+    plain.load_state_dict(last["state_dict"])
+    assert all(type(value) is torch.Tensor for value in last["state_dict"].values())
+    moments = [state["exp_avg"].shape for state in last["optimizer"]["state"].values()]
+    assert moments == [p.shape for p in plain.parameters()]
+    assert not torch.equal(first["state_dict"]["backbone.mask_token"], last["state_dict"]["backbone.mask_token"])
+
+
+def test_unknown_unit_is_named() -> None:
+    init_default_scope("mmmim")
+    with pytest.raises(ValueError, match=r"no module of class 'SwinBlock', but \['SwinV2Block'\]"):
+        find_units(model(), ("SwinBlock",))
+
+
+def test_dry_run_prints_the_plan() -> None:
+    wrapper = dict(type="mmmim.ShardedDataParallel", units=("SwinV1Block",))
+    options = {"model_wrapper_cfg": wrapper, "model.backbone.with_cp": True}
+    cfg = load_config(str(ROOT / "configs/simmim/swin-tiny_toy.py"), options)
+    planned, alone = dry_run(cfg, 4), dry_run(cfg, 1)
+    table = describe(planned, cfg)
+    blocks = sum(planned.model.backbone.depths)  # type: ignore[union-attr,arg-type]
+    assert f"  FSDP over 4 processes: {blocks} units SwinV1Block + root; largest unit " in table
+    assert f"  activation checkpointing of {blocks} blocks (backbone.with_cp)" in table
+    assert "  gathered" in table and "gradient exchange" not in table
+    share = 4 * sum(p.chunk(4)[0].numel() for p in planned.model.parameters())  # type: ignore[no-untyped-call]
+    whole = 4 * planned.trainable()
+    assert (planned.memory.gradients, planned.unsharded.gradients) == (share, whole) and whole / 4 <= share < whole / 3
+    assert planned.memory.optimizer == pytest.approx(2 * share, rel=0.01)
+    assert planned.unsharded.parameters - planned.memory.parameters == whole - share
+    assert planned.memory.activations == planned.unsharded.activations == alone.memory.activations
+    assert alone.sharding is None and "FSDP" not in describe(alone, cfg)
