@@ -1,0 +1,135 @@
+"""What a training step costs, and runners that take turns so that their times can be compared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Semaphore, Thread
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+
+@dataclass(frozen=True)
+class StepCost:
+    flops: float  # per image, forward and backward
+    saved_bytes: float  # per image, kept by autograd for the backward pass
+    parameters: int  # trained ones
+
+
+def step_cost(model: BaseModel, batch: dict) -> StepCost:
+    """Counted on one step without update; leaves no gradients. A multiplication and an addition are two FLOPs."""
+    images = len(batch["inputs"])
+    kept: dict[int, Tensor] = {}
+    own = {_storage(tensor) for tensor in (*model.parameters(), *model.buffers())}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if _storage(tensor) not in own:
+            kept.setdefault(_storage(tensor), tensor)  # held, so that no other tensor takes its address
+        return tensor
+
+    with FlopCounterMode(display=False) as counter:
+        data = model.data_preprocessor(batch, True)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            loss, _ = model.parse_losses(model(**data, mode="loss"))
+        saved = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+        kept.clear()
+        loss.backward()
+    model.zero_grad(set_to_none=True)
+    parameters = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return StepCost(counter.get_total_flops() / images, saved / images, parameters)
+
+
+def _storage(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+class Contender:
+    """A runner that trains in a thread of its own and stands still between the turns it is given.
+
+    Args:
+        build: Gives the runner; called in the first turn, which ends after ``warmup`` steps.
+        block: Steps of each further turn.
+    """
+
+    def __init__(self, name: str, build: Callable[[], Runner], warmup: int, block: int, threads: int) -> None:
+        self.name, self.build, self.warmup, self.block, self.threads = name, build, warmup, block, threads
+        self.seconds: list[float] = []  # of each timed step
+        self.cpu_seconds: list[float] = []  # of the process, whatever else the machine runs
+        self.cost: StepCost | None = None
+        self.error: BaseException | None = None
+        self._go, self._done = Semaphore(0), Semaphore(0)
+        self._thread = Thread(target=self._train, name=name, daemon=True)
+        self._thread.start()
+
+    def turn(self) -> None:
+        self._go.release()
+        self._done.acquire()
+        if self.error is not None:
+            raise self.error
+
+    def pause(self) -> None:
+        self._done.release()
+        self._go.acquire()
+
+    def _train(self) -> None:
+        self._go.acquire()
+        try:
+            torch.set_num_threads(self.threads)  # holds for the calling thread only
+            runner = self.build()
+            runner.register_hook(TurnHook(self), "LOWEST")
+            runner.train()
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._done.release()
+
+
+class TurnHook(Hook):
+    """Times whole iterations: batch, hooks, step, from one end of ``after_train_iter`` to the next."""
+
+    def __init__(self, contender: Contender) -> None:
+        self.contender = contender
+        self.steps = 0
+
+    def before_train(self, runner: Runner) -> None:
+        runner.model.train()
+        self.contender.cost = step_cost(runner.model, next(iter(runner.train_dataloader)))
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        self.start = _clocks()
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        (wall, cpu), (wall_start, cpu_start), contender = _clocks(), self.start, self.contender
+        self.steps += 1
+        done = self.steps - contender.warmup
+        if done > 0:
+            contender.seconds.append(wall - wall_start)
+            contender.cpu_seconds.append(cpu - cpu_start)
+        if done >= 0 and done % contender.block == 0:
+            contender.pause()
+        self.start = _clocks()
+
+
+def compare(contenders: Sequence[Contender], rounds: int) -> None:
+    """Give turns, in the opposite order every other round, so that nobody is always the first.
+
+    The runs must be ``warmup + rounds * block`` steps long.
+    """
+    for contender in contenders:
+        contender.turn()  # builds, counts, warms up
+    for number in range(rounds):
+        for contender in contenders if number % 2 == 0 else reversed(contenders):
+            contender.turn()
+    for contender in contenders:
+        contender.turn()  # the end of the run
+
+
+def _clocks() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
