@@ -58,11 +58,12 @@ def setup_launcher(cfg: Config, launcher: str) -> int:
             _torchrun_variables_from_slurm()
         if not dist.is_initialized():
             dist.init_process_group("gloo")
-        cfg.model_wrapper_cfg = dict(
-            type="CPUDistributedDataParallel",
-            broadcast_buffers=False,
-            find_unused_parameters=cfg.get("find_unused_parameters", False),
-        )
+        if "ShardedDataParallel" not in str((cfg.get("model_wrapper_cfg") or {}).get("type")):
+            cfg.model_wrapper_cfg = dict(
+                type="CPUDistributedDataParallel",
+                broadcast_buffers=False,
+                find_unused_parameters=cfg.get("find_unused_parameters", False),
+            )
     return processes
 
 
