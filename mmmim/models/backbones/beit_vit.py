@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from timm.layers import DropPath, LayerNorm, PatchEmbed, calculate_drop_path_rates
 from timm.models import beit
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from ..layers import Grid, PatchMask, grid_of, resize_pos_embed, sincos_pos_embe
 from ..layers.relative_position import resize_rel_pos_table
 from .beit_loading import CLS_ROWS, adapt_beit_state_dict
 from .lean_mlp import LeanMlp
+from .plain_vit import PlainViT
 from .vit import ARCHS, OUT_TYPES
 
 
@@ -74,7 +74,7 @@ class RelativePositions(nn.Module):
 
 
 @MODELS.register_module()
-class BEiTViT(BaseModule):
+class BEiTViT(PlainViT):
     """Vision Transformer of BEiT (`Bao et al., 2022`), the ViT of SimMIM and ConMIM: relative positions, LayerScale,
     no key bias; with other options the plain ViT of CIM.
 
@@ -153,7 +153,7 @@ class BEiTViT(BaseModule):
         self.grid_size = grid_of(torch.empty(1, 1, *self.img_size, device="meta"), self.patch_size)
 
         self.patch_embed = PatchEmbed(None, self.patch_size, in_channels, self.embed_dims)  # type: ignore[arg-type]  # pairs are fine
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
+        self.cls_token: nn.Parameter = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
         self.mask_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims)) if mask_mode else None
         self.pos_embed = self._build_pos_embed()
         rates: Any = calculate_drop_path_rates(drop_path_rate, self.depth)
@@ -232,26 +232,7 @@ class BEiTViT(BaseModule):
         last = [self.norm, self.fc_norm] if self.frozen_stages >= self.depth else []
         return [self.patch_embed, *self.blocks[: self.frozen_stages], *tables, *last]
 
-    def _freeze(self) -> None:
-        if not -1 <= self.frozen_stages <= self.depth:
-            raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.depth}")
-        for module in self._frozen_modules():
-            module.requires_grad_(False)
-        if self.frozen_stages >= 0:
-            for token in (self.cls_token, self.mask_token, self.pos_embed):
-                if token is not None:
-                    token.requires_grad = False
-
-    def train(self, mode: bool = True) -> BEiTViT:
-        super().train(mode)
-        for module in self._frozen_modules():
-            module.eval()
-        return self
-
     # ---------------------------------------------------------------- encoding
-
-    def grid(self, images: Tensor) -> Grid:
-        return grid_of(images, self.patch_size)
 
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
         """Class and patch tokens with absolute positions ``(B, 1+N, D)``, mask tokens for the hidden patches."""
@@ -308,27 +289,7 @@ class BEiTViT(BaseModule):
                 outputs[-1] = self.fc_norm(outputs[-1])
         return tuple(outputs)
 
-    def _format(self, x: Tensor, grid: Grid) -> Tensor:
-        if self.out_type == "raw":
-            return x
-        if self.out_type == "cls":
-            return x[:, 0]
-        patches = x[:, self.num_prefix :]
-        if self.out_type == "avg":
-            return patches.mean(1)
-        return patches.transpose(1, 2).unflatten(2, grid).contiguous()
-
     # ---------------------------------------------------------------- protocols
-
-    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
-        """Layer id for layer-wise lr decay: stem 0, block i -> i+1, the rest depth+1; and the number of ids."""
-        num_layers = self.depth + 2
-        name = param_name.removeprefix(prefix)
-        if name.startswith(("patch_embed", "cls_token", "mask_token", "pos_embed")):
-            return 0, num_layers
-        if name.startswith("blocks."):
-            return int(name.split(".")[1]) + 1, num_layers
-        return num_layers - 1, num_layers
 
     def describe(self) -> dict[str, Any]:
         """Plain facts stored in a checkpoint's ``meta['mmmim']``."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from timm.layers import DropPath, LayerNorm, PatchEmbed, calculate_drop_path_rates
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
@@ -27,6 +26,7 @@ from ..layers import (
     take,
     to_pair,
 )
+from .plain_vit import PlainViT
 from .vit_loading import adapt_vit_state_dict
 
 ARCHS: dict[str, dict[str, Any]] = {
@@ -40,7 +40,7 @@ OUT_TYPES = ("raw", "featmap", "cls", "avg")
 
 
 @MODELS.register_module()
-class ViT(BaseModule):
+class ViT(PlainViT):
     """Plain pre-norm Vision Transformer (`Dosovitskiy et al., 2021`), in the initialisation and position layout of MAE.
 
     Parameters carry timm's names: the state dict loads strictly into ``timm``'s ``vit_*`` models.
@@ -157,26 +157,7 @@ class ViT(BaseModule):
         last = [self.norm] if self.frozen_stages >= self.depth else []
         return [self.patch_embed, *self.blocks[: self.frozen_stages], *last]
 
-    def _freeze(self) -> None:
-        if not -1 <= self.frozen_stages <= self.depth:
-            raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.depth}")
-        for module in self._frozen_modules():
-            module.requires_grad_(False)
-        if self.frozen_stages >= 0:
-            for token in (self.cls_token, self.mask_token, self.pos_embed):
-                if token is not None:
-                    token.requires_grad = False
-
-    def train(self, mode: bool = True) -> ViT:
-        super().train(mode)
-        for module in self._frozen_modules():
-            module.eval()
-        return self
-
     # ---------------------------------------------------------------- encoding
-
-    def grid(self, images: Tensor) -> tuple[int, int]:
-        return grid_of(images, self.patch_size)
 
     def _positions(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """(prefix rows (1,P,D), patch rows (1,N,D)) for a grid; zeros broadcast where there are no positions."""
@@ -276,27 +257,7 @@ class ViT(BaseModule):
         tokens = self.patch_embed(images)
         return torch.where(hidden, self.mask_token.to(tokens.dtype), tokens) + positions
 
-    def _format(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        if self.out_type == "raw":
-            return x
-        if self.out_type == "cls":
-            return x[:, 0]
-        patches = x[:, self.num_prefix :]
-        if self.out_type == "avg":
-            return patches.mean(1)
-        return patches.transpose(1, 2).unflatten(2, grid).contiguous()
-
     # ---------------------------------------------------------------- protocols
-
-    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
-        """Layer id for layer-wise lr decay: stem 0, block i -> i+1, the rest depth+1; and the number of ids."""
-        num_layers = self.depth + 2
-        name = param_name.removeprefix(prefix)
-        if name.startswith(("patch_embed", "cls_token", "mask_token", "pos_embed")):
-            return 0, num_layers
-        if name.startswith("blocks."):
-            return int(name.split(".")[1]) + 1, num_layers
-        return num_layers - 1, num_layers
 
     def describe(self) -> dict[str, Any]:
         """Plain facts stored in a checkpoint's ``meta['mmmim']``."""

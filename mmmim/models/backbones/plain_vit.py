@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from ..layers import Grid, grid_of
+
+
+class PlainViT(BaseModule):
+    """What the plain Vision Transformers share: frozen stages, output types, layer ids."""
+
+    depth: int
+    num_prefix: int
+    frozen_stages: int
+    out_type: str
+    patch_size: tuple[int, int]
+    cls_token: nn.Parameter | None
+    mask_token: nn.Parameter | None
+    pos_embed: nn.Parameter | None
+
+    def _frozen_modules(self) -> list[nn.Module]:
+        """Modules that ``frozen_stages`` keeps as they are, in eval mode."""
+        raise NotImplementedError
+
+    def _freeze(self) -> None:
+        if not -1 <= self.frozen_stages <= self.depth:
+            raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.depth}")
+        for module in self._frozen_modules():
+            module.requires_grad_(False)
+        if self.frozen_stages >= 0:
+            for token in (self.cls_token, self.mask_token, self.pos_embed):
+                if token is not None:
+                    token.requires_grad = False
+
+    def train(self, mode: bool = True) -> PlainViT:
+        super().train(mode)
+        for module in self._frozen_modules():
+            module.eval()
+        return self
+
+    def grid(self, images: Tensor) -> Grid:
+        return grid_of(images, self.patch_size)
+
+    def _format(self, x: Tensor, grid: Grid) -> Tensor:
+        if self.out_type == "raw":
+            return x
+        if self.out_type == "cls":
+            return x[:, 0]
+        patches = x[:, self.num_prefix :]
+        if self.out_type == "avg":
+            return patches.mean(1)
+        return patches.transpose(1, 2).unflatten(2, grid).contiguous()
+
+    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
+        """Layer id for layer-wise lr decay: stem 0, block i -> i+1, the rest depth+1; and the number of ids."""
+        num_layers = self.depth + 2
+        name = param_name.removeprefix(prefix)
+        if name.startswith(("patch_embed", "cls_token", "mask_token", "pos_embed")):
+            return 0, num_layers
+        if name.startswith("blocks."):
+            return int(name.split(".")[1]) + 1, num_layers
+        return num_layers - 1, num_layers
