@@ -15,6 +15,7 @@ from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 from ..layers import (
+    FIXED_POSITIONS,
     PatchMask,
     block_rows,
     block_with_cls_logits,
@@ -22,7 +23,6 @@ from ..layers import (
     grid_of,
     patchify,
     resize_pos_embed,
-    sincos_pos_embed,
     take,
     to_pair,
 )
@@ -47,9 +47,9 @@ class ViT(PlainViT):
 
     Args:
         arch: A name of :data:`ARCHS` or ``dict(embed_dims, depth, num_heads, mlp_ratio=4)``.
-        img_size: Pixels, ``int`` or ``(H, W)``; other sizes interpolate the positions at run time.
-        pos_embed: ``sincos`` (fixed), ``learned`` or ``none``.
-        freeze_pos: Keep the position table fixed; default: only for ``sincos``.
+        img_size: Pixels, ``int`` or ``(H, W)``; other sizes interpolate any kind of positions as a map.
+        pos_embed: ``sincos`` (fixed), ``sincos1d`` (fixed, over the raster index), ``learned`` or ``none``.
+        freeze_pos: Keep the position table fixed; default: unless it is ``learned``.
         mask_mode: What a mask does: ``drop`` encodes the visible tokens only, ``replace`` puts a mask token in place.
         out_type: Tokens ``raw (B, 1+N, D)``, map ``featmap (B, D, h, w)``, ``cls`` or patch mean ``avg (B, D)``.
         out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
@@ -89,7 +89,7 @@ class ViT(PlainViT):
         self.img_size = to_pair(img_size)
         self.patch_size = self.stride = to_pair(patch_size)
         self.in_channels = in_channels
-        self.pos_kind = one_of("pos_embed", pos_embed, ("sincos", "learned", "none"))
+        self.pos_kind = one_of("pos_embed", pos_embed, (*FIXED_POSITIONS, "learned", "none"))
         self.mask_mode = one_of("mask_mode", mask_mode, ("drop", "replace"))
         self.out_type = one_of("out_type", out_type, OUT_TYPES)
         if out_type == "cls" and not with_cls_token:
@@ -135,10 +135,13 @@ class ViT(PlainViT):
     def _build_pos_embed(self, freeze_pos: bool | None) -> nn.Parameter | None:
         if self.pos_kind == "none":
             return None
-        table = sincos_pos_embed(self.grid_size, self.embed_dims, self.num_prefix)
-        if self.pos_kind == "learned":
-            nn.init.trunc_normal_(table, std=0.02)
-        frozen = self.pos_kind == "sincos" if freeze_pos is None else freeze_pos
+        fixed = self.pos_kind in FIXED_POSITIONS
+        if fixed:
+            table = FIXED_POSITIONS[self.pos_kind](self.grid_size, self.embed_dims, self.num_prefix)
+        else:
+            rows = self.num_prefix + self.grid_size[0] * self.grid_size[1]
+            table = nn.init.trunc_normal_(torch.empty(1, rows, self.embed_dims), std=0.02)
+        frozen = fixed if freeze_pos is None else freeze_pos
         return nn.Parameter(table, requires_grad=not frozen)
 
     def _init_parameters(self) -> None:

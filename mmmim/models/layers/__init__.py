@@ -1,11 +1,12 @@
 from .attention import block_rows, block_with_cls_logits, cls_logits
 from .patch_mask import Grid, PatchMask, take
 from .patchify import grid_of, patchify, to_pair, unpatchify
-from .pos_embed import resize_pos_embed, sincos_pos_embed
+from .pos_embed import FIXED_POSITIONS, resize_pos_embed, sincos_pos_embed, sincos_pos_embed_1d
 from .precision import full_precision, uncached_autocast
 from .random import global_rand, to_device
 
 __all__ = [
+    "FIXED_POSITIONS",
     "Grid",
     "PatchMask",
     "block_rows",
@@ -17,6 +18,7 @@ __all__ = [
     "patchify",
     "resize_pos_embed",
     "sincos_pos_embed",
+    "sincos_pos_embed_1d",
     "take",
     "to_device",
     "to_pair",

@@ -25,8 +25,26 @@ def sincos_pos_embed(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dty
     return torch.cat([table.new_zeros(num_prefix, dim), table])[None]
 
 
+def sincos_pos_embed_1d(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Fixed sinusoid over the raster index p (Beyond Masking's code): ``PE[p, 2i] = sin(p / 10000^(2i/D))``, ``2i + 1``
+    its cosine, prefix rows zero; ``(1, num_prefix + h*w, dim)``, computed in float64."""
+    if dim % 2:
+        raise ValueError(f"dim={dim}: 1-D sin-cos positions need an even width")
+    omega = 1e4 ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
+    angle = torch.arange(grid[0] * grid[1], dtype=torch.float64).outer(omega)  # (N,D/2)
+    table = torch.stack([angle.sin(), angle.cos()], 2).flatten(1).to(dtype)  # (N,D)
+    return torch.cat([table.new_zeros(num_prefix, dim), table])[None]
+
+
+FIXED_POSITIONS = dict(sincos=sincos_pos_embed, sincos1d=sincos_pos_embed_1d)
+
+
 def resize_pos_embed(table: Tensor, old: Grid, new: Grid, num_prefix: int = 1) -> Tensor:
-    """Bicubic (``align_corners=False``, fp32) resize of ``(1, num_prefix + h*w, D)``; prefix rows stay as they are."""
+    """Bicubic (``align_corners=False``, fp32) resize of ``(1, num_prefix + h*w, D)``; prefix rows stay as they are.
+
+    A 1-D table is resized as a 2-D map too: counted anew on another grid, a place in the image would get the position
+    of another place.
+    """
     if tuple(old) == tuple(new):
         return table
     return resample_abs_pos_embed(table, list(new), list(old), num_prefix_tokens=num_prefix, antialias=False)

@@ -5,9 +5,10 @@ from timm.layers import LayerNorm
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
-from ..layers import Grid, PatchMask, block_rows, resize_pos_embed, sincos_pos_embed, take
+from ..layers import FIXED_POSITIONS, Grid, PatchMask, block_rows, resize_pos_embed, take
 
 
 @MODELS.register_module()
@@ -17,9 +18,10 @@ class MAEDecoder(nn.Module):
     Args:
         in_dims: Encoder width D.
         out_dims: Values per patch T.
-        grid: Patch grid of the pre-training images; others resize the fixed sin-cos positions.
+        grid: Patch grid of the pre-training images; others interpolate the fixed positions.
         dims, depth, num_heads, mlp_ratio: Of the decoder; ccMIM takes two layers, MAE eight.
         use_mask_token: False for tasks that hide nothing.
+        pos_embed: Fixed positions, ``sincos`` over rows and columns or ``sincos1d`` over the raster index.
     """
 
     input_tokens = "visible"
@@ -35,6 +37,7 @@ class MAEDecoder(nn.Module):
         mlp_ratio: float = 4.0,
         num_prefix: int = 1,
         use_mask_token: bool = True,
+        pos_embed: str = "sincos",
     ) -> None:
         super().__init__()
         if dims % num_heads:
@@ -45,8 +48,8 @@ class MAEDecoder(nn.Module):
         self.grid: Grid = (grid[0], grid[1])
         self.decoder_embed = nn.Linear(in_dims, dims)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dims)) if use_mask_token else None
-        positions = sincos_pos_embed(grid, dims, num_prefix)
-        self.decoder_pos_embed = nn.Parameter(positions, requires_grad=False)
+        positions = FIXED_POSITIONS[one_of("pos_embed", pos_embed, FIXED_POSITIONS)]
+        self.decoder_pos_embed = nn.Parameter(positions(grid, dims, num_prefix), requires_grad=False)
         self.decoder_blocks = nn.ModuleList(
             Block(dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True) for _ in range(depth)
         )
