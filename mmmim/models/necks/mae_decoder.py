@@ -87,8 +87,10 @@ class MAEDecoder(nn.Module):
 
     def _restore(self, x: Tensor, mask: PatchMask) -> Tensor:
         """Visible tokens and mask tokens in raster order."""
-        if self.mask_token is None:
+        prefix, patches = x[:, : self.num_prefix], x[:, self.num_prefix :]
+        if self.mask_token is not None:  # in the graph even where nothing is hidden, as data parallel training wants
+            fill = self.mask_token.to(x.dtype).expand(len(x), mask.num_hidden, -1)
+            patches = torch.cat([patches, fill], 1)  # (B,N,d)
+        elif mask.num_hidden:
             raise ValueError("MAEDecoder(use_mask_token=False) cannot fill hidden patches; set use_mask_token=True")
-        prefix, visible = x[:, : self.num_prefix], x[:, self.num_prefix :]
-        fill = self.mask_token.to(x.dtype).expand(len(x), mask.num_hidden, -1)
-        return torch.cat([prefix, take(torch.cat([visible, fill], 1), mask.ids_restore)], 1)
+        return torch.cat([prefix, take(patches, mask.ids_restore)], 1)
