@@ -21,6 +21,7 @@ from mmmim.engine.run_options import fit_to_device, planned_precision
 from mmmim.engine.schedule import Schedule, schedule_of
 from mmmim.engine.sharding_plan import ShardingPlan, plan_sharding
 
+CROP = "RandomResizedCrop"
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
@@ -103,9 +104,10 @@ def _data(cfg: Config, loader: str) -> DataReport:
 
 
 def _image_shape(model: nn.Module, cfg: Config) -> tuple[int, ...] | None:
-    """Size that the backbone is built for; detection trains on images of another size."""
+    """Size that the data's crops have, or the backbone is built for; detection trains on images of another size."""
     backbone = getattr(model, "backbone", None)
-    size = getattr(backbone, "img_size", None)
+    crops = [t["size"] for t in cfg.train_dataloader.dataset.get("transforms") or [] if t["type"] == CROP]
+    size = crops[-1] if crops else getattr(backbone, "img_size", None)
     if size is None or cfg.get("default_scope") == "mmdet":
         return None
     height, width = (size, size) if isinstance(size, int) else size

@@ -1,10 +1,21 @@
-from . import algorithms, backbones, classifiers, data_preprocessors, heads, maskers, necks, target_generators
+from . import (
+    algorithms,
+    backbones,
+    classifiers,
+    data_preprocessors,
+    degradations,
+    heads,
+    maskers,
+    necks,
+    target_generators,
+)
 
 __all__ = [
     "algorithms",
     "backbones",
     "classifiers",
     "data_preprocessors",
+    "degradations",
     "heads",
     "maskers",
     "necks",

@@ -60,8 +60,9 @@ class CCMIM(MaskedImageModel):
     def loss(self, images: Tensor) -> dict[str, Tensor]:
         if self.contrast_weight == 0 and not self.masker.needs_scores:
             return super().loss(images)
-        tokens = self.backbone.embed(self.degrade(images))  # (B,N,D)
-        mask, statistics = self.divide(images, tokens)  # (B,h,w)
+        corrupted = self.degrade(images, self.draw_degradation(images))
+        tokens = self.backbone.embed(corrupted)  # (B,N,D)
+        mask, statistics = self.divide(corrupted, tokens)  # (B,h,w)
         latent = self.backbone.encode(take(tokens, mask.visible))[-1]  # (B,1+Nv,D)
         losses = self.reconstruction_loss(images, latent, mask)  # Eq. 9
         if self.contrast_weight > 0:

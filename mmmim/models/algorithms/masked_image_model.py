@@ -9,7 +9,8 @@ from torch import Tensor
 from mmmim.registry import MODELS, build_part
 from mmmim.seeding import mix
 
-from ..layers import PatchMask
+from ..degradations import DegradationSequence
+from ..layers import PatchMask, full_precision
 
 
 @MODELS.register_module()
@@ -22,7 +23,7 @@ class MaskedImageModel(BaseModel):
     Args:
         backbone: Encoder, see ``mmmim.ViT``.
         masker: Which patches are hidden; None hides nothing.
-        degradation: Optional image degradation, ``sample`` and ``apply``.
+        degradation: Optional, or several in a list, applied one after the other before the masker.
         neck: Decoder from latent tokens to target values.
         target_generator: What has to be predicted.
         head: Prediction and target -> losses.
@@ -34,7 +35,7 @@ class MaskedImageModel(BaseModel):
         neck: dict,
         target_generator: dict,
         masker: dict | None = None,
-        degradation: dict | None = None,
+        degradation: dict | list[dict] | None = None,
         head: dict | None = None,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
@@ -42,20 +43,20 @@ class MaskedImageModel(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.cell_size: tuple[int, int] = getattr(self.backbone, "stride", self.backbone.patch_size)
-        self.target_generator = build_part(
-            target_generator,
-            patch_size=self.cell_size,
+        images = dict(
             in_channels=self.backbone.in_channels,
+            input_size=self.backbone.img_size,
             **getattr(self.data_preprocessor, "statistics", {}),
         )
-        self.neck = self._build_neck(neck)
-        self.head = MODELS.build(head or dict(type="mmmim.ReconstructionHead"))
+        self.target_generator = build_part(target_generator, patch_size=self.cell_size, **images)
+        self.neck = self._build_neck(neck, hides=masker is not None)
+        self.head = build_part(head or dict(type="mmmim.ReconstructionHead"), patch_size=self.cell_size)
         self.masker: Any = None if masker is None else build_part(masker, patch_size=self.backbone.patch_size)
-        self.degradation = None if degradation is None else MODELS.build(degradation)
+        self.degradation: Any = _build_degradation(degradation, patch_size=self.backbone.patch_size, **images)
         self.step_generator: torch.Generator | None = None
         self._check_parts()
 
-    def _build_neck(self, neck: dict) -> Any:
+    def _build_neck(self, neck: dict, hides: bool) -> Any:
         (height, width), (rows, columns) = self.backbone.img_size, self.cell_size
         known = dict(
             in_dims=self.backbone.embed_dims,
@@ -63,6 +64,7 @@ class MaskedImageModel(BaseModel):
             grid=(height // rows, width // columns),
             patch_size=self.cell_size,
             num_prefix=self.backbone.num_prefix,
+            use_mask_token=hides,
         )
         if conflicts := {k: neck[k] for k in ("in_dims", "out_dims") if k in neck and neck[k] != known[k]}:
             raise ValueError(
@@ -103,11 +105,11 @@ class MaskedImageModel(BaseModel):
             return
         h, w = grid = self.backbone.grid_size
         hidden = self.masker.num_hidden(grid)
-        if self.backbone.mask_mode == "drop" and not 0 < hidden < h * w:
+        if self.backbone.mask_mode == "drop" and hidden >= h * w:
             ratio = getattr(self.masker, "mask_ratio", None)
             raise ValueError(
                 f"{type(self.masker).__name__}(mask_ratio={ratio}) hides {hidden} of {h * w} patches on the grid "
-                f"{grid}; at least one must be visible and one hidden where only the visible ones are encoded"
+                f"{grid}; at least one must be visible where only the visible ones are encoded"
             )
         if getattr(self.masker, "needs_scores", False) and not hasattr(self, "score_patches"):
             raise ValueError(
@@ -138,15 +140,28 @@ class MaskedImageModel(BaseModel):
         raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
-        mask = None if self.masker is None else self.draw_mask(images)  # (B,h,w)
-        latent = self.backbone(self.degrade(images), mask)[-1]  # (B,1+Nv,D)
+        corrupted = self.degrade(images, self.draw_degradation(images))
+        mask = None if self.masker is None else self.draw_mask(corrupted)  # (B,h,w)
+        latent = self.backbone(corrupted, mask)[-1]  # (B,1+Nv,D)
         return self.reconstruction_loss(images, latent, mask)
 
-    def degrade(self, images: Tensor) -> Tensor:
+    def draw_degradation(self, images: Tensor) -> dict[str, Tensor]:
+        """What happens to every image: the parameters of the degradation."""
+        if self.degradation is None:
+            return {}
+        size = (images.shape[-2], images.shape[-1])
+        return self.degradation.sample(size, len(images), generator=self.step_generator, device=images.device)
+
+    @torch.no_grad()
+    def degrade(self, images: Tensor, params: dict[str, Tensor]) -> Tensor:
         if self.degradation is None:
             return images
-        params = self.degradation.sample(len(images), images.device, self.step_generator)
-        return self.degradation.apply(images, **params)
+        with full_precision(images.device.type):
+            return self.degradation(images, **params)
+
+    def clean(self, images: Tensor) -> Tensor:
+        """The images that have to be recovered; smaller than the crops where the degradation needs larger ones."""
+        return images if self.degradation is None else self.degradation.clean(images)
 
     def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask:
         grid = self.backbone.grid(images)
@@ -156,9 +171,10 @@ class MaskedImageModel(BaseModel):
         return mask if isinstance(mask, PatchMask) else PatchMask.from_bool(mask)
 
     def reconstruction_loss(self, images: Tensor, latent: Tensor, mask: PatchMask | None) -> dict[str, Tensor]:
-        where, weight = self.scored(images, mask)  # (B,K) or (B,N,T)
+        clean = self.clean(images)
+        where, weight = self.scored(clean, mask)  # (B,K) or (B,N,T)
         prediction = self.neck(latent, mask, where)  # (B,K,T)
-        target = self.target_generator(images, where)
+        target = self.target_generator(clean, where)
         return self.head.loss(prediction, target, **({} if weight is None else dict(weight=weight)))
 
     def scored(self, images: Tensor, mask: PatchMask | None) -> tuple[Tensor | None, Tensor | None]:
@@ -166,6 +182,10 @@ class MaskedImageModel(BaseModel):
         masks are finer than these cells."""
         if mask is None or self.head.scope == "all":
             return None, None
+        if mask.num_hidden == 0 and self.backbone.mask_mode == "drop":  # MAE at ratio 0 is an auto-encoder
+            return None, None
+        if self.head.scope == "weighted":
+            return None, mask.mask.flatten(1)
         (rows, columns), (h, w) = self.cell_size, self.backbone.patch_size
         cells = mask.coarsen((rows // h, columns // w))
         if cells is not None:
@@ -175,21 +195,34 @@ class MaskedImageModel(BaseModel):
     # ---------------------------------------------------------------- pictures
 
     @torch.no_grad()
-    def predict(self, images: Tensor, mask: PatchMask | None = None) -> dict[str, Any]:
-        """What a picture needs, in normalised image space; the mask is ``(B, h, w)`` bool, all False without masker."""
-        mask = self.draw_picture_mask(images) if mask is None else mask
-        corrupted = self.degrade(images)
+    def predict(
+        self, images: Tensor, mask: PatchMask | None = None, degrade_params: dict[str, Tensor] | None = None
+    ) -> dict[str, Any]:
+        """What a picture needs, in normalised image space; the mask is ``(B, h, w)`` bool, all False without masker.
+
+        ``mask`` and ``degrade_params``, drawn where not given, replay a batch.
+        """
+        degrade_params = self.draw_degradation(images) if degrade_params is None else degrade_params
+        corrupted, clean = self.degrade(images, degrade_params), self.clean(images)
+        mask = self.draw_picture_mask(corrupted) if mask is None else mask
         latent = self.backbone(corrupted, mask)[-1]
         values = self.neck(latent, mask)  # (B,N,T)
-        nothing = torch.zeros(len(images), *self.backbone.grid(images), dtype=torch.bool, device=images.device)
+        nothing = torch.zeros(len(images), *self.backbone.grid(corrupted), dtype=torch.bool, device=images.device)
         return dict(
-            images=images,
+            images=clean,
             corrupted=corrupted,
+            degrade_params=degrade_params,
             mask=nothing if mask is None else mask.mask,
-            output=self.target_generator.to_image(values, images),
-            target=self.target_generator.to_image(self.target_generator(images), images),
+            output=self.target_generator.to_image(values, clean),
+            target=self.target_generator.to_image(self.target_generator(clean), clean),
             target_space=self.target_generator.space,
         )
 
     def draw_picture_mask(self, images: Tensor) -> PatchMask | None:
         return None if self.masker is None else self.draw_mask(images)
+
+
+def _build_degradation(config: dict | list[dict] | None, **known: Any) -> Any:
+    if isinstance(config, (list, tuple)):
+        return DegradationSequence([build_part(step, **known) for step in config])
+    return None if config is None else build_part(config, **known)

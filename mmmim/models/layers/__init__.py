@@ -1,12 +1,14 @@
 from .attention import block_rows, block_with_cls_logits, cls_logits
+from .color_space import ColorSpace
 from .patch_mask import Grid, PatchMask, take
 from .patchify import grid_of, patchify, to_pair, unpatchify
 from .pos_embed import FIXED_POSITIONS, resize_pos_embed, sincos_pos_embed, sincos_pos_embed_1d
 from .precision import full_precision, uncached_autocast
-from .random import global_rand, to_device
+from .random import global_rand, global_uniform, to_device
 
 __all__ = [
     "FIXED_POSITIONS",
+    "ColorSpace",
     "Grid",
     "PatchMask",
     "block_rows",
@@ -14,6 +16,7 @@ __all__ = [
     "cls_logits",
     "full_precision",
     "global_rand",
+    "global_uniform",
     "grid_of",
     "patchify",
     "resize_pos_embed",

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import Generator, Tensor
@@ -13,15 +15,30 @@ def to_device(table: Tensor, device: torch.device | str | None) -> Tensor:
 
 
 def global_rand(
-    rows: int, columns: int, generator: Generator | None = None, device: torch.device | str | None = None
+    rows: int,
+    columns: int,
+    generator: Generator | None = None,
+    device: torch.device | str | None = None,
+    draw: Callable[..., Tensor] = torch.rand,
 ) -> Tensor:
-    """Uniform noise ``(rows, columns)`` in [0, 1), fp32.
+    """Noise ``(rows, columns)``, fp32: uniform in [0, 1), or standard normal with ``draw=torch.randn``.
 
     Without a generator it is drawn on the device from the global stream. With a CPU generator that is seeded alike on
     all ranks, each rank draws the table of the *global* batch and keeps its own rows (rank r of W owns rows ``r::W``,
     as the sampler deals samples): a sample's noise depends neither on W nor on the kind of device.
     """
     if generator is None:
-        return torch.rand(rows, columns, device=device)
-    table = torch.rand(rows * get_world_size(), columns, generator=generator)
+        return draw(rows, columns, device=device)
+    table = draw(rows * get_world_size(), columns, generator=generator)
     return to_device(table[get_rank() :: get_world_size()], device)
+
+
+def global_uniform(
+    rows: int,
+    ranges: list[tuple[float, float]],
+    generator: Generator | None = None,
+    device: torch.device | str | None = None,
+) -> list[Tensor]:
+    """One column ``(rows,)`` of :func:`global_rand` per ``(low, high)``."""
+    noise = global_rand(rows, len(ranges), generator, device).unbind(1)
+    return [low + (high - low) * column for column, (low, high) in zip(noise, ranges, strict=True)]

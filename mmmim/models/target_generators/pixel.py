@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -7,7 +9,7 @@ from torch import Tensor
 from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
-from ..layers import PatchMask, full_precision, grid_of, unpatchify
+from ..layers import ColorSpace, PatchMask, full_precision, grid_of, unpatchify
 from .dense import DenseTarget
 
 EPS = 1e-6
@@ -19,10 +21,12 @@ class PixelTarget(DenseTarget):
 
     Args:
         norm_pix: ``none`` keeps the pixels (SimMIM). ``patch`` standardises each patch by the mean and *unbiased*
-            variance over all its values, ``(x - mean) / sqrt(var + 1e-6)`` (MAE). ``window`` standardises each pixel
-            by those of the ``window x window`` pixels of its channel around it, cut at the border (SwinV2).
+            variance over all its values, ``(x - mean) / sqrt(var + 1e-6)`` (MAE). ``patch_channel`` does so for each
+            channel of a patch, on colours in [0, 1], by ``std + 1e-6`` (Beyond Masking). ``window`` standardises each
+            pixel by the ``window x window`` pixels of its channel around it, cut at the border (SwinV2).
         window: Odd number of pixels.
         downsample: Predict the area average of blocks of so many pixels (SimMIM, Table 3).
+        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
     """
 
     space = "pixel"
@@ -34,9 +38,12 @@ class PixelTarget(DenseTarget):
         norm_pix: str = "patch",
         window: int = 47,
         downsample: int = 1,
+        mean: Sequence[float] | float = 0.0,
+        std: Sequence[float] | float = 255.0,
     ) -> None:
         super().__init__(patch_size, in_channels, downsample)
-        self.norm_pix = one_of("norm_pix", norm_pix, ("patch", "window", "none"))
+        self.norm_pix = one_of("norm_pix", norm_pix, ("patch", "patch_channel", "window", "none"))
+        self.color_space = ColorSpace(mean, std)
         if window < 3 or window % 2 == 0:
             raise ValueError(f"window={window} must be an odd number of at least 3 pixels")
         self.window = window
@@ -48,23 +55,29 @@ class PixelTarget(DenseTarget):
         if self.norm_pix == "window":
             mean, std = self._window_statistics(x)
             x = (x - mean) / std
+        elif self.norm_pix == "patch_channel":
+            x = self.color_space.to_unit(x)
         patches = self.patches(self.reduce(x), where)  # (B,n,T)
-        if self.norm_pix != "patch":
+        if self.norm_pix not in ("patch", "patch_channel"):
             return patches
-        mean, std = _patch_statistics(patches)
+        mean, std = self._patch_statistics(patches)
         return (patches - mean) / std
 
     @torch.no_grad()
     def to_image(self, values: Tensor, images: Tensor) -> Tensor:
         """Full-grid predictions ``(B, N, T)`` as images; normalised values take the mean and std of the true pixels."""
         values, images = values.to(images.dtype), self.reduce(images)
-        if self.norm_pix == "patch":
-            mean, std = _patch_statistics(self.patches(images))
+        if self.norm_pix == "patch_channel":
+            images = self.color_space.to_unit(images)
+        if self.norm_pix in ("patch", "patch_channel"):
+            mean, std = self._patch_statistics(self.patches(images))
             values = values * std + mean
         maps = unpatchify(values, self.values, grid_of(images, self.values))
         if self.norm_pix == "window":
             mean, std = self._window_statistics(images)
             maps = maps * std + mean
+        elif self.norm_pix == "patch_channel":
+            maps = self.color_space.normalise(maps)
         return self.enlarge(maps)
 
     def weights(self, mask: PatchMask, images: Tensor) -> Tensor:
@@ -82,8 +95,12 @@ class PixelTarget(DenseTarget):
             var = (square - mean * mean) * n / (n - 1)
             return mean, (var.clamp_min(0) + EPS).sqrt()
 
-
-def _patch_statistics(patches: Tensor) -> tuple[Tensor, Tensor]:
-    with full_precision(patches.device.type):
-        var, mean = torch.var_mean(patches, dim=-1, keepdim=True)  # unbiased
-        return mean, (var + EPS).sqrt()
+    def _patch_statistics(self, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and unbiased standard deviation of every patch, or of every channel of it: ``(B, n, 1 or T)``."""
+        with full_precision(patches.device.type):
+            if self.norm_pix == "patch":
+                var, mean = torch.var_mean(patches, dim=-1, keepdim=True)
+                return mean, (var + EPS).sqrt()
+            std, mean = torch.std_mean(patches.unflatten(-1, (-1, self.in_channels)), dim=-2)  # (B,n,C)
+            repeats = self.values[0] * self.values[1]
+            return mean.repeat(1, 1, repeats), std.repeat(1, 1, repeats) + EPS

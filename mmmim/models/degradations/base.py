@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
+
+from ..layers import to_pair
+
+Size = tuple[int, int]
+
+
+class Degradation(nn.Module):
+    """Image -> degraded image, batched, with parameters of its own for every image.
+
+    ``sample`` draws the parameters; the call is a pure function of images and parameters, so any batch can be
+    replayed. Subclasses write :meth:`degrade`.
+    """
+
+    def sample(
+        self,
+        size: Size,
+        batch_size: int,
+        *,
+        generator: Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> dict[str, Tensor]:
+        """Parameters for ``batch_size`` images of ``size`` pixels ``(H, W)``."""
+        return {}
+
+    def forward(self, images: Tensor, **params: Tensor) -> Tensor:
+        """``images (B, C, H, W)`` floating point -> degraded images.
+
+        Raises:
+            ValueError: integers, no batch of images, or (looked at on CPU only) values that are not numbers.
+        """
+        self._check(images)
+        return self.degrade(images, **params)
+
+    def degrade(self, images: Tensor, **params: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def output_size(self, size: Size) -> Size:
+        """Of the degraded images."""
+        return size
+
+    def clean(self, images: Tensor) -> Tensor:
+        """The images that the degraded ones have to become again."""
+        return images
+
+    def _check(self, images: Tensor) -> None:
+        if images.ndim != 4:
+            raise ValueError(f"images: expected (B, C, H, W), got shape {tuple(images.shape)}")
+        if not images.is_floating_point():
+            raise ValueError(
+                f"images: {type(self).__name__} degrades floating point images, got {images.dtype}; "
+                "normalise them first, as ImagePreprocessor does"
+            )
+        if readable(images) and not images.isfinite().all():
+            raise ValueError(f"images: {type(self).__name__} got values that are not finite")
+
+
+def readable(images: Tensor) -> bool:
+    """Whether looking at values is free of waiting for a device."""
+    return images.device.type == "cpu" and not isinstance(images, FakeTensor)
+
+
+def size_within(size: int | Size, canvas: Size, name: str) -> Size:
+    """``size`` as a pair that fits into ``canvas``; a single number stands for a square and needs a square canvas."""
+    height, width = to_pair(size)
+    if isinstance(size, int) and canvas[0] != canvas[1]:
+        raise ValueError(f"{name}={size} is a square, but images have {canvas[0]}x{canvas[1]} pixels; give a pair")
+    if height > canvas[0] or width > canvas[1]:
+        raise ValueError(f"{name}={size} is larger than the image of {canvas[0]}x{canvas[1]} pixels")
+    return height, width
+
+
+def check_multiple(size: int | Size, patch_size: int | Size | None, name: str) -> None:
+    """A whole number of patches, at least one."""
+    patch = (1, 1) if patch_size is None else to_pair(patch_size)
+    for pixels, side in zip(to_pair(size), patch, strict=True):
+        if pixels < side or pixels % side:
+            raise ValueError(
+                f"{name}={size} must be a multiple of the patch size {patch[0]}x{patch[1]}; "
+                f"take {max(pixels // side, 1) * side}, or set strict=False"
+            )
+
+
+def interval(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
+    low, high = bounds
+    if low < 0 or high < low:
+        raise ValueError(f"{name}={tuple(bounds)} must be (low, high) with 0 <= low <= high")
+    return float(low), float(high)

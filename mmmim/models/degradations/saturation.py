@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from mmmim.checks import one_of
+from mmmim.registry import MODELS
+
+from ..layers import ColorSpace, global_rand
+from .base import Degradation, Size, readable
+
+LUMA = (0.299, 0.587, 0.114)
+MAX_GRAY_WEIGHT = 0.667
+
+
+@MODELS.register_module()
+class SaturationScale(Degradation):
+    """HSV saturation times s at fixed hue and value: ``(1 - s) V + s x``, V = max over R, G, B (task e).
+
+    Args:
+        scale: s; 0, 0.3 and 0.6 in the paper's Table 2.
+        mode: ``hsv``; ``luma`` takes .299 R + .587 G + .114 B in the place of V; ``random_gray`` one weighted sum of
+            the normalised channels for the whole batch, weights uniform in [0, 0.667), in all channels (legacy).
+        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+
+    Raises:
+        ValueError: other than three channels; colours outside [0, 1] (looked at on CPU only).
+    """
+
+    def __init__(self, scale: float = 0.3, mode: str = "hsv", mean: Any = 0.0, std: Any = 255.0) -> None:
+        super().__init__()
+        if not 0 <= scale <= 1:
+            raise ValueError(f"scale={scale} must lie between 0 (gray) and 1 (unchanged)")
+        self.scale = scale
+        self.mode = one_of("mode", mode, ("hsv", "luma", "random_gray"))
+        self.color_space = ColorSpace(mean, std)
+
+    def sample(
+        self,
+        size: Size,
+        batch_size: int,
+        *,
+        generator: Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> dict[str, Tensor]:
+        if self.mode != "random_gray":
+            return {}
+        weights = MAX_GRAY_WEIGHT * global_rand(1, 3, generator, device)
+        return dict(weights=weights.expand(batch_size, -1))
+
+    def degrade(self, images: Tensor, weights: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        if images.shape[1] != 3:
+            raise ValueError(f"SaturationScale needs RGB images, got {images.shape[1]} channels")
+        if weights is not None:
+            gray = (images * weights.to(images)[:, :, None, None]).sum(1, keepdim=True)
+            return gray.expand_as(images).contiguous()
+        if self.scale == 1:
+            return images
+        colors = self.color_space.to_unit(images)
+        if readable(colors) and colors.numel() and (colors.min() < -1e-3 or colors.max() > 1 + 1e-3):
+            raise ValueError(
+                f"images: colours between {colors.min():.4g} and {colors.max():.4g} after undoing mean and std, "
+                "expected [0, 1]; put SaturationScale before other degradations, and check mean and std"
+            )
+        if self.mode == "hsv":
+            value = colors.amax(1, keepdim=True)
+        else:
+            value = (colors * colors.new_tensor(LUMA).view(-1, 1, 1)).sum(1, keepdim=True)
+        return self.color_space.normalise((1 - self.scale) * value + self.scale * colors)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from .base import Degradation, Size
+
+
+class DegradationSequence(Degradation):
+    """Several degradations, one after the other; colour changes come first, then geometry and blur."""
+
+    def __init__(self, steps: list[Degradation]) -> None:
+        super().__init__()
+        if not steps:
+            raise ValueError("degradation=[] degrades nothing; set degradation=None")
+        self.steps: Any = nn.ModuleList(steps)
+
+    def sample(
+        self,
+        size: Size,
+        batch_size: int,
+        *,
+        generator: Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> dict[str, Tensor]:
+        """Parameters of step i as ``<i>.<name>``."""
+        params = {}
+        for index, step in enumerate(self.steps):
+            drawn = step.sample(size, batch_size, generator=generator, device=device)
+            params.update({f"{index}.{name}": value for name, value in drawn.items()})
+            size = step.output_size(size)
+        return params
+
+    def degrade(self, images: Tensor, **params: Tensor) -> Tensor:
+        for index, step in enumerate(self.steps):
+            own = f"{index}."
+            images = step(images, **{name[len(own) :]: v for name, v in params.items() if name.startswith(own)})
+        return images
+
+    def output_size(self, size: Size) -> Size:
+        for step in self.steps:
+            size = step.output_size(size)
+        return size
+
+    def clean(self, images: Tensor) -> Tensor:
+        for step in self.steps:
+            images = step.clean(images)
+        return images

@@ -1,0 +1,223 @@
+"""Zoomed-in and zoomed-out images (Beyond Masking, tasks a and b)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from mmmim.checks import one_of
+from mmmim.registry import MODELS
+
+from ..layers import ColorSpace, global_rand, to_pair
+from .base import Degradation, Size, check_multiple, size_within
+
+
+def resize(images: Tensor, size: Size, interpolation: str, antialias: bool = False) -> Tensor:
+    """``area`` averages; ``bilinear`` and ``bicubic`` take ``align_corners=False``."""
+    if images.shape[-2:] == size:
+        return images
+    if interpolation == "area":
+        return F.interpolate(images, size, mode="area")
+    return F.interpolate(images, size, mode=interpolation, align_corners=False, antialias=antialias)
+
+
+def random_corner(
+    size: Tensor | Size, canvas: Size, batch_size: int, generator: Generator | None, device: torch.device | str | None
+) -> dict[str, Tensor]:
+    """Top left pixel of a rectangle that lies inside the canvas, all positions alike: ``top (B,)``, ``left (B,)``."""
+    sides = size if isinstance(size, Tensor) else torch.tensor(size, device=device).expand(batch_size, 2)
+    noise = global_rand(batch_size, 2, generator, device)
+    places = torch.tensor(canvas, device=device) - sides + 1  # (B,2)
+    top, left = (noise * places).long().unbind(1)
+    return dict(top=top, left=left)
+
+
+def pick(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Rows ``(B, h)`` and columns ``(B, w)`` of every image: ``(B, C, h, w)``."""
+    channels, width = images.shape[1], images.shape[3]
+    picked = images.gather(2, rows[:, None, :, None].expand(-1, channels, -1, width))
+    return picked.gather(3, columns[:, None, None, :].expand(-1, channels, rows.shape[1], -1))
+
+
+@MODELS.register_module()
+class ZoomIn(Degradation):
+    """A part of the image, enlarged to the image's size (task a); the whole image has to be recovered.
+
+    Args:
+        size: Pixels of the part, ``int`` or ``(h, w)``: 96, 128, 160, 192, 208 of 224 in the paper's Table 2.
+        location: ``centre``, or ``random`` for every image (Appendix A.3).
+        interpolation: ``bicubic`` or ``bilinear``, without corner alignment.
+        strict: Demand whole patches.
+        patch_size: Filled from the backbone.
+    """
+
+    def __init__(
+        self,
+        size: int | Size = 160,
+        location: str = "centre",
+        interpolation: str = "bicubic",
+        strict: bool = True,
+        patch_size: int | Size | None = None,
+    ) -> None:
+        super().__init__()
+        check_multiple(size, patch_size if strict else None, "size")
+        self.size = size
+        self.location = one_of("location", location, ("centre", "random"))
+        self.interpolation = one_of("interpolation", interpolation, ("bicubic", "bilinear"))
+
+    def sample(
+        self,
+        size: Size,
+        batch_size: int,
+        *,
+        generator: Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> dict[str, Tensor]:
+        if self.location == "centre":
+            return {}
+        return random_corner(size_within(self.size, size, "size"), size, batch_size, generator, device)
+
+    def degrade(self, images: Tensor, top: Tensor | None = None, left: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        canvas = (images.shape[-2], images.shape[-1])
+        height, width = size_within(self.size, canvas, "size")
+        if top is None or left is None:
+            y, x = (canvas[0] - height) // 2, (canvas[1] - width) // 2
+            part = images[:, :, y : y + height, x : x + width]
+        else:
+            rows = top[:, None] + torch.arange(height, device=images.device)
+            part = pick(images, rows, left[:, None] + torch.arange(width, device=images.device))
+        return resize(part, canvas, self.interpolation)
+
+
+@MODELS.register_module()
+class ZoomOut(Degradation):
+    """The reduced image at a random place of the canvas, continued by its mirror images (task b).
+
+    Args:
+        size: Pixels of the reduced image, ``int`` or ``(h, w)``.
+        choices: Draw the size of every image from these instead; the paper's "rand" is (96, 128, 160, 192).
+        pad: What fills the rest: ``mirror`` (half-sample symmetric), ``black`` (RGB 0), ``other`` (the next image of
+            the batch), or ``none``: no canvas, the reduced image enlarged again (bilinear).
+        interpolation: Of the reduction: ``bicubic`` or ``bilinear``, both antialiased, or ``area``.
+        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+    """
+
+    def __init__(
+        self,
+        size: int | Size = 160,
+        choices: list[int | Size] | None = None,
+        pad: str = "mirror",
+        interpolation: str = "bicubic",
+        strict: bool = True,
+        patch_size: int | Size | None = None,
+        mean: Any = 0.0,
+        std: Any = 255.0,
+    ) -> None:
+        super().__init__()
+        if choices is not None and not choices:
+            raise ValueError("choices=[] offers no size; give some, or choices=None for size alone")
+        self.choices = list(choices) if choices is not None else [size]
+        for option in self.choices:
+            check_multiple(option, patch_size if strict else None, "size" if choices is None else "choices")
+        self.pad = one_of("pad", pad, ("mirror", "black", "other", "none"))
+        self.interpolation = one_of("interpolation", interpolation, ("bicubic", "bilinear", "area"))
+        self.color_space = ColorSpace(mean, std)
+
+    def sizes(self, canvas: Size) -> list[Size]:
+        return [size_within(option, canvas, "size") for option in self.choices]
+
+    def sample(
+        self,
+        size: Size,
+        batch_size: int,
+        *,
+        generator: Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> dict[str, Tensor]:
+        sizes = self.sizes(size)
+        if len(sizes) == 1:
+            return random_corner(sizes[0], size, batch_size, generator, device)
+        choice = (global_rand(batch_size, 1, generator, device)[:, 0] * len(sizes)).long()  # (B,)
+        corner = random_corner(torch.tensor(sizes, device=device)[choice], size, batch_size, generator, device)
+        return dict(choice=choice, **corner)
+
+    def degrade(  # type: ignore[override]
+        self, images: Tensor, top: Tensor, left: Tensor, choice: Tensor | None = None
+    ) -> Tensor:
+        if self.pad == "other" and len(images) == 1:
+            raise ValueError("pad='other' takes another image of the batch, which has only one; use pad='mirror'")
+        canvas = (images.shape[-2], images.shape[-1])
+        result = images
+        for index, size in enumerate(self.sizes(canvas)):
+            placed = self._place(images, size, top, left)
+            result = placed if choice is None else torch.where((choice == index)[:, None, None, None], placed, result)
+        return result
+
+    def _place(self, images: Tensor, size: Size, top: Tensor, left: Tensor) -> Tensor:
+        canvas = (images.shape[-2], images.shape[-1])
+        small = resize(images, size, self.interpolation, antialias=self.interpolation != "area")
+        if self.pad == "none":
+            return resize(small, canvas, "bilinear")
+        device = images.device
+        rows = torch.arange(canvas[0], device=device) - top[:, None]  # (B,H), 0 at the top of the small image
+        columns = torch.arange(canvas[1], device=device) - left[:, None]  # (B,W)
+        placed = pick(small, mirror(rows, size[0]), mirror(columns, size[1]))
+        if self.pad == "mirror":
+            return placed
+        inside = within(rows, size[0])[:, None, :, None] & within(columns, size[1])[:, None, None, :]
+        black = self.color_space.normalise(images.new_zeros(1, images.shape[1], 1, 1))
+        return torch.where(inside, placed, images.roll(1, 0) if self.pad == "other" else black)
+
+
+def mirror(position: Tensor, size: int) -> Tensor:
+    """Half-sample symmetric continuation: ..., 1, 0, 0, 1, ..., size-1, size-1, size-2, ..."""
+    folded = position % (2 * size)
+    return torch.where(folded < size, folded, 2 * size - 1 - folded)
+
+
+def within(position: Tensor, size: int) -> Tensor:
+    return (position >= 0) & (position < size)
+
+
+@MODELS.register_module()
+class CenterInput(Degradation):
+    """The centre of a larger crop at its own scale; the whole crop has to be recovered.
+
+    Args:
+        input_size: Pixels the encoder sees; filled from the backbone. The crop is larger by an even number.
+        target: ``area`` reduces the crop to the input's size (zoomed-in from outside, Appendix A.1); ``crop`` leaves
+            it as it is, for :class:`IntegratedZoomTarget`.
+    """
+
+    def __init__(self, input_size: int | Size = 224, target: str = "area") -> None:
+        super().__init__()
+        self.input_size = to_pair(input_size)
+        self.target = one_of("target", target, ("area", "crop"))
+
+    def degrade(self, images: Tensor) -> Tensor:  # type: ignore[override]
+        return centre(images, self.input_size)
+
+    def output_size(self, size: Size) -> Size:
+        return self.input_size
+
+    def clean(self, images: Tensor) -> Tensor:
+        return images if self.target == "crop" else resize(images, self.input_size, "area")
+
+
+def margins(crop: Size, inner: Size) -> Size:
+    """Pixels around the centre of a crop, above and left."""
+    differences = [crop[0] - inner[0], crop[1] - inner[1]]
+    if min(differences) < 0 or any(difference % 2 for difference in differences):
+        raise ValueError(
+            f"crop of {crop[0]}x{crop[1]} pixels: it must be larger than the input of {inner[0]}x{inner[1]} by an "
+            "even number of pixels; change the size of the data's RandomResizedCrop"
+        )
+    return differences[0] // 2, differences[1] // 2
+
+
+def centre(images: Tensor, size: Size) -> Tensor:
+    y, x = margins((images.shape[-2], images.shape[-1]), size)
+    return images[:, :, y : y + size[0], x : x + size[1]]

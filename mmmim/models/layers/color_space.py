@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class ColorSpace(nn.Module):
+    """Between normalised images ``(x - mean) / std`` and colours in [0, 1]; ``mean``, ``std`` in units of 0..255.
+
+    ``mean=0, std=255`` says that images are such colours already.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float] | float = 0.0, std: Sequence[float] | float = 255.0) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float64).view(-1, 1, 1) / 255, persistent=False)
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float64).view(-1, 1, 1) / 255, persistent=False)
+
+    def to_unit(self, images: Tensor) -> Tensor:
+        return images * self.std.to(images) + self.mean.to(images)
+
+    def normalise(self, colors: Tensor) -> Tensor:
+        return (colors - self.mean.to(colors)) / self.std.to(colors)
