@@ -26,6 +26,7 @@ from ..layers import (
     take,
     to_pair,
 )
+from ..layers.init import xavier_linear_
 from .plain_vit import PlainViT
 from .vit_loading import adapt_vit_state_dict
 
@@ -145,10 +146,7 @@ class ViT(PlainViT):
         return nn.Parameter(table, requires_grad=not frozen)
 
     def _init_parameters(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+        xavier_linear_(self)
         nn.init.xavier_uniform_(self.patch_embed.proj.weight.flatten(1))  # a view: fills the convolution
         for token in (self.cls_token, self.mask_token):
             if token is not None:

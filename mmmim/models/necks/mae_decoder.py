@@ -9,6 +9,7 @@ from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 from ..layers import FIXED_POSITIONS, Grid, PatchMask, block_rows, resize_pos_embed, take
+from ..layers.init import xavier_linear_
 
 
 @MODELS.register_module()
@@ -55,13 +56,7 @@ class MAEDecoder(nn.Module):
         )
         self.decoder_norm = LayerNorm(dims)
         self.decoder_pred = nn.Linear(dims, out_dims)
-        self._init_parameters()
-
-    def _init_parameters(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+        xavier_linear_(self)
         if self.mask_token is not None:
             nn.init.normal_(self.mask_token, std=0.02)
 
