@@ -1,0 +1,4 @@
+# Task (e): HSV saturation times 0.3.
+_base_ = ["vit-b_masked_300e.py"]
+
+model = dict(masker=None, degradation=dict(type="SaturationScale", scale=0.3), head=dict(scope="all"))

@@ -1,0 +1,4 @@
+# Task (a): the centre, enlarged to the whole image; the whole image is recovered.
+_base_ = ["vit-b_masked_300e.py"]
+
+model = dict(masker=None, degradation=dict(type="ZoomIn", size=160), head=dict(scope="all"))

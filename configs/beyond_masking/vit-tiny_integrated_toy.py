@@ -1,0 +1,16 @@
+# Tasks (m) and (a) together: a quarter of the centre of a 96-pixel crop is seen, the whole crop is recovered.
+_base_ = ["vit-tiny_masked_toy.py"]
+
+model = dict(
+    degradation=dict(type="CenterInput", target="crop"),
+    target_generator=dict(type="IntegratedZoomTarget"),
+    head=dict(_delete_=True, type="IntegratedZoomHead"),
+)
+train_dataloader = dict(
+    dataset=dict(
+        transforms=[
+            dict(type="RandomResizedCrop", size=96, scale=(0.5, 1.0), interpolation="bicubic"),
+            dict(type="RandomHorizontalFlip", p=0.5),
+        ],
+    ),
+)

@@ -1,0 +1,13 @@
+# Task (m) on the built-in pictures; base of the six other toys, which share its data, schedule and size.
+_base_ = [
+    "../_base_/models/beyond_masking_vit-b.py",
+    "../_base_/models/toy_arch.py",
+    "../_base_/datasets/toy_64_pretrain.py",
+    "../_base_/schedules/toy_pretrain.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(
+    backbone=dict(arch=dict(_delete_=True, **_base_.toy_arch), img_size=64, patch_size=8),
+    neck=dict(dims=64, depth=2, num_heads=4),
+)

@@ -1,0 +1,4 @@
+# Task (a): the centre, enlarged to the whole image; the whole image is recovered.
+_base_ = ["vit-tiny_masked_toy.py"]
+
+model = dict(masker=None, degradation=dict(type="ZoomIn", size=48), head=dict(scope="all"))
