@@ -76,9 +76,60 @@ def test_linear_probe_recipe():
     assert trained == {(1000, 768), (1000,)}
 
 
-@pytest.mark.parametrize("kind", ["ft", "linear"])
-def test_toy_configs_train_and_evaluate(kind, tmp_path):
-    cfg = config(f"ccmim/downstream/{kind}_vit-tiny_toy.py", processes=1)
+def test_non_linear_probe_recipe():
+    cfg = config("mae/downstream/nonlinear_vit-b_90e_in1k.py", processes=8)
+    groups, rates = rates_over_training(cfg, 90)
+    assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.recipe_batch_size == 1024
+    assert rates[10] == pytest.approx([1e-3] * len(groups)) and rates[90] == pytest.approx(
+        [1e-6] * len(groups), rel=0.01
+    )
+    assert {(group["weight_decay"], group["betas"]) for group in groups} == {(0.05, (0.9, 0.999)), (0.0, (0.9, 0.999))}
+    # two blocks of ViT-B, the norm, the linear layer; nothing of the encoder
+    trained = sum(p.numel() for group in groups for p in group["params"])
+    assert trained == 2 * 7_087_872 + 2 * 768 + 769 * 1000
+
+
+def test_non_linear_toy_probe_starts_from_a_checkpoint(tmp_path):
+    pretrained = config("mae/vit-tiny_toy.py", processes=1)
+    encoder = MODELS.build(dict(pretrained.model.backbone, type="mmmim.ViT"))
+    state = {f"backbone.{name}": value for name, value in encoder.state_dict().items()}
+    torch.save(dict(state_dict=state, meta=dict(mmmim=encoder.describe())), tmp_path / "pretrained.pth")
+    cfg = Config.fromfile(CONFIGS / "mae/downstream/nonlinear_vit-tiny_toy.py")
+    use_checkpoint(cfg, str(tmp_path / "pretrained.pth"))
+    scale_lr(cfg, 1)
+    cfg.merge_from_dict(
+        dict(
+            model=dict(neck=dict(depth=4)),
+            work_dir=str(tmp_path / "run"),
+            experiment_name="nonlinear_probe",
+            log_level="WARNING",
+            train_dataloader=dict(batch_size=4, dataset=dict(num_images=8)),
+            val_dataloader=dict(dataset=dict(num_images=4)),
+            train_cfg=dict(max_epochs=1, val_interval=1),
+        )
+    )
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    assert runner.iter == 2 and len(runner.model.neck.blocks) == 4
+    total = len(encoder.state_dict())
+    assert runner.message_hub.get_info("pretrained_loaded") == f"{total}/{total}"
+    for name, value in runner.model.backbone.state_dict().items():
+        assert value.equal(encoder.state_dict()[name]), name
+    stored = torch.load(tmp_path / "run" / "epoch_1.pth", weights_only=False)
+    assert stored["meta"]["mmmim"]["stage"] == "ssl" and any(name.startswith("neck.") for name in stored["state_dict"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ccmim/downstream/ft_vit-tiny_toy.py",
+        "ccmim/downstream/linear_vit-tiny_toy.py",
+        "mae/downstream/nonlinear_vit-tiny_toy.py",
+    ],
+)
+def test_toy_configs_train_and_evaluate(name, tmp_path):
+    kind = Path(name).stem.split("_")[0]
+    cfg = config(name, processes=1)
     cfg.merge_from_dict(
         dict(
             work_dir=str(tmp_path),

@@ -8,7 +8,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from mmmim.checks import one_of
 from mmmim.evaluation.labels import check_labels
-from mmmim.registry import MODELS
+from mmmim.registry import MODELS, build_part
 
 
 @MODELS.register_module()
@@ -18,7 +18,8 @@ class ImageClassifier(BaseModel):
     The last output of the backbone is used: ``(B, D)`` as it is, feature maps ``(B, D, h, w)`` averaged. For
     a ViT, ``out_type='avg', final_norm=False`` with the head's ``norm='ln'`` is MAE's global pooling and
     ``out_type='cls'`` the normed class token. Only ``backbone.`` belongs to the pre-trained checkpoint; every
-    norm after the pooling is the head's. ``backbone.frozen_stages=depth`` makes it a linear probe.
+    norm after the pooling is the head's. ``backbone.frozen_stages=depth`` makes it a linear probe, and with a
+    ``ProbeBlocks`` neck a non-linear one.
     """
 
     def __init__(
@@ -31,12 +32,17 @@ class ImageClassifier(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone: Any = _build(backbone)
-        self.neck: Any = None if neck is None else _build(neck)
+        self.neck: Any = None if neck is None else _build(neck, **self._facts())
         self.head: Any = _build(head)
         trains = any(parameter.requires_grad for parameter in self.backbone.parameters())
         self.stage = "ft" if trains else "ssl"  # what a checkpoint's encoder has seen
         # the batch is still on the host there, so looking at its labels synchronises nothing
         self.data_preprocessor.register_forward_pre_hook(self._check_labels)
+
+    def _facts(self) -> dict[str, Any]:
+        """What a neck may leave open, as far as the backbone has it."""
+        known = dict(in_dims="embed_dims", num_heads="num_heads", num_prefix="num_prefix")
+        return {name: getattr(self.backbone, fact) for name, fact in known.items() if hasattr(self.backbone, fact)}
 
     def _check_labels(self, module: nn.Module, arguments: tuple) -> None:
         labels = arguments[0].get("labels")
@@ -75,5 +81,5 @@ class ImageClassifier(BaseModel):
         return [dict(pred_scores=s, label=y, index=i) for s, y, i in zip(*columns, strict=True)]
 
 
-def _build(part: dict | nn.Module) -> nn.Module:
-    return MODELS.build(part) if isinstance(part, dict) else part
+def _build(part: dict | nn.Module, **known: Any) -> nn.Module:
+    return build_part(part, **known) if isinstance(part, dict) else part

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from timm.layers import LayerNorm
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from mmmim.checks import one_of
+from mmmim.registry import MODELS
+
+from ..layers import block_rows
+from ..layers.init import xavier_linear_
+
+
+@MODELS.register_module()
+class ProbeBlocks(nn.Module):
+    """Non-linear probe of Beyond Masking: fresh pre-norm blocks and a norm on the tokens of a frozen encoder.
+
+    The backbone gives its tokens after the final norm (``out_type='raw'``) and is frozen by ``frozen_stages=depth``.
+    The last block computes only the rows that are pooled (exact).
+
+    Args:
+        in_dims, num_heads: Of the backbone, which fills them in, like ``num_prefix``, its class token (1) or none (0).
+        depth: Blocks; the paper has 2 and 4.
+        pooling: ``cls`` or ``avg``, the mean of the patches; default: the class token if there is one.
+    """
+
+    def __init__(
+        self,
+        in_dims: int,
+        num_heads: int,
+        depth: int = 2,
+        mlp_ratio: float = 4.0,
+        pooling: str | None = None,
+        num_prefix: int = 1,
+    ) -> None:
+        super().__init__()
+        if depth < 1:
+            raise ValueError(f"depth={depth} must be at least 1; a linear probe needs no neck")
+        if in_dims % num_heads:
+            raise ValueError(f"in_dims={in_dims} is not divisible by num_heads={num_heads}")
+        self.pooling = one_of("pooling", pooling or ("cls" if num_prefix else "avg"), ("cls", "avg"))
+        if self.pooling == "cls" and not num_prefix:
+            raise ValueError("pooling='cls' needs a backbone with a class token; use pooling='avg'")
+        self.num_prefix = num_prefix
+        self.blocks = nn.ModuleList(Block(in_dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True) for _ in range(depth))
+        self.norm = LayerNorm(in_dims)
+        xavier_linear_(self)
+
+    def forward(self, outputs: Tensor | Sequence[Tensor]) -> Tensor:
+        """Last of the backbone's outputs, tokens ``(B, P+N, D)`` -> ``(B, D)``."""
+        x = outputs if isinstance(outputs, Tensor) else outputs[-1]
+        if x.ndim != 3:
+            raise ValueError(f"ProbeBlocks reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")
+        for block in self.blocks[:-1]:
+            x = block(x)
+        return self.norm(block_rows(self.blocks[-1], x, self._pooled)).mean(1)
+
+    def _pooled(self, tokens: Tensor) -> Tensor:
+        return tokens[:, :1] if self.pooling == "cls" else tokens[:, self.num_prefix :]
