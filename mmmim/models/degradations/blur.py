@@ -20,10 +20,11 @@ class RandomKernelBlur(Degradation):
     Args:
         kernel_size: k, odd pixels.
         choices: Draw k for every image from these instead; the paper's "rand" is (5, 7, 9, 11).
-        init: Of the k*k values: ``normal`` N(mean, std^2); ``kaiming`` N(0, 2/k^2) and ``xavier`` N(0, 2/(k^2+C k^2)),
+        init: Of the k*k values: ``normal`` N(kernel_mean, kernel_std^2);
+            ``kaiming`` N(0, 2/k^2) and ``xavier`` N(0, 2/(k^2+C k^2)),
             PyTorch's for C kernels of one channel.
-        mean: Default 1/k^2, which keeps brightness on average.
-        std: Noise of a value.
+        kernel_mean: Default 1/k^2, which keeps brightness on average.
+        kernel_std: Noise of a value.
         in_channels: Filled from the backbone.
     """
 
@@ -32,8 +33,8 @@ class RandomKernelBlur(Degradation):
         kernel_size: int = 9,
         choices: list[int] | None = None,
         init: str = "normal",
-        mean: float | None = None,
-        std: float = 0.02,
+        kernel_mean: float | None = None,
+        kernel_std: float = 0.02,
         in_channels: int = 3,
     ) -> None:
         super().__init__()
@@ -41,10 +42,10 @@ class RandomKernelBlur(Degradation):
         name = "kernel_size" if choices is None else "choices"
         if not self.sizes or any(size < 1 or size % 2 == 0 for size in self.sizes):
             raise ValueError(f"{name}={kernel_size if choices is None else choices}: kernels have odd sizes from 1 on")
-        if std < 0:
-            raise ValueError(f"std={std} must not be negative")
+        if kernel_std < 0:
+            raise ValueError(f"kernel_std={kernel_std} must not be negative")
         self.init = one_of("init", init, ("normal", "kaiming", "xavier"))
-        self.kernel_mean, self.std = mean, std
+        self.kernel_mean, self.kernel_std = kernel_mean, kernel_std
         self.in_channels = in_channels
 
     def sample(
@@ -67,7 +68,7 @@ class RandomKernelBlur(Degradation):
 
     def _kernel(self, noise: Tensor, side: int) -> Tensor:
         if self.init == "normal":
-            mean, std = 1 / side**2 if self.kernel_mean is None else self.kernel_mean, self.std
+            mean, std = 1 / side**2 if self.kernel_mean is None else self.kernel_mean, self.kernel_std
         else:
             fans = 1 if self.init == "kaiming" else 1 + self.in_channels
             mean, std = 0.0, math.sqrt(2 / fans) / side

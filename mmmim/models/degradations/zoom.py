@@ -139,13 +139,14 @@ class ZoomOut(Degradation):
     ) -> dict[str, Tensor]:
         sizes = self.sizes(size)
         if len(sizes) == 1:
-            return random_corner(sizes[0], size, batch_size, generator, device)
+            canvas = self.pad != "none"
+            return random_corner(sizes[0], size, batch_size, generator, device) if canvas else {}
         choice = (global_rand(batch_size, 1, generator, device)[:, 0] * len(sizes)).long()  # (B,)
         corner = random_corner(torch.tensor(sizes, device=device)[choice], size, batch_size, generator, device)
         return dict(choice=choice, **corner)
 
     def degrade(  # type: ignore[override]
-        self, images: Tensor, top: Tensor, left: Tensor, choice: Tensor | None = None
+        self, images: Tensor, top: Tensor | None = None, left: Tensor | None = None, choice: Tensor | None = None
     ) -> Tensor:
         if self.pad == "other" and len(images) == 1:
             raise ValueError("pad='other' takes another image of the batch, which has only one; use pad='mirror'")
@@ -156,10 +157,10 @@ class ZoomOut(Degradation):
             result = placed if choice is None else torch.where((choice == index)[:, None, None, None], placed, result)
         return result
 
-    def _place(self, images: Tensor, size: Size, top: Tensor, left: Tensor) -> Tensor:
+    def _place(self, images: Tensor, size: Size, top: Tensor | None, left: Tensor | None) -> Tensor:
         canvas = (images.shape[-2], images.shape[-1])
         small = resize(images, size, self.interpolation, antialias=self.interpolation != "area")
-        if self.pad == "none":
+        if self.pad == "none" or top is None or left is None:
             return resize(small, canvas, "bilinear")
         device = images.device
         rows = torch.arange(canvas[0], device=device) - top[:, None]  # (B,H), 0 at the top of the small image
