@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,26 @@ from matplotlib.figure import Figure
 
 from mmmim.engine.errors import UsageError, did_you_mean
 
+from .options import add_names, add_out, names_for
+
+HELP = "a loss over the epochs of several runs"
 DPI = 150
 RECONSTRUCTION_KEYS = ("loss_reconstruction", "loss")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    parser.add_argument("--key", help="scalar to draw (default: loss_reconstruction, or loss)")
+    parser.add_argument("--by", choices=("epoch", "iter"), default="epoch")
+    parser.add_argument("--title", default="")
+    add_names(parser, "run", "its folder's")
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    names = names_for(args, args.runs)
+    curves = [read_curve(run, args.key, args.by, name) for run, name in zip(args.runs, names, strict=True)]
+    return save_curves(curves, args.out, x_label="epoch" if args.by == "epoch" else "iteration", title=args.title)
 
 
 @dataclass

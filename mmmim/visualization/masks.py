@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,9 +10,15 @@ import torch
 from torch import Tensor
 
 from mmmim.engine.errors import UsageError, did_you_mean
+from mmmim.engine.run_options import load_config
 
-from .grid import Column
-from .pixels import grey_out, to_rgb
+from .degradations import degraded
+from .grid import Column, save_grid
+from .options import add_cfg_options, add_images, add_out
+from .pixels import denormalize, grey_out, to_rgb
+from .sources import checkpoint_file, load_crops, load_model, normalisation, normalise
+
+HELP = "which patches are hidden, as training goes on"
 
 STRATEGIES: dict[str, dict[str, Any]] = {
     "importance_sampling": dict(type="mmmim.ImportanceMasker"),
@@ -18,6 +26,75 @@ STRATEGIES: dict[str, dict[str, Any]] = {
     "random": dict(type="mmmim.RandomMasker"),
     "block": dict(type="mmmim.BlockMasker"),
 }
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("config")
+    parser.add_argument("checkpoints", nargs="*", metavar="CKPT")
+    parser.add_argument("--ratio", type=float, nargs="+", help="mask ratios, a group of rows each (default: CONFIG's)")
+    parser.add_argument("--strategy", nargs="+", metavar="NAME", help=f"of {', '.join(STRATEGIES)} (default: CONFIG's)")
+    parser.add_argument("--scores", action="store_true", help="add the score of every patch")
+    parser.add_argument("--draws", type=int, default=0, help="add P(masked), averaged over so many draws (64)")
+    parser.add_argument("--no-untrained", action="store_true", help="leave out the columns of the untrained weights")
+    add_images(parser)
+    add_cfg_options(parser)
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    if not args.checkpoints and args.no_untrained:
+        raise UsageError("--no-untrained: give at least one CKPT, there is nothing else to draw")
+    config = load_config(args.config, args.cfg_options)
+    weights = ([] if args.no_untrained else [None]) + args.checkpoints
+    groups: list[list[Column]] = []
+    labels: list[str] = []
+    for ratio in args.ratio or [None]:
+        columns: list[Column] = []
+        for checkpoint in weights:
+            for strategy in args.strategy or [None]:
+                config.model.masker = masker_config(config.model.get("masker"), strategy, ratio)
+                model: Any = load_model(config, checkpoint, args.seed)
+                images = normalise(model, load_crops(config, model, args.images, args.num))
+                columns += mask_columns(model, images, column_name(checkpoint, strategy), args, first=not columns)
+        groups.append(columns)
+        labels += [f"ratio {model.masker.mask_ratio:g}"] * len(columns[0].images)
+    joined = [
+        Column(same[0].title, [image for column in same for image in column.images], same[0].limits)
+        for same in zip(*groups, strict=True)
+    ]
+    return save_grid(joined, args.out, caption=caption(args), row_labels=labels if args.ratio else ())
+
+
+def mask_columns(model: Any, images: Tensor, name: str, args: Namespace, first: bool) -> list[Column]:
+    columns = [Column("original", to_rgb(denormalize(images, *normalisation(model))))] if first else []
+    images = degraded(model, images, args.seed)
+    masks = draw_masks(model, images, max(1, args.draws), args.seed)  # (draws,B,h,w)
+    columns += set_columns(denormalize(images, *normalisation(model)), masks[0], name)
+    scores = patch_scores(model, images)
+    if args.scores and scores is not None:
+        columns.append(score_column(scores, model.backbone.grid(images), name))
+    if args.draws:
+        columns.append(probability_column(masks, name))
+    return columns
+
+
+def column_name(checkpoint: str | None, strategy: str | None) -> str:
+    if checkpoint is None:
+        weights = "untrained"
+    else:
+        weights = checkpoint_file(checkpoint).stem
+        if Path(checkpoint).is_dir():
+            weights = f"{Path(checkpoint).resolve().name}, {weights}"
+    return f"{weights}\n{strategy}" if strategy else weights
+
+
+def caption(args: Namespace) -> str:
+    parts = ["Masked set: what has to be predicted; visible set: what the encoder sees."]
+    if args.scores:
+        parts.append("Score: attention of the class token, each image over its own range, bright = important.")
+    if args.draws:
+        parts.append(f"P(masked): share of {args.draws} draws in which a patch was hidden.")
+    return " ".join(parts)
 
 
 def masker_config(masker: Mapping[str, Any] | None, strategy: str | None, ratio: float | None) -> dict[str, Any] | None:

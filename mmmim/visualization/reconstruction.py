@@ -1,14 +1,49 @@
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from .grid import Column
-from .pixels import denormalize, grey_out, paste, stretch, to_rgb, unseen_patches
+from mmmim.engine.run_options import load_config
 
+from .grid import Column, save_grid
+from .options import add_cfg_options, add_images, add_out
+from .pixels import denormalize, grey_out, paste, stretch, to_rgb, unseen_patches
+from .sources import load_crops, load_model, normalisation, normalise
+
+HELP = "original, input, reconstruction"
 PIXELS = "pixel"
+PATCH_STATISTICS = (
+    "The model predicts normalised patches; they are drawn with the mean and standard deviation of the true patch, "
+    "which the model does not know."
+)
+CLAMPED = "Values are clamped to [0, 1]."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("config")
+    parser.add_argument("checkpoint", metavar="CKPT")
+    add_images(parser)
+    add_cfg_options(parser)
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    config = load_config(args.config, args.cfg_options)
+    model: Any = load_model(config, args.checkpoint, args.seed)
+    model.set_step(args.seed, 0)
+    with torch.no_grad():
+        prediction = model(normalise(model, load_crops(config, model, args.images, args.num)), mode="predict")
+    columns, caption = reconstruction_columns(prediction, *normalisation(model), predicts_normalised(model))
+    return save_grid(columns, args.out, caption=caption)
+
+
+def predicts_normalised(model: Any) -> bool:
+    return getattr(model.target_generator, "norm_pix", "none") != "none"
 
 
 def reconstruction_columns(
@@ -17,45 +52,64 @@ def reconstruction_columns(
     """Columns of the reconstruction picture from what ``model.predict`` returns, and the caption they need.
 
     Pixel predictions are pasted over the patches the encoder did not see as they were (hidden or degraded);
-    the other patches stay those of the input. Other targets (HOG, features) stand beside their prediction.
+    the other patches stay those of the input. What is no picture of the input's pixels (HOG, features, the whole of a
+    crop whose centre is the input) stands beside its target.
 
     Args:
         mean, std: Of the data preprocessor, 0..255.
         patch_statistics: The target was normalised patch by patch, and ``to_image`` has undone it.
     """
-    images, output, mask = prediction["images"], prediction["output"], prediction["mask"]
     space = str(prediction["target_space"])
-    grid = tuple(mask.shape[1:]) if mask is not None else tuple(images.shape[2:])
-    original = denormalize(images, mean, std)
-    seen = denormalize(prediction["corrupted"], mean, std)
-    if mask is not None:
-        seen = grey_out(seen, mask)
-    columns = [Column("original", to_rgb(original)), Column(_input_title(mask), to_rgb(seen))]
-
-    if space.startswith(PIXELS) and output.shape == images.shape:
-        unseen = unseen_patches(images, prediction["corrupted"], mask, grid)
-        pasted = paste(original, denormalize(output, mean, std), unseen)
-        columns.append(Column("reconstruction", to_rgb(pasted)))
+    original = to_rgb(denormalize(prediction["images"], mean, std))
+    columns = [Column("original", original), Column(input_title(prediction), input_images(prediction, mean, std))]
+    output = output_images(prediction, mean, std)
+    if _has_input_pixels(prediction):
+        columns.append(Column("reconstruction", output))
         caption = "Reconstruction: predicted pixels where the input was hidden or altered, the input elsewhere."
-        if patch_statistics:
-            caption += (
-                " The model predicts normalised patches; they are drawn with the mean and standard deviation"
-                " of the true patch, which the model does not know."
+    else:
+        columns.append(Column(f"target\n({space})", target_images(prediction, mean, std)))
+        columns.append(Column(f"prediction\n({space})", output))
+        if not space.startswith(PIXELS):
+            return columns, (
+                f"Target and prediction live in the space '{space}', stretched to the full range image by image."
             )
-        return columns, caption
-    columns.append(Column(f"target\n({space})", to_rgb(_stretched(prediction["target"]))))
-    columns.append(Column(f"prediction\n({space})", to_rgb(_stretched(output))))
-    return (
-        columns,
-        f"Target and prediction live in the space '{space}', stretched to the full range image by image.",
-    )
+        caption = "The target is not the input: the prediction is shown as it is."
+    return columns, " ".join([caption, CLAMPED, *([PATCH_STATISTICS] if patch_statistics else [])])
 
 
-def _input_title(mask: Tensor | None) -> str:
-    if mask is None:
-        return "input"
-    return f"input ({mask.float().mean().item():.0%} hidden)"
+def input_title(prediction: Mapping[str, Any]) -> str:
+    mask = prediction["mask"]
+    return "input" if mask is None or not mask.any() else f"input ({mask.float().mean().item():.0%} hidden)"
 
 
-def _stretched(images: Tensor) -> Tensor:
-    return stretch(images.float())
+def input_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float]) -> list[Any]:
+    """What the encoder saw, hidden patches grey."""
+    seen, mask = denormalize(prediction["corrupted"], mean, std), prediction["mask"]
+    return to_rgb(seen if mask is None else grey_out(seen, mask))
+
+
+def target_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float]) -> list[Any]:
+    return to_rgb(_drawable(prediction, "target", mean, std))
+
+
+def output_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float]) -> list[Any]:
+    """The prediction; patches that the encoder saw as they are stay the input's where they are in the same place."""
+    drawn = _drawable(prediction, "output", mean, std)
+    if _has_input_pixels(prediction):
+        images, corrupted, mask = prediction["images"], prediction["corrupted"], prediction["mask"]
+        grid = tuple(images.shape[2:]) if mask is None else tuple(mask.shape[1:])
+        unseen = unseen_patches(images, corrupted, mask, grid)
+        drawn = paste(denormalize(images, mean, std), drawn, unseen)
+    return to_rgb(drawn)
+
+
+def _drawable(prediction: Mapping[str, Any], key: str, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    values = prediction[key]
+    if str(prediction["target_space"]).startswith(PIXELS):
+        return denormalize(values, mean, std)
+    return stretch(values.float())
+
+
+def _has_input_pixels(prediction: Mapping[str, Any]) -> bool:
+    shapes = {prediction[key].shape for key in ("images", "corrupted", "output")}
+    return str(prediction["target_space"]).startswith(PIXELS) and len(shapes) == 1

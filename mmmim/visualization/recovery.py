@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,43 @@ from mmmim.datasets import ImageFolder, ToyImages
 from mmmim.engine.errors import UsageError
 from mmmim.models.layers import PatchMask
 
-from .grid import Column
+from .grid import Column, save_grid
+from .options import add_images, add_names, add_out, names_for
 from .pixels import denormalize, grey_out, paste, to_rgb
-from .sources import TOY, cover, normalisation
+from .sources import TOY, cover, load_crops, load_run, normalisation, normalise
 
+HELP = "hidden areas as several runs recover them"
 MASKS = {"own": "the model's own", "most": "most of the object", "object": "the whole object"}
 SEEN = 0.25  # share of an object's cells that "most of the object" leaves visible
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    parser.add_argument("--masks", nargs="+", choices=MASKS, default=["own"], help="which areas to hide")
+    parser.add_argument("--objects", default=TOY, metavar="DIR", help="masks of the objects in the images, 0 = ground")
+    parser.add_argument("--whole", action="store_true", help="show the prediction of visible areas, too")
+    add_names(parser, "run", "its folder's")
+    add_images(parser, num=4)
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    columns: list[Column] = []
+    for run, name in zip(args.runs, names_for(args, args.runs), strict=True):
+        config, model = load_run(run, args.seed)
+        if model.masker is None or getattr(model, "degradation", None) is not None:
+            raise UsageError(f"RUN: '{run}' does not hide patches alone; use 'tasks' or 'reconstruction'")
+        images, objects = normalise(model, load_crops(config, model, args.images, args.num)), None
+        if any(kind != "own" for kind in args.masks):
+            objects = load_objects(args.objects, args.images, (images.shape[-2], images.shape[-1]), len(images))
+        if not columns:
+            original = to_rgb(denormalize(images, *normalisation(model)))
+            columns.append(Column("original", [image for image in original for _ in args.masks]))
+        columns += recovery_columns(
+            model, images, objects, args.masks, name or Path(run).resolve().name, args.whole, args.seed
+        )
+    labels = [MASKS[kind] for _ in range(len(images)) for kind in args.masks] if len(args.masks) > 1 else ()
+    return save_grid(columns, args.out, row_labels=labels)
 
 
 def load_objects(source: str, images: str, size: tuple[int, int], num: int) -> Tensor:
@@ -76,11 +108,3 @@ def recovery_columns(
             inputs += to_rgb(grey_out(original, prediction["mask"]))
             outputs += to_rgb(output if whole else paste(original, output, prediction["mask"]))
     return [Column(f"{name}\ninput", inputs), Column(f"{name}\n{'prediction' if whole else 'recovered'}", outputs)]
-
-
-def run_config(work_dir: str | Path) -> Path:
-    """The config that a run left in its work directory."""
-    found = sorted(Path(work_dir).glob("*.py"), key=lambda file: file.stat().st_mtime)
-    if not found:
-        raise UsageError(f"RUN: '{work_dir}' holds no config; give the work directory of a pre-training run")
-    return found[-1]

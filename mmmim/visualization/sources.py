@@ -18,6 +18,8 @@ from torchvision.transforms.v2 import functional as F
 from mmmim.datasets import ImageFolder, ToyImages
 from mmmim.engine.checkpoint_io import stored_checkpoints
 from mmmim.engine.errors import UsageError
+from mmmim.engine.run_options import load_config
+from mmmim.models.layers import to_pair
 from mmmim.registry import MODELS
 
 TOY = "toy"
@@ -53,6 +55,20 @@ def checkpoint_file(path: str | Path) -> Path:
     return path
 
 
+def load_run(run: str | Path, seed: int = 0) -> tuple[Config, Any]:
+    """Config and trained model of a work directory."""
+    config = load_config(str(run_config(run)))
+    return config, load_model(config, run, seed)
+
+
+def run_config(work_dir: str | Path) -> Path:
+    """The config that a run left in its work directory."""
+    found = sorted(Path(work_dir).glob("*.py"), key=lambda file: file.stat().st_mtime)
+    if not found:
+        raise UsageError(f"RUN: '{work_dir}' holds no config; give the work directory of a pre-training run")
+    return found[-1]
+
+
 def load_images(source: str, size: tuple[int, int], channels: int = 3, num: int = 8) -> Tensor:
     """``num`` images ``(B, C, H, W)`` uint8, evenly spaced over a folder, or of the built-in data (``toy``)."""
     if num < 1:
@@ -63,6 +79,20 @@ def load_images(source: str, size: tuple[int, int], channels: int = 3, num: int 
         dataset = ImageFolder(source, [lambda image: cover(image, size)], labelled=False, channels=channels)
     count = min(num, len(dataset))
     return torch.stack([dataset[i * len(dataset) // count]["inputs"] for i in range(count)])
+
+
+def load_crops(config: Config, model: nn.Module, source: str, num: int) -> Tensor:
+    """Images of the size that the config trains on, all of them the same centred part of the picture."""
+    backbone: Any = model.backbone
+    return load_images(source, crop_size(config, backbone.img_size), backbone.in_channels, num)
+
+
+def crop_size(config: Config, default: tuple[int, int]) -> tuple[int, int]:
+    """Pixels of the training data's RandomResizedCrop: a degradation may need a larger crop than the encoder."""
+    dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
+    transforms = dataset.get("transforms") or []
+    crops = [step["size"] for step in transforms if str(step["type"]).rpartition(".")[2] == "RandomResizedCrop"]
+    return to_pair(crops[-1]) if crops else default
 
 
 def cover(image: Any, size: Sequence[int]) -> Any:

@@ -54,15 +54,25 @@ def test_degraded_patches_without_a_mask_are_shown_as_predicted() -> None:
     assert (pasted.images[0][:8] != original.images[0][:8]).any()
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        dict(target_space="hog", output=torch.rand(2, 1, 16, 24) * 9, target=torch.rand(2, 1, 16, 24)),
-        dict(target_space="pixel", output=torch.rand(2, 3, 8, 12), target=torch.rand(2, 3, 8, 12)),
-    ],
-)
-def test_what_is_not_the_input_s_pixels_stands_beside_its_target(changes: dict) -> None:
-    columns, caption = reconstruction_columns(prediction(**changes), MEAN, STD)
+def test_what_is_not_the_input_s_pixels_stands_beside_its_target() -> None:
+    hog = dict(target_space="hog", output=torch.rand(2, 1, 16, 24) * 9, target=torch.rand(2, 1, 16, 24))
+    columns, caption = reconstruction_columns(prediction(**hog), MEAN, STD)
     assert [column.title.split("\n")[0] for column in columns[2:]] == ["target", "prediction"]
     assert columns[3].images[0].min() == 0 and columns[3].images[0].max() == 1
-    assert changes["target_space"] in caption
+    assert "hog" in caption
+
+
+def test_pixels_of_a_whole_crop_whose_centre_is_the_input_keep_their_colours() -> None:
+    small = torch.rand(2, 3, 16, 24)
+    made = prediction(images=torch.rand(2, 3, 24, 36), corrupted=small, output=-small, target=small)
+    columns, caption = reconstruction_columns(made, MEAN, STD, patch_statistics=True)
+    assert [column.images[0].shape[:2] for column in columns] == [(24, 36), (16, 24), (16, 24), (16, 24)]
+    expected = (small[0] * 60 + 120).permute(1, 2, 0).numpy() / 255
+    np.testing.assert_allclose(columns[2].images[0], expected, atol=1e-6)
+    np.testing.assert_allclose(columns[3].images[0], (240 / 255) - expected, atol=1e-6)
+    assert "true patch" in caption and "clamped" in caption
+
+
+def test_a_mask_that_hides_nothing_is_not_mentioned() -> None:
+    made = prediction(mask=torch.zeros(2, 2, 3, dtype=torch.bool))
+    assert reconstruction_columns(made, MEAN, STD)[0][1].title == "input"

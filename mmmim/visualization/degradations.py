@@ -1,0 +1,67 @@
+"""What every task's encoder gets to see (Beyond Masking, Figure 1)."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmmim.engine.run_options import load_config
+
+from .grid import Column, save_grid
+from .options import add_cfg_options, add_images, add_names, add_out, names_for
+from .pixels import denormalize, grey_out, to_rgb
+from .sources import load_crops, load_model, normalisation, normalise
+
+HELP = "the degraded inputs of several configs, no weights needed"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("configs", nargs="+", metavar="CONFIG")
+    add_names(parser, "config", "its degradation and masker")
+    add_images(parser, num=4)
+    add_cfg_options(parser)
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    columns: list[Column] = []
+    for path, name in zip(args.configs, names_for(args, args.configs), strict=True):
+        config = load_config(path, args.cfg_options)
+        model: Any = load_model(config, seed=args.seed)
+        images = normalise(model, load_crops(config, model, args.images, args.num))
+        if not columns:
+            columns.append(Column("original", to_rgb(denormalize(images, *normalisation(model)))))
+        columns.append(Column(name or task_of(config.model) or Path(path).stem, inputs(model, images, args.seed)))
+    caption = "What the encoder sees: degraded images, hidden patches grey. Values are clamped to [0, 1]."
+    return save_grid(columns, args.out, caption=caption)
+
+
+@torch.no_grad()
+def inputs(model: Any, images: Tensor, seed: int) -> list[Any]:
+    """Degraded ``images (B, C, H, W)``, normalised, as they are drawn."""
+    corrupted = degraded(model, images, seed)
+    shown = denormalize(corrupted, *normalisation(model))
+    mask = model.draw_picture_mask(corrupted)
+    return to_rgb(shown if mask is None else grey_out(shown, mask.mask))
+
+
+def degraded(model: Any, images: Tensor, seed: int) -> Tensor:
+    """The images of step 0 under ``seed``, which the model's masks of that step may follow."""
+    model.set_step(seed, 0)
+    return model.degrade(images, model.draw_degradation(images))
+
+
+def task_of(model: Mapping[str, Any]) -> str:
+    """A line for each degradation and for the masker of a model's config, and one for what the config says of it."""
+    steps = model.get("degradation") or []
+    parts = [*(steps if isinstance(steps, (list, tuple)) else [steps]), model.get("masker")]
+    lines = []
+    for part in filter(None, parts):
+        lines.append(str(part["type"]).rpartition(".")[2])
+        lines.append(", ".join(f"{key}={value}" for key, value in part.items() if key != "type"))
+    return "\n".join(filter(None, lines))

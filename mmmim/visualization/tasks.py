@@ -1,0 +1,136 @@
+"""What models of different tasks make of the same images, and their mean error (Beyond Masking, Figure 3)."""
+
+from __future__ import annotations
+
+import csv
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.transforms.v2.functional import center_crop
+
+from mmmim.engine.errors import UsageError
+
+from .degradations import task_of
+from .grid import Column, save_grid
+from .options import add_images, add_names, add_out, names_for
+from .reconstruction import (
+    CLAMPED,
+    PATCH_STATISTICS,
+    input_images,
+    input_title,
+    output_images,
+    predicts_normalised,
+    target_images,
+)
+from .sources import load_crops, load_run, normalisation, normalise
+
+HELP = "target, input and output of several runs, and their mean error over a folder"
+KEY = "loss_reconstruction"
+NOT_COMPARABLE = "Mean errors are in each run's own target and over its own patches: compare them within a task."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", metavar="RUN")
+    add_names(parser, "run", "its folder's")
+    add_images(parser, num=4)
+    parser.add_argument("--mse-images", metavar="DIR", help="images of the mean error (default: those of --images)")
+    parser.add_argument("--mse-num", type=int, default=100, help="how many of them (default: 100; 0 leaves it out)")
+    parser.add_argument("--csv", metavar="FILE", help="write the mean errors there, too")
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    if args.csv and not args.mse_num:
+        raise UsageError("--csv: there is nothing to write with --mse-num 0")
+    columns: list[Column] = []
+    table: list[dict[str, Any]] = []
+    normalised, shown = False, None
+    for run, name in zip(args.runs, names_for(args, args.runs), strict=True):
+        config, model = load_run(run, args.seed)
+        name = name or Path(run).resolve().name
+        crops = normalise(model, load_crops(config, model, args.images, args.num))
+        title = f"{name}\noutput"
+        if args.mse_num:
+            measured = load_crops(config, model, args.mse_images or args.images, args.mse_num)
+            errors = image_errors(model, measured, args.seed)
+            table.append(row(name, config.model, model, errors))
+            title += f"\navg. {error_name(model)} {errors.mean():.4f}"
+        model.set_step(args.seed, 0)
+        prediction = model.predict(crops)
+        statistics = normalisation(model)
+        if (target := target_kind(prediction, crops)) != shown:
+            columns.append(Column("target", target_images(prediction, *statistics)))
+            shown = target
+        columns.append(Column(f"{name}\n{input_title(prediction)}", input_images(prediction, *statistics)))
+        columns.append(Column(title, output_images(prediction, *statistics)))
+        normalised |= predicts_normalised(model)
+    if table:
+        print(text_table(table))
+    if args.csv:
+        write_csv(table, Path(args.csv))
+    return save_grid(columns, args.out, caption=caption(normalised, bool(table)))
+
+
+def target_kind(prediction: dict[str, Any], crops: Tensor) -> tuple[str, bool]:
+    """Runs of the same kind have the same picture as target: the whole crop, or its centre alone."""
+    clean = prediction["images"]
+    smaller = clean.shape != crops.shape
+    return prediction["target_space"], smaller and clean.equal(center_crop(crops, list(clean.shape[-2:])))
+
+
+@torch.no_grad()
+def image_errors(model: Any, images: Tensor, seed: int) -> Tensor:
+    """``(n,)``: the pre-training loss of every uint8 image by itself, image i under the draws of step ``(seed, i)``.
+
+    It is the reconstruction's part where a method has others (contrast), else the sum of the losses.
+    """
+    errors = []
+    for index in range(len(images)):
+        model.set_step(seed, index)
+        losses = model(normalise(model, images[index : index + 1]), mode="loss")
+        errors.append(losses[KEY] if KEY in losses else sum(value for key, value in losses.items() if "loss" in key))
+    return torch.stack(errors).double()
+
+
+def error_name(model: Any) -> str:
+    return "MSE" if getattr(model.head, "error", F.mse_loss) is F.mse_loss else "loss"
+
+
+def row(name: str, config: dict[str, Any], model: Any, errors: Tensor) -> dict[str, Any]:
+    """Of the table; the standard error is that over images."""
+    return {
+        "run": name,
+        "task": task_of(config).replace("\n", " "),
+        "target": getattr(model.target_generator, "norm_pix", model.target_generator.space),
+        "patches": model.head.scope,
+        "images": len(errors),
+        "error": error_name(model),
+        "mean": round(errors.mean().item(), 4),
+        "std. error": round(errors.std().item() / len(errors) ** 0.5, 4) if len(errors) > 1 else "",
+    }
+
+
+def text_table(rows: Sequence[dict[str, Any]]) -> str:
+    lines = [list(rows[0])] + [[str(value) for value in each.values()] for each in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def caption(normalised: bool, errors: bool) -> str:
+    parts = ["Output: predicted pixels where the input was hidden or altered.", CLAMPED]
+    return " ".join(parts + [PATCH_STATISTICS] * normalised + [NOT_COMPARABLE] * errors)
