@@ -26,7 +26,7 @@ class PlainViT(BaseModule):
         if not -1 <= self.frozen_stages <= self.depth:
             raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.depth}")
         for module in self._frozen_modules():
-            module.requires_grad_(False)
+            module.requires_grad_(False).eval()
         if self.frozen_stages >= 0:
             for token in (self.cls_token, self.mask_token, self.pos_embed):
                 if token is not None:
