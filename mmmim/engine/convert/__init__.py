@@ -1,0 +1,18 @@
+"""Published checkpoints, given as local files, as checkpoints of mmmim; see :mod:`.conversion` for the layouts."""
+
+from .conversion import LAYOUTS, Conversion, convert, convert_file
+from .layout import Choices, Layout
+from .source import Source, read_source
+from .usage import follow_up
+
+__all__ = [
+    "LAYOUTS",
+    "Choices",
+    "Conversion",
+    "Layout",
+    "Source",
+    "convert",
+    "convert_file",
+    "follow_up",
+    "read_source",
+]

@@ -1,0 +1,62 @@
+"""What a source layout has to say, and how it reads an architecture from shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from mmmim.engine.errors import UsageError
+
+State = Mapping[str, Tensor]
+NO_PLACE = "the model has no place for it"
+
+
+class Choices(NamedTuple):
+    """What shapes leave open; None where they, or the published models, tell."""
+
+    num_heads: int | None = None
+    img_size: tuple[int, int] | None = None
+
+
+class Layout(NamedTuple):
+    """One way to name the tensors of a model.
+
+    Attributes:
+        about: Whose files these are.
+        marks: Tensors that every such file has, and no other layout's.
+        rename: Names of a file -> names in our checkpoint (``backbone.*``, ``neck.*``, ``head.*``); others are left
+            out. What belongs to the encoder but is unknown gets a name too, so that :attr:`build` can object.
+        build: Renamed tensors -> the modules they must fill, by attribute, on the meta device.
+        arrange: Renamed tensors in the order of our axes.
+        unused: Pattern (fnmatch) of names that are left out -> why.
+    """
+
+    about: str
+    marks: tuple[str, ...]
+    rename: Callable[[Iterable[str]], dict[str, str]]
+    build: Callable[[State, Choices], dict[str, nn.Module]]
+    arrange: Callable[[State], State] = lambda state: state
+    unused: Mapping[str, str] = {}
+
+
+def shape_of(state: State, name: str, dims: int) -> tuple[int, ...]:
+    if name not in state:
+        raise UsageError(f"tensor {name} is missing; the file is incomplete, or of another layout: --from NAME")
+    shape = tuple(state[name].shape)
+    if len(shape) != dims:
+        raise UsageError(f"{name} has the shape {shape}, not {dims} dimensions; the file is of another layout")
+    return shape
+
+
+def count(names: Iterable[str], prefix: str) -> int:
+    """The number of modules ``prefix0``, ``prefix1``, ... that have tensors."""
+    found = {int(match[1]) for name in names if (match := re.match(re.escape(prefix) + r"(\d+)\.", name))}
+    if not found:
+        raise UsageError(f"no tensor starts with {prefix}0; the file is incomplete, or of another layout: --from NAME")
+    if absent := sorted(set(range(len(found))) - found):
+        listed = ", ".join(f"{prefix}{index}" for index in absent[:5])
+        raise UsageError(f"{listed} missing, though there is {prefix}{max(found)}; the file is incomplete")
+    return len(found)

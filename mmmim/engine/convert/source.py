@@ -1,0 +1,109 @@
+"""Reads a foreign checkpoint without running anything that is pickled in it."""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from mmmim.engine.errors import UsageError
+
+WEIGHTS = ("model", "state_dict")  # where files keep them, if not at the top
+
+
+class CfgNode:
+    """Stands in for the class of SimMIM's options, which is a dict, so that yacs need not be there."""
+
+    __module__ = "yacs.config"
+
+    def __new__(cls) -> Any:
+        return OrderedDict()  # torch fills no other kind of dict
+
+
+# Official files carry the options of their run, in classes that only hold values.
+OPTION_HOLDERS: list[Any] = [argparse.Namespace, CfgNode]
+
+
+class Source(NamedTuple):
+    """Tensors of a foreign file under its own names."""
+
+    file: str
+    state: dict[str, Tensor]
+    epoch: int | None  # finished ones
+    not_read: list[str]  # other entries: optimizer, args, ...
+
+
+def read_source(file: str | Path) -> Source:
+    """The weights of a ``.safetensors`` file, or of a PyTorch file, which is read with ``weights_only=True``.
+
+    Raises:
+        UsageError: no such file, damaged, not a checkpoint, or one that asks for code to be run.
+    """
+    path = Path(file)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise UsageError(f"{file}: {what}; give a checkpoint that lies on this machine, nothing is downloaded")
+    content: Any = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pytorch(path)
+    if not isinstance(content, Mapping):
+        raise UsageError(f"{file}: holds a {type(content).__name__}, not the named tensors of a model")
+    place = next((key for key in WEIGHTS if isinstance(content.get(key), Mapping)), None)
+    weights: Mapping[str, Any] = content if place is None else content[place]
+    state = {str(name): value for name, value in weights.items() if isinstance(value, Tensor)}
+    if not state:
+        entries = ", ".join(map(str, list(content)[:5])) or "nothing"
+        raise UsageError(
+            f"{file}: holds no tensors of a model, neither at the top nor in {' or '.join(map(repr, WEIGHTS))}; "
+            f"it holds {entries}"
+        )
+    if all(name.startswith("module.") for name in state):  # of data parallel training
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+    others = [] if place is None else [str(key) for key in content if key != place]
+    return Source(str(file), state, _finished_epochs(content), others)
+
+
+def _finished_epochs(content: Mapping[str, Any]) -> int | None:
+    """The official codes store the number of the last epoch, counted from 0; MMEngine that of finished ones."""
+    meta = content.get("meta")
+    if isinstance(meta, Mapping) and isinstance(meta.get("epoch"), int):
+        return meta["epoch"]
+    last = content.get("epoch")
+    return last + 1 if isinstance(last, int) else None
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UsageError(f"{path}: {_size(path)}, incomplete, damaged or no safetensors file ({error})") from None
+
+
+def _read_pytorch(path: Path) -> Any:
+    torch.serialization.add_safe_globals(OPTION_HOLDERS)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling anything can raise anything
+        if isinstance(error, pickle.UnpicklingError) and (name := re.search(r"GLOBAL ([\w.]+)", str(error))):
+            raise UsageError(
+                f"{path}: refused: to read it, {name[1]} would have to be called, and a file may run any code that "
+                "way; nothing was run. If you trust its source, write the tensors alone to a file where they can be "
+                "loaded: torch.save(dict(model=model.state_dict()), FILE)"
+            ) from None
+        told = re.sub(r"(?s).*WeightsUnpickler error:", "", str(error)).strip().partition("\n")[0][:200]
+        raise UsageError(
+            f"{path}: {_size(path)}, incomplete, damaged or no PyTorch checkpoint ({type(error).__name__}: {told}); "
+            "copy or download it again, and compare its size or checksum with the publisher's"
+        ) from None
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size:,} bytes"

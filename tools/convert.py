@@ -1,0 +1,56 @@
+"""Write a published checkpoint, given as a local file, as a checkpoint of mmmim.
+
+Pickled code is never run: files are read with weights_only=True, and refused where that does not do.
+
+python tools/convert.py mae_pretrain_vit_base.pth --out mae_vit-b.pth
+python tools/convert.py FILE --out CKPT.pth --from mmpretrain
+python tools/convert.py FILE.safetensors --out CKPT.pth --num-heads 6 --img-size 192 384
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", metavar="FILE", help=".pth, .pt, .bin or .safetensors; nothing is downloaded")
+    parser.add_argument("--out", required=True, metavar="CKPT.pth")
+    parser.add_argument(
+        "--from",
+        dest="layout",
+        metavar="NAME",
+        help="mae, mmpretrain or simmim (default: recognised by the names of the tensors)",
+    )
+    parser.add_argument("--num-heads", type=int, metavar="N", help="of a ViT whose width is no published one")
+    parser.add_argument("--img-size", type=int, nargs="+", metavar="N", help="H W, where images were not square")
+    return parser.parse_args(argv)
+
+
+def convert(args: argparse.Namespace) -> None:
+    from mmmim.engine.convert import Choices, convert_file, follow_up
+    from mmmim.engine.errors import UsageError
+
+    size = args.img_size
+    if size is not None and (len(size) > 2 or min(size) < 1):
+        raise UsageError(f"--img-size {' '.join(map(str, size))}: give one or two positive numbers, H W")
+    if args.num_heads is not None and args.num_heads < 1:
+        raise UsageError(f"--num-heads {args.num_heads}: must be at least 1")
+    choices = Choices(args.num_heads, None if size is None else (size[0], size[-1]))
+    source, converted = convert_file(args.file, args.out, args.layout, choices)
+
+    print(f"layout {converted.layout}{'' if args.layout else ' (recognised)'}")
+    print(f"encoder: {converted.describe()}")
+    print(f"{len(converted.state)} of {len(source.state)} tensors written to {args.out}: {converted.contents()}")
+    for reason, names in converted.left_out_by_reason().items():
+        print(f"left out, {reason}: {', '.join(names)}")
+    if source.not_read:
+        print(f"not carried over: {', '.join(source.not_read)}")
+    print("\nnext:\n" + "\n".join(f"  {line}" for line in follow_up(converted, args.out)))
+
+
+if __name__ == "__main__":
+    from mmmim.engine.run import run_tool
+
+    sys.exit(run_tool(convert, parse_args()))
