@@ -1,5 +1,6 @@
 from .base import SeededImageDataset
 from .data_option import use_folder
+from .degrade import Degrade
 from .image_folder import ImageFolder, ImageList
 from .samplers import EpochSampler, InfiniteEpochSampler
 from .seeded_dataset import SeededDataset
@@ -8,6 +9,7 @@ from .toy_images import ToyImages
 from .transforms import RandAugment, ToUint8Tensor, build_transform
 
 __all__ = [
-    "EpochSampler", "ImageFolder", "ImageList", "InfiniteEpochSampler", "RandAugment", "SampleKey", "SeededDataset",
-    "SeededImageDataset", "ToUint8Tensor", "ToyImages", "build_transform", "seeded_sample", "use_folder",
+    "Degrade", "EpochSampler", "ImageFolder", "ImageList", "InfiniteEpochSampler", "RandAugment", "SampleKey",
+    "SeededDataset", "SeededImageDataset", "ToUint8Tensor", "ToyImages", "build_transform", "seeded_sample",
+    "use_folder",
 ]  # fmt: skip

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+
+from mmmim.registry import TRANSFORMS, build_part
+
+from .transforms import ToUint8Tensor
+
+
+@TRANSFORMS.register_module()
+class Degrade:
+    """The degradation of a pre-training config as a transform of single images: uint8 -> uint8.
+
+    For tests of robustness and for degraded downstream data. The clean image is lost here, so pre-training degrades
+    in the model. Parameters come from torch's global generator, which datasets seed for every sample.
+
+    Args:
+        degradation: As in ``model.degradation``, one config or several in a list. What the model fills in for them
+            (``input_size``, ``in_channels``) has to be said where it is not the default.
+        mean, std: The degradation sees ``(x - mean) / std``, in units of 0..255, as in pre-training: padding is zero
+            there. The default are plain colours in [0, 1].
+    """
+
+    def __init__(
+        self,
+        degradation: dict | list[dict],
+        mean: Sequence[float] | float = 0.0,
+        std: Sequence[float] | float = 255.0,
+    ) -> None:
+        from mmmim.models.degradations import DegradationSequence  # every dataset would wait for the models otherwise
+        from mmmim.models.layers import ColorSpace
+
+        steps = degradation if isinstance(degradation, (list, tuple)) else [degradation]
+        self.degradation = DegradationSequence([_build(step, mean=mean, std=std) for step in steps])
+        self.color_space = ColorSpace(mean, std)
+        self.to_tensor = ToUint8Tensor()
+
+    @torch.no_grad()
+    def __call__(self, image: Image.Image | torch.Tensor) -> torch.Tensor:
+        colors = self.to_tensor(image)[None].float() / 255  # (1,C,H,W)
+        params = self.degradation.sample((colors.shape[-2], colors.shape[-1]), 1)
+        degraded = self.degradation(self.color_space.normalise(colors), **params)
+        return self.color_space.to_unit(degraded)[0].clamp(0, 1).mul(255).round().to(torch.uint8)
+
+
+def _build(config: dict, **known: Any) -> Any:
+    """Bare names are mmmim's, whatever the default scope is."""
+    if isinstance(config["type"], str) and "." not in config["type"]:
+        config = {**config, "type": f"mmmim.{config['type']}"}
+    return build_part(config, **known)
