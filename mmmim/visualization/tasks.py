@@ -110,8 +110,8 @@ def row(name: str, config: dict[str, Any], model: Any, errors: Tensor) -> dict[s
         "patches": model.head.scope,
         "images": len(errors),
         "error": error_name(model),
-        "mean": round(errors.mean().item(), 4),
-        "std. error": round(errors.std().item() / len(errors) ** 0.5, 4) if len(errors) > 1 else "",
+        "mean": f"{errors.mean():.4f}",
+        "std. error": f"{errors.std() / len(errors) ** 0.5:.4f}" if len(errors) > 1 else "",
     }
 
 
