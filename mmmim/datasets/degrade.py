@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from mmmim.registry import TRANSFORMS, build_part
+from mmmim.registry import TRANSFORMS
 
 from .transforms import ToUint8Tensor
 
@@ -31,11 +31,10 @@ class Degrade:
         mean: Sequence[float] | float = 0.0,
         std: Sequence[float] | float = 255.0,
     ) -> None:
-        from mmmim.models.degradations import DegradationSequence  # every dataset would wait for the models otherwise
+        from mmmim.models.degradations import build_degradation  # every dataset would wait for the models otherwise
         from mmmim.models.layers import ColorSpace
 
-        steps = degradation if isinstance(degradation, (list, tuple)) else [degradation]
-        self.degradation = DegradationSequence([_build(step, mean=mean, std=std) for step in steps])
+        self.degradation: Any = build_degradation(degradation, mean=mean, std=std)
         self.color_space = ColorSpace(mean, std)
         self.to_tensor = ToUint8Tensor()
 
@@ -45,10 +44,3 @@ class Degrade:
         params = self.degradation.sample((colors.shape[-2], colors.shape[-1]), 1)
         degraded = self.degradation(self.color_space.normalise(colors), **params)
         return self.color_space.to_unit(degraded)[0].clamp(0, 1).mul(255).round().to(torch.uint8)
-
-
-def _build(config: dict, **known: Any) -> Any:
-    """Bare names are mmmim's, whatever the default scope is."""
-    if isinstance(config["type"], str) and "." not in config["type"]:
-        config = {**config, "type": f"mmmim.{config['type']}"}
-    return build_part(config, **known)

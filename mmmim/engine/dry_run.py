@@ -13,6 +13,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import DATASETS, HOOKS, METRICS, PARAM_SCHEDULERS, VISUALIZERS, init_default_scope
 from torch import nn
 
+from mmmim.engine.crops import crop_size
 from mmmim.engine.data_paths import missing_paths
 from mmmim.engine.lr_scaling import LrScaling, optim_wrappers, scale_lr, schedulers
 from mmmim.engine.memory import StepMemory, build_without_storage, step_memory
@@ -21,7 +22,6 @@ from mmmim.engine.run_options import fit_to_device, planned_precision
 from mmmim.engine.schedule import Schedule, schedule_of
 from mmmim.engine.sharding_plan import ShardingPlan, plan_sharding
 
-CROP = "RandomResizedCrop"
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
@@ -106,12 +106,10 @@ def _data(cfg: Config, loader: str) -> DataReport:
 def _image_shape(model: nn.Module, cfg: Config) -> tuple[int, ...] | None:
     """Size that the data's crops have, or the backbone is built for; detection trains on images of another size."""
     backbone = getattr(model, "backbone", None)
-    crops = [t["size"] for t in cfg.train_dataloader.dataset.get("transforms") or [] if t["type"] == CROP]
-    size = crops[-1] if crops else getattr(backbone, "img_size", None)
+    size = crop_size(cfg, getattr(backbone, "img_size", None))
     if size is None or cfg.get("default_scope") == "mmdet":
         return None
-    height, width = (size, size) if isinstance(size, int) else size
-    return int(getattr(backbone, "in_channels", 3)), int(height), int(width)
+    return int(getattr(backbone, "in_channels", 3)), *size
 
 
 def _build_schedulers(cfg: Config, schedule: Schedule) -> None:

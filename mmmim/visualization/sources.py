@@ -17,9 +17,9 @@ from torchvision.transforms.v2 import functional as F
 
 from mmmim.datasets import ImageFolder, ToyImages
 from mmmim.engine.checkpoint_io import stored_checkpoints
+from mmmim.engine.crops import crop_size
 from mmmim.engine.errors import UsageError
 from mmmim.engine.run_options import load_config
-from mmmim.models.layers import to_pair
 from mmmim.registry import MODELS
 
 TOY = "toy"
@@ -85,14 +85,6 @@ def load_crops(config: Config, model: nn.Module, source: str, num: int) -> Tenso
     """Images of the size that the config trains on, all of them the same centred part of the picture."""
     backbone: Any = model.backbone
     return load_images(source, crop_size(config, backbone.img_size), backbone.in_channels, num)
-
-
-def crop_size(config: Config, default: tuple[int, int]) -> tuple[int, int]:
-    """Pixels of the training data's RandomResizedCrop: a degradation may need a larger crop than the encoder."""
-    dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
-    transforms = dataset.get("transforms") or []
-    crops = [step["size"] for step in transforms if str(step["type"]).rpartition(".")[2] == "RandomResizedCrop"]
-    return to_pair(crops[-1]) if crops else default
 
 
 def cover(image: Any, size: Sequence[int]) -> Any:

@@ -10,10 +10,11 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
+from mmmim.engine.crops import crop_size
 from mmmim.visualization.degradations import inputs, task_of
 from mmmim.visualization.grid import Column
 from mmmim.visualization.pixels import GREY
-from mmmim.visualization.sources import crop_size, load_crops, load_model, normalise
+from mmmim.visualization.sources import load_crops, load_model, normalise
 
 main = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "visualize.py"))["main"]
 

@@ -1,6 +1,7 @@
 from .bad_files import BadFileReportHook
 from .checkpoint import SafeCheckpointHook
 from .meta import MetaHook
+from .momentum import MomentumUpdateHook
 from .nonfinite import NonFiniteLossHook
 from .pretrained_report import PretrainedReportHook
 from .runtime_info import BufferedRuntimeInfoHook
@@ -12,6 +13,7 @@ __all__ = [
     "BadFileReportHook",
     "BufferedRuntimeInfoHook",
     "MetaHook",
+    "MomentumUpdateHook",
     "NonFiniteLossHook",
     "PretrainedReportHook",
     "SafeCheckpointHook",

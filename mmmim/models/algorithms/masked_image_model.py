@@ -9,7 +9,7 @@ from torch import Tensor
 from mmmim.registry import MODELS, build_part
 from mmmim.seeding import mix
 
-from ..degradations import DegradationSequence
+from ..degradations import build_degradation
 from ..layers import PatchMask, full_precision
 
 
@@ -52,7 +52,7 @@ class MaskedImageModel(BaseModel):
         self.neck = self._build_neck(neck, hides=masker is not None)
         self.head = build_part(head or dict(type="mmmim.ReconstructionHead"), patch_size=self.cell_size)
         self.masker: Any = None if masker is None else build_part(masker, patch_size=self.backbone.patch_size)
-        self.degradation: Any = _build_degradation(degradation, patch_size=self.backbone.patch_size, **images)
+        self.degradation: Any = build_degradation(degradation, patch_size=self.backbone.patch_size, **images)
         self.step_generator: torch.Generator | None = None
         self._check_parts()
 
@@ -220,9 +220,3 @@ class MaskedImageModel(BaseModel):
 
     def draw_picture_mask(self, images: Tensor) -> PatchMask | None:
         return None if self.masker is None else self.draw_mask(images)
-
-
-def _build_degradation(config: dict | list[dict] | None, **known: Any) -> Any:
-    if isinstance(config, (list, tuple)):
-        return DegradationSequence([build_part(step, **known) for step in config])
-    return None if config is None else build_part(config, **known)

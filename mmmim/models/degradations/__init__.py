@@ -1,7 +1,8 @@
 from .base import Degradation
 from .blur import RandomKernelBlur
+from .photometric import PhotometricView
 from .saturation import SaturationScale
-from .sequence import DegradationSequence
+from .sequence import DegradationSequence, build_degradation
 from .warp import Fisheye, HorizontalWave
 from .zoom import CenterInput, ZoomIn, ZoomOut
 
@@ -11,8 +12,10 @@ __all__ = [
     "DegradationSequence",
     "Fisheye",
     "HorizontalWave",
+    "PhotometricView",
     "RandomKernelBlur",
     "SaturationScale",
     "ZoomIn",
     "ZoomOut",
+    "build_degradation",
 ]

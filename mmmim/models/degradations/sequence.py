@@ -5,7 +5,22 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
+from mmmim.registry import build_part
+
 from .base import Degradation, Size
+
+
+def build_degradation(config: dict | list[dict] | None, **known: Any) -> Degradation | None:
+    """One degradation, or several in a list, one after the other; what they leave open is filled with ``known``."""
+    if isinstance(config, (list, tuple)):
+        return DegradationSequence([build_part(_own_name(step), **known) for step in config])
+    return None if config is None else build_part(_own_name(config), **known)
+
+
+def _own_name(config: dict) -> dict:
+    """Bare names are mmmim's, whatever the default scope is."""
+    kind = config["type"]
+    return {**config, "type": f"mmmim.{kind}"} if isinstance(kind, str) and "." not in kind else config
 
 
 class DegradationSequence(Degradation):

@@ -2,6 +2,16 @@ from .cls_heads import LinearClsHead
 from .contrastive import Align, InfoNCE
 from .cross_entropy import CrossEntropyHead
 from .integrated_zoom import IntegratedZoomHead
+from .patch_contrast import InstanceContrastHead, PatchContrastHead
 from .reconstruction import ReconstructionHead
 
-__all__ = ["Align", "CrossEntropyHead", "InfoNCE", "IntegratedZoomHead", "LinearClsHead", "ReconstructionHead"]
+__all__ = [
+    "Align",
+    "CrossEntropyHead",
+    "InfoNCE",
+    "InstanceContrastHead",
+    "IntegratedZoomHead",
+    "LinearClsHead",
+    "PatchContrastHead",
+    "ReconstructionHead",
+]

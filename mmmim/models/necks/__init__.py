@@ -2,7 +2,15 @@ from .inverse_swin import InverseSwinDecoder
 from .linear_decoder import LinearDecoder
 from .mae_decoder import MAEDecoder
 from .probe_blocks import ProbeBlocks
-from .projector import ContrastProjector
+from .projector import ContrastProjector, PatchProjector
 from .vit_pyramid import ViTPyramid
 
-__all__ = ["ContrastProjector", "InverseSwinDecoder", "LinearDecoder", "MAEDecoder", "ProbeBlocks", "ViTPyramid"]
+__all__ = [
+    "ContrastProjector",
+    "InverseSwinDecoder",
+    "LinearDecoder",
+    "MAEDecoder",
+    "PatchProjector",
+    "ProbeBlocks",
+    "ViTPyramid",
+]

@@ -2,6 +2,7 @@ from .color import ColorBinTarget, ColorClusterTarget
 from .dense import DenseTarget
 from .hog import HOGTarget
 from .integrated_zoom import IntegratedZoomTarget
+from .momentum_encoder import MomentumEncoder
 from .pixel import PixelTarget
 from .token import TokenTarget
 
@@ -11,6 +12,7 @@ __all__ = [
     "DenseTarget",
     "HOGTarget",
     "IntegratedZoomTarget",
+    "MomentumEncoder",
     "PixelTarget",
     "TokenTarget",
 ]

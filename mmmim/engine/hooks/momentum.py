@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmmim.registry import HOOKS
+
+
+@HOOKS.register_module()
+class MomentumUpdateHook(Hook):
+    """Moves ``model.target_generator`` (a ``MomentumEncoder``) after every optimizer step, not after every iteration:
+    with gradient accumulation an optimizer step has several."""
+
+    priority = "ABOVE_NORMAL"  # before checkpoints are written
+
+    def before_train(self, runner: Runner) -> None:
+        generator = getattr(_model(runner), "target_generator", None)
+        if not hasattr(generator, "update"):
+            raise ValueError(
+                "MomentumUpdateHook: the model has no target_generator of type MomentumEncoder; remove the hook from "
+                "custom_hooks"
+            )
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        wrapper: Any = runner.optim_wrapper
+        if wrapper.should_update():
+            every = wrapper._accumulative_counts
+            _model(runner).target_generator.update(runner.iter // every, math.ceil(runner.max_iters / every))
+
+
+def _model(runner: Runner) -> Any:
+    return runner.model.module if is_model_wrapper(runner.model) else runner.model

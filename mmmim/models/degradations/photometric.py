@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from mmmim.registry import MODELS
+
+from ..layers import ColorSpace, global_rand, to_device
+from .base import Degradation, Size
+
+JITTER = ("brightness", "contrast", "saturation", "hue")
+BLUR_RADIUS = 8  # pixels of the kernel on either side; 4 standard deviations of the widest blur
+LUMA = (0.299, 0.587, 0.114)
+COLUMNS = 13  # random numbers per image: 4 factors, 4 ranks of their order, 4 decisions, 1 blur radius
+
+
+@MODELS.register_module()
+class PhotometricView(Degradation):
+    """Strong view without geometry, MoCo v3's second one (ConMIM, Table 10): colour jitter, grayscale, blur, solarise.
+
+    Batched, with parameters and order of the jitter of its own for every image; images outside a random subset are
+    not touched by an operation. Drawn on the host, so that the subsets are known without waiting for the device.
+
+    Args:
+        brightness, contrast, saturation: Factors are uniform in [1 - x, 1 + x].
+        hue: Shift is uniform in [-x, x]; 1 is the whole circle.
+        jitter_p, grayscale_p, blur_p, solarize_p: Share of images that an operation applies to.
+        blur_sigma: Range of the Gaussian's standard deviation in pixels.
+        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+    """
+
+    def __init__(
+        self,
+        brightness: float = 0.4,
+        contrast: float = 0.4,
+        saturation: float = 0.2,
+        hue: float = 0.1,
+        jitter_p: float = 0.8,
+        grayscale_p: float = 0.2,
+        blur_p: float = 0.1,
+        solarize_p: float = 0.2,
+        blur_sigma: tuple[float, float] = (0.1, 2.0),
+        mean: Any = 0.0,
+        std: Any = 255.0,
+    ) -> None:
+        super().__init__()
+        strengths = dict(brightness=brightness, contrast=contrast, saturation=saturation)
+        shares = dict(jitter_p=jitter_p, grayscale_p=grayscale_p, blur_p=blur_p, solarize_p=solarize_p)
+        for name, value in {**strengths, **shares}.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name}={value} must lie between 0 and 1")
+        if not 0 <= hue <= 0.5:
+            raise ValueError(f"hue={hue} must lie between 0 and 0.5, half the colour circle")
+        if not 0 < blur_sigma[0] <= blur_sigma[1] <= BLUR_RADIUS / 4:
+            raise ValueError(f"blur_sigma={blur_sigma} must be an increasing pair in (0, {BLUR_RADIUS / 4:g}]")
+        self.ranges = [*((1 - x, 1 + x) for x in strengths.values()), (-hue, hue)]
+        self.shares, self.blur_sigma = list(shares.values()), blur_sigma
+        self.color_space = ColorSpace(mean, std)
+
+    def sample(
+        self,
+        size: Size,
+        batch_size: int,
+        *,
+        generator: Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> dict[str, Tensor]:
+        """On the host: ``factors (B, 4)``, ``order (B, 4)`` of the jitter (-1: none), ``grayscale``, ``blur``,
+        ``solarize (B,)`` bool, ``sigma (B,)``."""
+        noise = global_rand(batch_size, COLUMNS, generator, "cpu")
+        low, high = torch.tensor(self.ranges).unbind(1)
+        jitter, gray, blur, solarize = (noise[:, 8:12] < torch.tensor(self.shares)).unbind(1)
+        order = noise[:, 4:8].argsort(1).masked_fill(~jitter[:, None], -1)
+        sigma = self.blur_sigma[0] + (self.blur_sigma[1] - self.blur_sigma[0]) * noise[:, 12]
+        factors = low + (high - low) * noise[:, :4]
+        return dict(factors=factors, order=order, grayscale=gray, blur=blur, sigma=sigma, solarize=solarize)
+
+    def degrade(  # type: ignore[override]
+        self,
+        images: Tensor,
+        factors: Tensor,
+        order: Tensor,
+        grayscale: Tensor,
+        blur: Tensor,
+        sigma: Tensor,
+        solarize: Tensor,
+    ) -> Tensor:
+        if images.shape[1] != 3:
+            raise ValueError(f"PhotometricView needs RGB images, got {images.shape[1]} channels")
+        x = self.color_space.to_unit(images).clamp(0, 1)  # (B,3,H,W)
+        for turn in order.unbind(1):
+            for index, change in enumerate((brighten, change_contrast, saturate, shift_hue)):
+                _change_some(x, turn == index, change, factors[:, index])
+        _change_some(x, grayscale, lambda some: luma(some).expand_as(some))
+        _change_some(x, blur, gaussian_blur, sigma)
+        _change_some(x, solarize, lambda some: torch.where(some >= 128 / 255, 1 - some, some))
+        return self.color_space.normalise(x)
+
+
+def _change_some(x: Tensor, chosen: Tensor, change: Any, values: Tensor | None = None) -> None:
+    """Replace the images ``chosen (B,)`` of ``x`` by ``change(images, values)``; the choice is on the host."""
+    rows = chosen.nonzero().flatten()
+    if len(rows) == 0:
+        return
+    where = to_device(rows, x.device)
+    arguments = () if values is None else (to_device(values[rows], x.device).to(x.dtype).view(-1, 1, 1, 1),)
+    x.index_copy_(0, where, change(x.index_select(0, where), *arguments))
+
+
+def luma(x: Tensor) -> Tensor:
+    """``(B, 3, H, W) -> (B, 1, H, W)``."""
+    return (x * x.new_tensor(LUMA).view(-1, 1, 1)).sum(1, keepdim=True)
+
+
+def brighten(x: Tensor, factor: Tensor) -> Tensor:
+    return (x * factor).clamp(0, 1)
+
+
+def change_contrast(x: Tensor, factor: Tensor) -> Tensor:
+    mean = luma(x).mean((2, 3), keepdim=True)
+    return (mean + factor * (x - mean)).clamp(0, 1)
+
+
+def saturate(x: Tensor, factor: Tensor) -> Tensor:
+    gray = luma(x)
+    return (gray + factor * (x - gray)).clamp(0, 1)
+
+
+def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
+    """HSV hue plus ``shift`` of the circle, saturation and value unchanged."""
+    value, low = x.amax(1, keepdim=True), x.amin(1, keepdim=True)
+    chroma = value - low
+    r, g, b = x.split(1, dim=1)
+    safe = torch.where(chroma > 0, chroma, torch.ones_like(chroma))
+    hue = torch.where(
+        value == r, ((g - b) / safe) % 6, torch.where(value == g, (b - r) / safe + 2, (r - g) / safe + 4)
+    )  # sixths of the circle
+    sector = hue + 6 * shift + x.new_tensor([5.0, 3.0, 1.0]).view(-1, 1, 1)  # of R, G, B
+    k = sector % 6
+    return value - chroma * torch.minimum(k, 4 - k).clamp(0, 1)
+
+
+def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
+    """Separable, edge pixels repeated; ``sigma (B, 1, 1, 1)`` in pixels."""
+    batch, channels, height, width = x.shape
+    offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=x.device, dtype=x.dtype)
+    kernel = torch.exp(-0.5 * (offsets / sigma.view(-1, 1)) ** 2)
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)  # (B*C,K)
+    padded = F.pad(x, [BLUR_RADIUS] * 4, mode="replicate").flatten(0, 1).unsqueeze(0)  # (1,B*C,H+,W+)
+    rows = F.conv2d(padded, kernel[:, None, None, :], groups=batch * channels)
+    return F.conv2d(rows, kernel[:, None, :, None], groups=batch * channels).view(batch, channels, height, width)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from typing import Any
+
+import torch
+from timm.layers import DropPath
+from torch import Tensor, nn
+
+from mmmim.checks import one_of
+from mmmim.registry import MODELS
+
+from ..layers import uncached_autocast
+
+FORGOTTEN = 256  # training passes without an update, after which a warning is due
+
+
+@MODELS.register_module()
+class MomentumEncoder(nn.Module):
+    """Features of a slow copy of encoder and projector as targets (ConMIM, Section 3.2).
+
+    After optimizer step t of T, every parameter becomes ``a_t * slow + (1 - a_t) * trained`` with
+    ``a_t = end - (end - start) / 2 * (1 + cos(pi t / T))``; buffers (batch statistics) stay its own. It runs in
+    training mode as the trained encoder does: its BatchNorm uses its own batch.
+
+    Args:
+        dims: Width of the features.
+        start, end, schedule: Of the momentum a; ``constant`` keeps ``start``.
+        source: ``momentum``, or ``online``: the trained encoder itself without gradient (Table 6).
+        drop_path: Drop paths in the slow copy, too, as the authors' code does.
+    """
+
+    space = "features"
+    _online: tuple[nn.Module, nn.Module]
+
+    def __init__(
+        self,
+        dims: int = 256,
+        start: float = 0.996,
+        end: float = 1.0,
+        schedule: str = "cosine",
+        source: str = "momentum",
+        drop_path: bool = True,
+    ) -> None:
+        super().__init__()
+        for name, value in (("start", start), ("end", end)):
+            if not 0 <= value <= 1:
+                raise ValueError(f"{name}={value}: the momentum must lie between 0 and 1")
+        self.dims, self.start, self.end, self.drop_path = dims, start, end, drop_path
+        self.schedule = one_of("schedule", schedule, ("cosine", "constant"))
+        self.source = one_of("source", source, ("momentum", "online"))
+        self.last_momentum = start
+        self._passes = 0  # in training, since the last update
+
+    def attach(self, backbone: nn.Module, neck: nn.Module) -> None:
+        """Copy the trained parts; to be called once, by the algorithm that owns them."""
+        object.__setattr__(self, "_online", (backbone, neck))  # referred to, not registered
+        if self.source == "online":
+            return
+        self.backbone: Any = copy.deepcopy(backbone)
+        self.neck: Any = copy.deepcopy(neck)
+        self.requires_grad_(False)
+        if not self.drop_path:
+            for module in self.backbone.modules():
+                if isinstance(module, DropPath):
+                    module.drop_prob = 0.0
+
+    @torch.no_grad()
+    def forward(self, images: Tensor, where: Tensor | None = None) -> Tensor:
+        """``(B, n, dims)`` of unmasked images at the patches ``where``, or at all."""
+        backbone, neck = self._online if self.source == "online" else (self.backbone, self.neck)
+        self._count_pass()
+        with uncached_autocast(images.device.type):
+            return neck(backbone(images)[-1], None, where)
+
+    def _count_pass(self) -> None:
+        self._passes += self.training and self.source == "momentum"
+        if self._passes == FORGOTTEN:
+            warnings.warn(
+                f"MomentumEncoder: {FORGOTTEN} training passes without an update; add "
+                "custom_hooks=[dict(type='MomentumUpdateHook')] to the config",
+                stacklevel=2,
+            )
+
+    def momentum(self, step: int, total: int) -> float:
+        """``a_t`` after optimizer step ``step`` (0-based) of ``total``."""
+        if self.schedule == "constant":
+            return self.start
+        return self.end - (self.end - self.start) / 2 * (1 + math.cos(math.pi * step / total))
+
+    @torch.no_grad()
+    def update(self, step: int, total: int) -> None:
+        if self.source == "online":
+            return
+        self._passes = 0
+        self.last_momentum = self.momentum(step, total)
+        slow, trained = [*self.backbone.parameters(), *self.neck.parameters()], []
+        for part in self._online:
+            trained += list(part.parameters())
+        torch._foreach_lerp_(slow, [p.detach() for p in trained], 1 - self.last_momentum)
