@@ -373,7 +373,8 @@ def test_slow_encoder_is_the_closed_form_after_a_hundred_steps() -> None:
             with torch.no_grad():
                 parameter.add_(torch.randn(parameter.shape, dtype=torch.float64, generator=generator))
                 expected[name] = alpha * expected[name] + (1 - alpha) * parameter
-        slow.update(step, 100)
+        slow.set_step(step, 100)
+        slow.update()
     for name, parameter in slow.named_parameters():
         torch.testing.assert_close(parameter.detach(), expected[name].detach(), rtol=0, atol=1e-10)
 
@@ -384,7 +385,7 @@ def test_statistics_of_the_slow_projector_are_its_own() -> None:
     online, slow = dict(model.neck.named_buffers()), dict(model.target_generator.neck.named_buffers())
     before = {name: value.clone() for name, value in slow.items()}
     assert any(not torch.equal(online[name], slow[name]) for name in slow)
-    model.target_generator.update(0, 10)
+    model.target_generator.update()
     assert all(torch.equal(before[name], value) for name, value in slow.items())
 
 
@@ -420,7 +421,7 @@ def test_copies_move_with_their_own_encoder() -> None:
     model = copy.deepcopy(conmim())
     with torch.no_grad():
         model.backbone.cls_token.fill_(5.0)
-    model.target_generator.update(0, 10)
+    model.target_generator.update()
     assert model.target_generator.backbone.cls_token.mean().item() == pytest.approx(0.02, abs=0.01)
 
 

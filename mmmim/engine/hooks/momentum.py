@@ -25,11 +25,15 @@ class MomentumUpdateHook(Hook):
                 "custom_hooks"
             )
 
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        wrapper: Any = runner.optim_wrapper
+        every = wrapper._accumulative_counts
+        _model(runner).target_generator.set_step(runner.iter // every, math.ceil(runner.max_iters / every))
+
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         wrapper: Any = runner.optim_wrapper
         if wrapper.should_update():
-            every = wrapper._accumulative_counts
-            _model(runner).target_generator.update(runner.iter // every, math.ceil(runner.max_iters / every))
+            _model(runner).target_generator.update()
 
 
 def _model(runner: Runner) -> Any:

@@ -63,7 +63,7 @@ class ConMIM(MaskedImageModel):
         queries = self.neck(self.backbone(query_view, mask)[-1], mask, where)  # (B,K,d)
         keys = self.target_generator(key_view)  # (B,N,d)
         losses = self.head.loss(queries, keys, where)
-        return dict(losses, momentum=torch.tensor(getattr(self.target_generator, "last_momentum", 0.0)))
+        return dict(losses, momentum=torch.tensor(getattr(self.target_generator, "next_momentum", 0.0)))
 
     @torch.no_grad()
     def views(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -51,7 +51,7 @@ class MomentumEncoder(nn.Module):
         self.dims, self.start, self.end, self.drop_path = dims, start, end, drop_path
         self.schedule = one_of("schedule", schedule, ("cosine", "constant"))
         self.source = one_of("source", source, ("momentum", "online"))
-        self.last_momentum = start
+        self.next_momentum = start  # of the coming update
         self._passes = 0  # in training, since the last update
 
     def attach(self, backbone: nn.Module, neck: nn.Module) -> None:
@@ -90,13 +90,16 @@ class MomentumEncoder(nn.Module):
             return self.start
         return self.end - (self.end - self.start) / 2 * (1 + math.cos(math.pi * step / total))
 
+    def set_step(self, step: int, total: int) -> None:
+        self.next_momentum = self.momentum(step, total)
+
     @torch.no_grad()
-    def update(self, step: int, total: int) -> None:
+    def update(self) -> None:
+        """After the optimizer step that :meth:`set_step` announced."""
         if self.source == "online":
             return
         self._passes = 0
-        self.last_momentum = self.momentum(step, total)
         slow, trained = [*self.backbone.parameters(), *self.neck.parameters()], []
         for part in self._online:
             trained += list(part.parameters())
-        torch._foreach_lerp_(slow, [p.detach() for p in trained], 1 - self.last_momentum)
+        torch._foreach_lerp_(slow, [p.detach() for p in trained], 1 - self.next_momentum)
