@@ -34,6 +34,15 @@ def test_flops_of_a_step(config: str, budget: float) -> None:
     assert counter.get_total_flops() / 2 / ENCODER_FORWARD <= budget
 
 
+def test_flops_of_a_step_of_conmim() -> None:
+    """Both encoders and heads on all tokens, 4 (17.56 + 4.13) GMAC: nothing more, and nothing left out."""
+    model = build("configs/_base_/models/conmim_vit-b.py", "meta")
+    model.views = lambda images: (images, images)  # the strong view chooses its images on the host
+    with FlopCounterMode(display=False) as counter:
+        model(torch.empty(2, 3, 224, 224, device="meta"), mode="loss")["loss_contrast"].backward()
+    assert counter.get_total_flops() / 2 == pytest.approx(2 * 4 * (17.56e9 + 4.13e9), rel=0.01)
+
+
 @pytest.mark.parametrize(
     ("config", "megabytes"), [("configs/ccmim/vit-b_800e.py", 47), ("configs/mae/vit-b_800e.py", 85)]
 )
