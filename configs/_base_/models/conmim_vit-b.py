@@ -1,7 +1,7 @@
 _base_ = ["../imagenet_rgb.py"]
 
-# ConMIM, Yi et al. 2023: BEiT's ViT with cells of 32 pixels hidden finds the features that a slow copy of it sees in the
-# whole image under other colours. Runs need MomentumUpdateHook, see ../momentum_runtime.py.
+# ConMIM, Yi et al. 2023: BEiT's ViT with cells of 32 pixels hidden finds the features that a slow copy of it sees in
+# the whole image under other colours. Runs need MomentumUpdateHook, see ../momentum_runtime.py.
 model = dict(
     type="ConMIM",
     data_preprocessor=dict(type="ImagePreprocessor", **_base_.imagenet_rgb),

@@ -6,7 +6,7 @@ optim_wrapper = dict(
     accumulative_counts=1,
     optimizer=dict(type="AdamW", lr=5e-4, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.05, fused=True),
     clip_grad=dict(max_norm=3.0),
-    # leaves the slow encoder out; relative positions and mask_token decay, cls_token and pos_embed do not (official code)
+    # Leaves the slow encoder out; relative positions and mask_token decay, cls_token and pos_embed do not.
     constructor="LayerDecayOptimWrapperConstructor",
     paramwise_cfg=dict(layer_decay_rate=1.0, decay_rel_pos=True, custom_keys=dict(mask_token=dict(decay_mult=1.0))),
 )
