@@ -15,7 +15,7 @@ from torch import Tensor, nn
 ENCODER_PREFIX = "backbone."
 PRETRAIN_ONLY = ("mask_token", "decoder*", "projector*", "predictor*")
 # What a checkpoint and an encoder must agree on; the first of them are invisible in tensor shapes.
-FACTS = ("num_heads", "patch_size", "embed_dims", "depth", "depths", "in_channels", "with_cls_token")
+FACTS = ("num_heads", "patch_size", "embed_dims", "depth", "depths", "in_channels")
 
 State = Mapping[str, Tensor]
 

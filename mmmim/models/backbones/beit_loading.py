@@ -1,4 +1,4 @@
-"""What a checkpoint of a BEiT-style ViT needs before it fits one of another image size or kind of table."""
+"""What a checkpoint of a BEiT-style ViT needs before it fits one of another image size, window or kind of table."""
 
 from __future__ import annotations
 
@@ -15,28 +15,41 @@ SHARED = f"rel_pos_bias.{TABLE}"
 CLS_ROWS = 3  # class token -> patch, patch -> class token, class token -> itself
 
 
-def _stored_window(num_rows: int, module: Any) -> Grid:
+def _stored_span(num_offsets: int, span: Grid, module: Any) -> Grid:
+    """The grid or window that a table of the file belongs to; ``span`` is what it is for here."""
+    known = [span]
     if module.pretrain_img_size is not None:
         (height, width), (ph, pw) = module.pretrain_img_size, module.patch_size
-        return height // ph, width // pw
-    h, w = module.grid_size
-    return (h, w) if num_rows == (2 * h - 1) * (2 * w - 1) + CLS_ROWS else square_window(num_rows, CLS_ROWS)
+        known.insert(0, (height // ph, width // pw))
+    fitting = [(h, w) for h, w in known if (2 * h - 1) * (2 * w - 1) == num_offsets]
+    if not fitting and module.pretrain_img_size is not None:
+        return known[0]
+    return fitting[0] if fitting else square_window(num_offsets)
+
+
+def _fit(table: Tensor, span: Grid, module: Any) -> Tensor:
+    extra = CLS_ROWS if len(table) % 2 == 0 else 0  # offsets are odd in number
+    stored = _stored_span(len(table) - extra, span, module)
+    resized = resize_rel_pos_table(table, stored, span, extra, module.rel_pos_resize)
+    return resized if module.num_prefix else resized[: len(resized) - extra]
 
 
 def adapt_beit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Load hook: resize position tables, give every block its copy of a shared one, drop what is not owned here."""
+    """Load hook: resize position tables, hand out copies of a shared one, drop what is not owned here."""
     adapt_vit_state_dict(module, state_dict, prefix)
     target: Any = module
     own = dict(module.named_parameters())
     for key in [key for key in state_dict if key.startswith(prefix)]:
         name = key.removeprefix(prefix)
-        if name.endswith("relative_position_index") or (name.startswith("fc_norm.") and name not in own):
+        if name.endswith("relative_position_index") or (name.startswith(("fc_norm.", "cls_token")) and name not in own):
             del state_dict[key]
-        elif name.endswith(TABLE) and state_dict[key].shape[1:] == (target.num_heads,):
-            table = state_dict[key]
-            window = _stored_window(len(table), target)
-            state_dict[key] = resize_rel_pos_table(table, window, target.grid_size, CLS_ROWS)
-    if target.rel_pos == "block" and prefix + SHARED in state_dict:
-        table = state_dict.pop(prefix + SHARED)
-        for index in range(target.depth):
-            state_dict[f"{prefix}blocks.{index}.attn.{TABLE}"] = table
+    tables = [name for name in own if name.endswith(TABLE)]
+    if prefix + SHARED in state_dict and tables:
+        shared = state_dict[prefix + SHARED] if SHARED in own else state_dict.pop(prefix + SHARED)
+        for name in tables:
+            state_dict.setdefault(prefix + name, shared)
+    for name in tables:
+        table = state_dict.get(prefix + name)
+        if table is not None and table.shape[1:] == (target.num_heads,):
+            owner: Any = module.get_submodule(name.rpartition(".")[0])
+            state_dict[prefix + name] = _fit(table, owner.span, target)

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 from mmengine.model import BaseModule
+from timm.layers import DropPath
 from torch import Tensor, nn
 
 from ..layers import Grid, grid_of
@@ -17,6 +21,12 @@ class PlainViT(BaseModule):
     cls_token: nn.Parameter | None
     mask_token: nn.Parameter | None
     pos_embed: nn.Parameter | None
+
+    def _valid_indices(self, argument: str, indices: int | Sequence[int]) -> tuple[int, ...]:
+        listed = [indices] if isinstance(indices, int) else list(indices)
+        if bad := [i for i in listed if not -self.depth <= i < self.depth]:
+            raise ValueError(f"{argument}={bad} out of range for depth {self.depth} (0-based)")
+        return tuple(sorted({i % self.depth for i in listed}))
 
     def _frozen_modules(self) -> list[nn.Module]:
         """Modules that ``frozen_stages`` keeps as they are, in eval mode."""
@@ -50,6 +60,23 @@ class PlainViT(BaseModule):
         if self.out_type == "avg":
             return patches.mean(1)
         return patches.transpose(1, 2).unflatten(2, grid).contiguous()
+
+    def _check_cls_logits(self, layers: Sequence[int]) -> None:
+        if self.cls_token is None:
+            raise ValueError(
+                f"cls_logits: this {type(self).__name__} has no class token (with_cls_token=False, or windows)"
+            )
+        if bad := [i for i in layers if not 0 <= i < self.depth]:
+            raise ValueError(f"layers={bad} out of range for depth {self.depth} (0-based)")
+
+    @contextmanager
+    def _without_drop_path(self) -> Iterator[None]:
+        dropping = [m for m in self.modules() if isinstance(m, DropPath) and m.training]
+        for module in dropping:
+            module.eval()
+        yield
+        for module in dropping:
+            module.train()
 
     def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
         """Layer id for layer-wise lr decay: stem 0, block i -> i+1, the rest depth+1; and the number of ids."""

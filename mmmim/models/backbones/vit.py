@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from timm.layers import DropPath, LayerNorm, PatchEmbed, calculate_drop_path_rates
+from timm.layers import LayerNorm, PatchEmbed, calculate_drop_path_rates
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -95,7 +93,7 @@ class ViT(PlainViT):
         self.out_type = one_of("out_type", out_type, OUT_TYPES)
         if out_type == "cls" and not with_cls_token:
             raise ValueError("out_type='cls' needs with_cls_token=True; use out_type='avg'")
-        self.out_indices = self._valid_indices(out_indices)
+        self.out_indices = self._valid_indices("out_indices", out_indices)
         self.with_cp = with_cp
         self.pretrain_img_size = None if pretrain_img_size is None else to_pair(pretrain_img_size)
         self.grid_size = grid_of(torch.empty(1, 1, *self.img_size, device="meta"), self.patch_size)
@@ -126,12 +124,6 @@ class ViT(PlainViT):
         self.register_load_state_dict_pre_hook(adapt_vit_state_dict)
 
     # ---------------------------------------------------------------- building
-
-    def _valid_indices(self, indices: int | list[int] | tuple[int, ...]) -> tuple[int, ...]:
-        listed = [indices] if isinstance(indices, int) else list(indices)
-        if bad := [i for i in listed if not -self.depth <= i < self.depth]:
-            raise ValueError(f"out_indices={bad} out of range for depth {self.depth} (0-based)")
-        return tuple(sorted(i % self.depth for i in listed))
 
     def _build_pos_embed(self, freeze_pos: bool | None) -> nn.Parameter | None:
         if self.pos_kind == "none":
@@ -212,10 +204,7 @@ class ViT(PlainViT):
 
         The last requested block stops after its keys.
         """
-        if self.cls_token is None:
-            raise ValueError("cls_logits: the encoder has no class token; set with_cls_token=True")
-        if bad := [i for i in layers if not 0 <= i < self.depth]:
-            raise ValueError(f"layers={bad} out of range for depth {self.depth} (0-based)")
+        self._check_cls_logits(layers)
         x, rows = self.with_cls(tokens), []
         with self._without_drop_path():
             for index, block in enumerate(self.blocks[: max(layers) + 1]):
@@ -227,15 +216,6 @@ class ViT(PlainViT):
                 else:
                     x = block(x)
         return rows
-
-    @contextmanager
-    def _without_drop_path(self) -> Iterator[None]:
-        dropping = [m for m in self.modules() if isinstance(m, DropPath) and m.training]
-        for module in dropping:
-            module.eval()
-        yield
-        for module in dropping:
-            module.train()
 
     def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
         """``images (B, C, H, W)`` -> one output of ``out_type`` per entry of ``out_indices``."""

@@ -1,4 +1,4 @@
-"""Relative position tables of another window: bicubic splines through values at geometric offsets (BEiT, Swin)."""
+"""Relative position tables of another window."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from math import isqrt
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
+from mmmim.checks import one_of
+
 from .patch_mask import Grid
+
+# Splines through values at offsets that grow geometrically (BEiT, Swin), or the table resized as an image (ViT
+# detectors: bicubic, ConMIM's paper on ADE20K: bilinear), which stretches near and far offsets alike.
+RESIZE_METHODS = ("geometric", "bicubic", "bilinear")
 
 
 def geometric_offsets(source: int, target: int) -> np.ndarray:
@@ -42,11 +49,14 @@ def spline_weights(old: int, new: int) -> np.ndarray:
     return make_interp_spline(offsets, np.eye(source), k=min(3, source - 1))(wanted)
 
 
-def resize_rel_pos_table(table: Tensor, old_window: Grid, new_window: Grid, num_extra: int = 0) -> Tensor:
+def resize_rel_pos_table(
+    table: Tensor, old_window: Grid, new_window: Grid, num_extra: int = 0, method: str = "geometric"
+) -> Tensor:
     """Relative position table ``((2h-1)*(2w-1) + num_extra, heads)`` of one window -> of another; differentiable.
 
     The zero offset keeps its value, and so do the last ``num_extra`` rows (those of a class token).
     """
+    one_of("method", method, RESIZE_METHODS)
     (height, width) = (2 * size - 1 for size in old_window)
     if len(table) != height * width + num_extra:
         raise ValueError(
@@ -55,13 +65,27 @@ def resize_rel_pos_table(table: Tensor, old_window: Grid, new_window: Grid, num_
         )
     if tuple(old_window) == tuple(new_window):
         return table
+    grid = table[: height * width].unflatten(0, (height, width))
+    geometric = method == "geometric"
+    resized = _splines(grid, old_window, new_window) if geometric else _as_image(grid, new_window, method)
+    resized = resized.flatten(0, 1).to(table.dtype)
+    return torch.cat([resized, table[height * width :]]) if num_extra else resized
+
+
+def _splines(grid: Tensor, old_window: Grid, new_window: Grid) -> Tensor:
     rows, columns = (
-        torch.from_numpy(spline_weights(old, new)).to(table.device)
+        torch.from_numpy(spline_weights(old, new)).to(grid.device)
         for old, new in zip(old_window, new_window, strict=True)
     )
-    grid = table[: height * width].double().view(height, width, -1)
-    resized = torch.einsum("ih,hwc,jw->ijc", rows, grid, columns).flatten(0, 1).to(table.dtype)
-    return torch.cat([resized, table[height * width :]]) if num_extra else resized
+    return torch.einsum("ih,hwc,jw->ijc", rows, grid.double(), columns)
+
+
+def _as_image(grid: Tensor, new_window: Grid, method: str) -> Tensor:
+    size = [2 * side - 1 for side in new_window]
+    image = grid.permute(2, 0, 1).unsqueeze(0)  # (1,H,2h-1,2w-1)
+    return F.interpolate(image.to(torch.promote_types(grid.dtype, torch.float32)), size, mode=method)[0].permute(
+        1, 2, 0
+    )
 
 
 def square_window(num_rows: int, num_extra: int = 0) -> Grid:
