@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from timm.models.resnet import BasicBlock, Bottleneck, make_blocks
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -15,6 +14,7 @@ from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, grid_of, to_pair
+from .freezing import FreezableEncoder
 
 BLOCKS: dict[str, Any] = dict(basic=BasicBlock, bottleneck=Bottleneck)
 ARCHS: dict[int, dict[str, Any]] = {
@@ -48,7 +48,7 @@ def _recompute(block: nn.Module, x: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class ResNet(BaseModule):
+class ResNet(FreezableEncoder):
     """ResNet (`He et al., 2016`; stride in the 3x3 convolution), ``width`` times as wide, as SimMIM (x4, appendix E)
     and CIM (x1, x2, x4) pre-train it.
 
@@ -168,19 +168,18 @@ class ResNet(BaseModule):
     def _frozen_modules(self) -> list[nn.Module]:
         return [self.conv1, self.bn1, *self.stages[: self.frozen_stages]] if self.frozen_stages >= 0 else []
 
-    def _freeze(self) -> None:
-        if not -1 <= self.frozen_stages <= self.num_stages:
-            raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.num_stages}")
-        for module in self._frozen_modules():
-            module.requires_grad_(False)
-        if self.frozen_stages >= 0 and self.mask_token is not None:
-            self.mask_token.requires_grad = False
+    def _frozen_tokens(self) -> list[nn.Parameter | None]:
+        return [self.mask_token]
+
+    @property
+    def freezable_stages(self) -> int:
+        return self.num_stages
 
     def train(self, mode: bool = True) -> ResNet:
         super().train(mode)
-        norms = [m for m in self.modules() if isinstance(m, _BatchNorm)] if self.norm_eval else []
-        for module in (*self._frozen_modules(), *norms):
-            module.eval()
+        for module in self.modules() if self.norm_eval else []:
+            if isinstance(module, _BatchNorm):
+                module.eval()
         return self
 
     # ---------------------------------------------------------------- encoding

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from timm.layers import DropPath, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -15,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from mmmim.checks import one_of
 
 from ..layers import Grid, PatchMask, grid_of, patchify, to_pair
+from .freezing import FreezableEncoder
 from .lean_mlp import LeanMlp
 from .swin_windows import ATTN_IMPLS, axis_windows, nearest, shift_mask, tiles
 
@@ -63,7 +63,7 @@ class SwinStage(nn.Module):
         return x
 
 
-class SwinEncoder(BaseModule):
+class SwinEncoder(FreezableEncoder):
     """Base of :class:`Swin` and :class:`SwinV2`, which build the stages."""
 
     archs: ClassVar[dict[str, dict[str, Any]]]
@@ -207,19 +207,12 @@ class SwinEncoder(BaseModule):
         last = [self.norm] if self.frozen_stages >= self.num_stages else []
         return [self.patch_embed, *self.layers[: self.frozen_stages], *norms, *last]
 
-    def _freeze(self) -> None:
-        if not -1 <= self.frozen_stages <= self.num_stages:
-            raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.num_stages}")
-        for module in self._frozen_modules():
-            module.requires_grad_(False)
-        if self.frozen_stages >= 0 and self.mask_token is not None:
-            self.mask_token.requires_grad = False
+    def _frozen_tokens(self) -> list[nn.Parameter | None]:
+        return [self.mask_token]
 
-    def train(self, mode: bool = True) -> SwinEncoder:
-        super().train(mode)
-        for module in self._frozen_modules():
-            module.eval()
-        return self
+    @property
+    def freezable_stages(self) -> int:
+        return self.num_stages
 
     # ---------------------------------------------------------------- encoding
 
