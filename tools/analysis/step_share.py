@@ -68,7 +68,8 @@ class Stopwatch:
 
 def watch_loss(model: Any, watch: Stopwatch) -> Callable[[], None]:
     """Records what enters the head; the returned function repeats it by itself, forward and backward."""
-    function, entered = model.head.loss, []
+    function = model.head.loss
+    entered: list[Any] = []
 
     def recorded(*args: Any, **kwargs: Any) -> Any:
         entered[:] = [args, kwargs]

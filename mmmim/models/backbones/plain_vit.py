@@ -3,19 +3,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from mmengine.model import BaseModule
 from timm.layers import DropPath
 from torch import Tensor, nn
 
 from ..layers import Grid, grid_of
+from .freezing import FreezableEncoder
 
 
-class PlainViT(BaseModule):
-    """What the plain Vision Transformers share: frozen stages, output types, layer ids."""
+class PlainViT(FreezableEncoder):
+    """What the plain Vision Transformers share: output types, layer ids."""
 
     depth: int
     num_prefix: int
-    frozen_stages: int
     out_type: str
     patch_size: tuple[int, int]
     cls_token: nn.Parameter | None
@@ -28,25 +27,12 @@ class PlainViT(BaseModule):
             raise ValueError(f"{argument}={bad} out of range for depth {self.depth} (0-based)")
         return tuple(sorted({i % self.depth for i in listed}))
 
-    def _frozen_modules(self) -> list[nn.Module]:
-        """Modules that ``frozen_stages`` keeps as they are, in eval mode."""
-        raise NotImplementedError
+    @property
+    def freezable_stages(self) -> int:
+        return self.depth
 
-    def _freeze(self) -> None:
-        if not -1 <= self.frozen_stages <= self.depth:
-            raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.depth}")
-        for module in self._frozen_modules():
-            module.requires_grad_(False).eval()
-        if self.frozen_stages >= 0:
-            for token in (self.cls_token, self.mask_token, self.pos_embed):
-                if token is not None:
-                    token.requires_grad = False
-
-    def train(self, mode: bool = True) -> PlainViT:
-        super().train(mode)
-        for module in self._frozen_modules():
-            module.eval()
-        return self
+    def _frozen_tokens(self) -> list[nn.Parameter | None]:
+        return [self.cls_token, self.mask_token, self.pos_embed]
 
     def grid(self, images: Tensor) -> Grid:
         return grid_of(images, self.patch_size)
