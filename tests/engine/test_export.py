@@ -76,7 +76,9 @@ def what_is_printed(usage: str) -> torch.nn.Module:
         (BEiTViT, {}, "Beit"),
         (BEiTViT, dict(rel_pos="block", pos_embed="learned"), "Beit"),
         (BEiTViT, dict(rel_pos="block", final_norm=False, mask_mode=None), "Beit"),
-        (BEiTViT, dict(rel_pos="none", layer_scale=None), "Beit"),
+        (BEiTViT, dict(rel_pos="none", layer_scale=None), "VisionTransformer"),
+        (BEiTViT, dict(rel_pos="none", pos_embed="learned"), "VisionTransformer"),
+        (BEiTViT, dict(rel_pos="none", pos_embed="learned", qkv_bias="qkv", final_norm=False), "VisionTransformer"),
         (BEiTViT, dict(rel_pos="none", layer_scale=None, qkv_bias="qkv", pos_embed="sincos"), "VisionTransformer"),
         (Swin, {}, "SwinTransformer"),
         (Swin, dict(window_size=8, in_channels=4), "SwinTransformer"),
@@ -114,6 +116,8 @@ def test_timm_gives_the_features_of_every_backbone(tmp_path: Path, cls: type, se
         (ResNet, dict(width=2), r"7x7 with 64 channels, this one is 7x7 with 128 \(width=2\)"),
         (ResNet, dict(stem="3x3"), r"this one is 3x3 with 64"),
         (BEiTViT, dict(qkv_bias="qkv"), r"no bias of the keys"),
+        (BEiTViT, dict(rel_pos="block", window_size=2), r"a class token and no windows \(window_size=2\)"),
+        (BEiTViT, dict(rel_pos="none", window_size=2, pos_embed="zeros"), r"no windows"),
     ],
 )
 def test_what_does_not_fit_timm_is_refused_with_the_reason(
@@ -293,6 +297,9 @@ def test_swin_v2_of_mmpretrain(tmp_path: Path) -> None:
 def test_windows_that_mmpretrain_does_not_have_are_refused(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "run.pth", Swin, window_size=8)  # 16x32, 8x16 and 4x8 tokens
     with pytest.raises(UsageError, match=r"its windows are square, .* \[\(8, 8\), \(8, 8\), \(4, 8\)\]"):
+        export(read_encoder(tmp_path / "run.pth"), "mmpretrain", tmp_path / "out.pth")
+    write_checkpoint(tmp_path / "run.pth", BEiTViT, rel_pos="none", layer_scale=None, qkv_bias="qkv", window_size=2)
+    with pytest.raises(UsageError, match="its BEiTViT has a class token and no windows"):
         export(read_encoder(tmp_path / "run.pth"), "mmpretrain", tmp_path / "out.pth")
 
 

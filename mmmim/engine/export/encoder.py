@@ -55,11 +55,22 @@ class Encoder(NamedTuple):
         return tuple(self.meta.get("pretrained_window_sizes", (0,) * len(self.meta["depths"])))
 
     @property
-    def is_plain_vit(self) -> bool:
-        """Nothing but what timm's and mmpretrain's ``VisionTransformer`` have."""
-        meta = self.meta
+    def has_windows(self) -> bool:
+        """A ViT with windows beside global attention, as detectors run it."""
+        return self.kind == "BEiTViT" and "window_size" in self.meta
+
+    @property
+    def has_absolute_positions_only(self) -> bool:
+        """A ViT, or BEiT's without tables of relative positions: LayerScale and biases can be written as a ViT's."""
         return self.kind == "ViT" or (
-            self.kind == "BEiTViT" and (meta["rel_pos"], meta["layer_scale"], meta["qkv_bias"]) == ("none", None, "qkv")
+            self.kind == "BEiTViT" and self.meta["rel_pos"] == "none" and not self.has_windows
+        )
+
+    @property
+    def is_plain_vit(self) -> bool:
+        """Nothing but what timm's and mmpretrain's ``VisionTransformer`` have, under the same names."""
+        return self.kind == "ViT" or (
+            self.has_absolute_positions_only and (self.meta["layer_scale"], self.meta["qkv_bias"]) == (None, "qkv")
         )
 
 
@@ -124,7 +135,8 @@ def _vit(encoder: Encoder) -> dict[str, Any]:
 def _beit(encoder: Encoder) -> dict[str, Any]:
     settings = dict(_vit(encoder), mask_mode=None)
     del settings["with_cls_token"]
-    return settings | {name: encoder.meta[name] for name in ("rel_pos", "layer_scale", "qkv_bias")}
+    windows = ("window_size", "global_blocks") if encoder.has_windows else ()
+    return settings | {name: encoder.meta[name] for name in ("rel_pos", "layer_scale", "qkv_bias", *windows)}
 
 
 def _swin(encoder: Encoder) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def mmpretrain_class(encoder: Encoder) -> str:
         )
     if encoder.is_plain_vit:
         return "VisionTransformer"
+    if encoder.has_windows:
+        raise UsageError("--to mmpretrain: its BEiTViT has a class token and no windows; use --to safetensors")
     if encoder.kind == "BEiTViT" and encoder.meta["qkv_bias"] == "qkv":
         raise UsageError("--to mmpretrain: its BEiTViT has no bias of the keys; use --to safetensors")
     if encoder.kind in ("Swin", "SwinV2"):

@@ -9,7 +9,7 @@ from mmmim.engine.errors import UsageError
 
 from .encoder import Encoder, Features, build_encoder
 from .mmpretrain_layout import from_mmpretrain, mmpretrain_usage, to_mmpretrain
-from .timm_models import build_timm, timm_code
+from .timm_models import build_timm, timm_code, timm_state
 
 TOLERANCE = 1e-5
 
@@ -44,7 +44,7 @@ def export(encoder: Encoder, target: str, out: str | Path) -> tuple[str, float]:
 
 
 def _write_timm(encoder: Encoder, out: Path) -> None:
-    torch.save(encoder.state, out)
+    torch.save(timm_state(encoder), out)
 
 
 def _write_safetensors(encoder: Encoder, out: Path) -> None:

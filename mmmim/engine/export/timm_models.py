@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,27 @@ def timm_code(encoder: Encoder, file: str | Path) -> str:
     """
     if name := timm_name(encoder):
         return f"model = timm.create_model({name!r}, num_classes=0, checkpoint_path={str(file)!r})"
-    kind = "ViT" if encoder.is_plain_vit else encoder.kind
+    kind = "ViT" if encoder.has_absolute_positions_only else encoder.kind
     model, settings = SETTINGS[kind](encoder)
     arguments = ", ".join(f"{key}={value!r}" for key, value in settings.items())
     lines = [f"model = timm.models.{model}({arguments})"]
     if kind == "BEiTViT" and not encoder.has_norm:
         lines.append("model.norm = torch.nn.Identity()")
     return "\n".join([*lines, f"model.load_state_dict(torch.load({str(file)!r}))"])
+
+
+def timm_state(encoder: Encoder) -> dict[str, Tensor]:
+    """The weights, in timm's names except for a BEiT that becomes a ``VisionTransformer``."""
+    if encoder.kind != "BEiTViT" or not encoder.has_absolute_positions_only:
+        return encoder.state
+    state = {}
+    for name, value in encoder.state.items():
+        if name.endswith(".q_bias"):
+            parts = (value, torch.zeros_like(value), encoder.state[name.replace("q_bias", "v_bias")])
+            state[name.replace("q_bias", "qkv.bias")] = torch.cat(parts)
+        elif not name.endswith(".v_bias"):
+            state[re.sub(r"\.gamma_([12])$", r".ls\1.gamma", name)] = value
+    return state
 
 
 def build_timm(encoder: Encoder, file: Path) -> Features:
@@ -95,6 +110,7 @@ def _vit(encoder: Encoder) -> tuple[str, dict[str, Any]]:
         num_heads=meta["num_heads"],
         mlp_ratio=encoder.mlp_width / meta["embed_dims"],
         class_token=meta["with_cls_token"],
+        init_values=meta.get("layer_scale"),
         pos_embed="none" if meta["pos_embed"] == "none" else "learn",
         global_pool="token" if meta["with_cls_token"] else "avg",
         fc_norm=False,
@@ -105,10 +121,15 @@ def _vit(encoder: Encoder) -> tuple[str, dict[str, Any]]:
 
 def _beit(encoder: Encoder) -> tuple[str, dict[str, Any]]:
     meta = encoder.meta
+    if encoder.has_windows:
+        raise UsageError(
+            f"--to timm: its Beit has a class token and no windows (window_size={meta['window_size']}); "
+            "use --to safetensors"
+        )
     if meta["qkv_bias"] == "qkv":
         raise UsageError(
-            "--to timm: its Beit has no bias of the keys, and its VisionTransformer neither relative positions nor "
-            "this LayerScale; use --to safetensors"
+            "--to timm: its Beit has no bias of the keys, and its VisionTransformer no relative positions; "
+            "use --to safetensors"
         )
     return "beit.Beit", dict(
         img_size=tuple(meta["img_size"]),
