@@ -5,6 +5,7 @@
     python tools/visualize.py recovery RUN [RUN ...] --masks own most object --out recovery.png
     python tools/visualize.py degradations CONFIG [CONFIG ...] --out degradations.png
     python tools/visualize.py tasks RUN [RUN ...] --mse-images DIR --out tasks.png
+    python tools/visualize.py attention CONFIG CKPT [CKPT ...] --images DIR --out attention.png
     python tools/visualize.py losses RUN [RUN ...] --out losses.png
 
 CKPT is a .pth file or the work directory of a run (its newest checkpoint), RUN a work directory (for losses also a
@@ -16,10 +17,16 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmmim.visualization import curves, degradations, masks, reconstruction, recovery, tasks
+from mmmim.visualization import attention, curves, degradations, masks, reconstruction, recovery, tasks
 
 PICTURES = dict(
-    reconstruction=reconstruction, masks=masks, recovery=recovery, degradations=degradations, tasks=tasks, losses=curves
+    reconstruction=reconstruction,
+    masks=masks,
+    recovery=recovery,
+    degradations=degradations,
+    tasks=tasks,
+    attention=attention,
+    losses=curves,
 )
 
 

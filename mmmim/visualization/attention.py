@@ -1,0 +1,144 @@
+"""Where a ViT's class token looks (ConMIM, Figure 3)."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner.utils import set_random_seed
+from torch import Tensor
+
+from mmmim.engine.errors import UsageError
+from mmmim.engine.run_options import load_config
+from mmmim.evaluation.frozen import load_encoder
+from mmmim.models.backbones.plain_vit import PlainViT
+from mmmim.registry import MODELS
+
+from .grid import Column, save_grid
+from .options import add_cfg_options, add_images, add_names, add_out, names_for
+from .pixels import stretch, to_rgb
+from .sources import checkpoint_file, load_images, run_config
+
+HELP = "attention of the class token to the patches, for several checkpoints of any method"
+OVERLAY = 0.55  # share of the heat map
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "sources", nargs="+", metavar="CONFIG CKPT | RUN", help="checkpoints of the CONFIG before them, or work folders"
+    )
+    parser.add_argument("--block", type=int, default=-1, help="0-based, negative from the end (default: the last)")
+    parser.add_argument("--heads", nargs="*", type=int, metavar="HEAD", help="also single heads (default: all of them)")
+    parser.add_argument("--untrained", action="store_true", help="also the weights that --seed gives, of every config")
+    parser.add_argument("--overlay", action="store_true", help="draw the maps over the images")
+    parser.add_argument("--upsample", choices=("nearest", "bicubic"), default="nearest", help="from patches to pixels")
+    add_names(parser, "checkpoint", "its folder's and file's")
+    add_images(parser, num=4)
+    add_cfg_options(parser)
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    sources = encoders_of(args.sources, args.cfg_options, args.untrained)
+    checkpoints = [checkpoint for _, checkpoint in sources if checkpoint is not None]
+    names = iter(names_for(args, checkpoints))
+    columns: list[Column] = []
+    for config, checkpoint in sources:
+        name = "untrained" if checkpoint is None else next(names) or name_of(checkpoint)
+        encoder = build_encoder(config, checkpoint, args.seed)
+        images = load_images(args.images, encoder.img_size, encoder.in_channels, args.num)
+        if not columns:
+            columns.append(Column("original", to_rgb(images / 255)))
+        maps = cls_attention(encoder, normalise(config, images), args.block)  # (B,H,h,w)
+        columns += attention_columns(name, maps, images, args.heads, args.upsample, args.overlay)
+    block = "the last block" if args.block == -1 else f"block {args.block}"
+    caption = f"Attention of the class token to the patches in {block}; each map over its own range."
+    return save_grid(columns, args.out, caption=caption)
+
+
+def encoders_of(words: Sequence[str], cfg_options: dict, untrained: bool) -> list[tuple[Config, str | None]]:
+    """Config and checkpoint of every encoder to draw; without a checkpoint where it is untrained."""
+    found: list[tuple[Config, str | None]] = []
+    config, known = None, set()
+    for word in words:
+        if is_config := word.endswith(".py"):
+            config = load_config(word, cfg_options)
+        own = config or load_config(str(run_config(word)), cfg_options)
+        if untrained and str(own.model.backbone) not in known:
+            known.add(str(own.model.backbone))
+            found.append((own, None))
+        if not is_config:
+            found.append((own, word))
+    if not found:
+        raise UsageError("CKPT: give at least one checkpoint or RUN, or --untrained")
+    return found
+
+
+def name_of(checkpoint: str) -> str:
+    path = Path(checkpoint).resolve()
+    return path.name if path.is_dir() else f"{path.parent.name}\n{path.stem}"
+
+
+def build_encoder(config: Config, checkpoint: str | None, seed: int) -> Any:
+    """The encoder of any config that has one, with the weights that a checkpoint hands over."""
+    init_default_scope(config.get("default_scope", "mmmim"))
+    set_random_seed(seed)
+    settings = config.model.get("backbone")
+    if settings is None:
+        raise UsageError(f"config: model.type={config.model.type!r} has no backbone")
+    encoder: Any = MODELS.build({key: value for key, value in settings.items() if key != "init_cfg"})
+    if not isinstance(encoder, PlainViT) or encoder.cls_token is None:
+        raise UsageError(
+            f"config: the encoder {type(encoder).__name__} has no class token, whose attention could be drawn; "
+            "give a ViT or BEiTViT with one"
+        )
+    if checkpoint is not None:
+        load_encoder(encoder, checkpoint_file(checkpoint))
+    return encoder.eval()
+
+
+def normalise(config: Config, images: Tensor) -> Tensor:
+    """As the config's own data preprocessor does, whichever framework it comes from."""
+    preprocessor: Any = MODELS.build(config.model.get("data_preprocessor") or config.data_preprocessor)
+    return (images - preprocessor.mean) / preprocessor.std
+
+
+@torch.no_grad()
+def cls_attention(encoder: Any, images: Tensor, block: int = -1) -> Tensor:
+    """Attention weights of the class token to the patches, ``(B, H, h, w)``; with that to itself they sum to one.
+
+    Args:
+        images: Normalised, of the encoder's ``img_size``.
+        block: 0-based, negative from the end.
+    """
+    if not -encoder.depth <= block < encoder.depth:
+        raise UsageError(f"--block {block}: the encoder has {encoder.depth} blocks, 0 to {encoder.depth - 1}")
+    (logits,) = encoder.cls_logits(encoder.embed(images), (block % encoder.depth,))
+    return logits.softmax(-1)[..., 1:].unflatten(-1, encoder.grid(images))
+
+
+def attention_columns(
+    name: str, maps: Tensor, images: Tensor, heads: Sequence[int] | None, upsample: str, overlay: bool
+) -> list[Column]:
+    """The mean over the heads, then the single ``heads`` (all if empty, none if None), as they are drawn."""
+    listed = () if heads is None else heads or range(maps.shape[1])
+    if bad := [head for head in listed if not 0 <= head < maps.shape[1]]:
+        raise UsageError(f"--heads {bad}: the encoder has {maps.shape[1]} heads, 0 to {maps.shape[1] - 1}")
+    drawn = {"mean of heads": maps.mean(1), **{f"head {head}": maps[:, head] for head in listed}}
+    columns = []
+    for title, weights in drawn.items():
+        pixels = stretch(F.interpolate(weights.unsqueeze(1), images.shape[-2:], mode=upsample))  # (B,1,H,W)
+        shown = list(pixels.squeeze(1).numpy())
+        if overlay:
+            colors = [matplotlib.colormaps["viridis"](heat)[..., :3] for heat in shown]
+            pictures = to_rgb(images / 255)
+            shown = [OVERLAY * c + (1 - OVERLAY) * p for c, p in zip(colors, pictures, strict=True)]
+        columns.append(Column(f"{name}\n{title}", shown))
+    return columns
