@@ -1,4 +1,4 @@
-# Mask R-CNN on the built-in pictures, about a minute on two CPU cores, with the encoder of Table 13 made small: the
+# Mask R-CNN on the built-in pictures, about two minutes on two CPU cores, with the encoder of Table 13 made small: the
 # last block of each of four groups attends to all 12x12 tokens, the others inside windows of 5x5, of which the outer
 # ones hold what is left; no class token; tables resized bicubically; absolute positions learned from zeros.
 _base_ = ["../../simmim/downstream/mask-rcnn_vit-tiny_toy.py"]
