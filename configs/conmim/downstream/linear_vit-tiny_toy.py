@@ -8,6 +8,7 @@ model = dict(
         arch=_base_.toy_arch,
         img_size=64,
         patch_size=8,
+        pos_embed="sincos",
         mask_mode=None,
         out_type="avg",
         final_norm=False,

@@ -1,6 +1,6 @@
 # Mask R-CNN on the built-in pictures, about two minutes on two CPU cores, with the encoder of Table 13 made small: the
 # last block of each of four groups attends to all 12x12 tokens, the others inside windows of 5x5, of which the outer
-# ones hold what is left; no class token; tables resized bicubically; absolute positions learned from zeros.
+# ones hold what is left; no class token; tables resized bicubically; the toy's absolute positions.
 _base_ = ["../../simmim/downstream/mask-rcnn_vit-tiny_toy.py"]
 model = dict(
     backbone=dict(
@@ -8,6 +8,6 @@ model = dict(
         global_blocks=[1, 2, 4, 5],
         out_indices=[1, 2, 4, 5],
         rel_pos_resize="bicubic",
-        pos_embed="zeros",
+        pos_embed="sincos",
     ),
 )

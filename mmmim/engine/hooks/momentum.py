@@ -22,7 +22,7 @@ class MomentumUpdateHook(Hook):
         if not hasattr(generator, "update"):
             raise ValueError(
                 "MomentumUpdateHook: the model has no target_generator of type MomentumEncoder; remove the hook from "
-                "custom_hooks"
+                "default_hooks or custom_hooks"
             )
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:

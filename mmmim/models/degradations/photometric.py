@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, global_rand, to_device
-from .base import Degradation, Size
+from .base import Degradation, Size, readable
 
 JITTER = ("brightness", "contrast", "saturation", "hue")
 BLUR_RADIUS = 8  # pixels of the kernel on either side; 4 standard deviations of the widest blur
@@ -102,7 +102,7 @@ class PhotometricView(Degradation):
 
 def _change_some(x: Tensor, chosen: Tensor, change: Any, values: Tensor | None = None) -> None:
     """Replace the images ``chosen (B,)`` of ``x`` by ``change(images, values)``; the choice is on the host."""
-    rows = chosen.nonzero().flatten()
+    rows = chosen.nonzero().flatten() if readable(chosen) else torch.arange(len(chosen), device=chosen.device)
     if len(rows) == 0:
         return
     where = to_device(rows, x.device)

@@ -80,7 +80,7 @@ class MomentumEncoder(nn.Module):
         if self._passes == FORGOTTEN:
             warnings.warn(
                 f"MomentumEncoder: {FORGOTTEN} training passes without an update; add "
-                "custom_hooks=[dict(type='MomentumUpdateHook')] to the config",
+                "default_hooks=dict(momentum=dict(type='MomentumUpdateHook')) to the config",
                 stacklevel=2,
             )
 
