@@ -47,7 +47,7 @@ def describe(method: str, table: Table) -> str:
     width = max(len(row.name) for row in table.rows)
     for row in table.rows:
         numbers = "  ".join(
-            f"{metric} {row.published[metric]:.1f}" for metric in table.metrics if metric in row.published
+            f"{metric} {float(row.published[metric])}" for metric in table.metrics if metric in row.published
         )
         run = f"run {method}/{row.config}" if row.config else "published only"
         lines.append(f"  {row.name:{width}}  [{run}]  published: {numbers or 'not in the text'}")
