@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from ..layers import to_pair
+from ..layers import Noise, to_pair
 
 Size = tuple[int, int]
 
@@ -13,7 +13,7 @@ class Degradation(nn.Module):
     """Image -> degraded image, batched, with parameters of its own for every image.
 
     ``sample`` draws the parameters; the call is a pure function of images and parameters, so any batch can be
-    replayed. Subclasses write :meth:`degrade`.
+    replayed. Subclasses write :meth:`draw` and :meth:`degrade`.
     """
 
     def sample(
@@ -25,6 +25,10 @@ class Degradation(nn.Module):
         device: torch.device | str | None = None,
     ) -> dict[str, Tensor]:
         """Parameters for ``batch_size`` images of ``size`` pixels ``(H, W)``."""
+        return self.draw(size, Noise(batch_size, generator, device))
+
+    def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
+        """What :meth:`degrade` takes beside the images, a row for every image."""
         return {}
 
     def forward(self, images: Tensor, **params: Tensor) -> Tensor:

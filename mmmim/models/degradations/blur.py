@@ -4,12 +4,12 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
-from ..layers import global_rand
+from ..layers import Noise
 from .base import Degradation, Size
 
 
@@ -48,23 +48,15 @@ class RandomKernelBlur(Degradation):
         self.kernel_mean, self.kernel_std = kernel_mean, kernel_std
         self.in_channels = in_channels
 
-    def sample(
-        self,
-        size: Size,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> dict[str, Tensor]:
+    def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         """``kernel (B, C, K, K)``; K is the largest size, smaller kernels lie in its centre between zeros."""
         largest, channels = max(self.sizes), self.in_channels
-        noise = global_rand(batch_size, channels * largest**2, generator, device, draw=torch.randn)
-        noise = noise.view(batch_size, channels, largest, largest)
-        kernels = torch.stack([self._kernel(noise, side) for side in self.sizes])  # (n,B,C,K,K)
+        values = noise.normal(channels * largest**2).view(noise.rows, channels, largest, largest)
+        kernels = torch.stack([self._kernel(values, side) for side in self.sizes])  # (n,B,C,K,K)
         if len(self.sizes) == 1:
             return dict(kernel=kernels[0])
-        choice = (global_rand(batch_size, 1, generator, device)[:, 0] * len(self.sizes)).long()
-        return dict(kernel=kernels[choice, torch.arange(batch_size, device=device)])
+        choice = noise.choice(len(self.sizes))
+        return dict(kernel=kernels[choice, torch.arange(noise.rows, device=choice.device)])
 
     def _kernel(self, noise: Tensor, side: int) -> Tensor:
         if self.init == "normal":

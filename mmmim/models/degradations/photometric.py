@@ -4,11 +4,11 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mmmim.registry import MODELS
 
-from ..layers import ColorSpace, global_rand, to_device
+from ..layers import ColorSpace, Noise, to_device
 from .base import Degradation, Size, readable
 
 JITTER = ("brightness", "contrast", "saturation", "hue")
@@ -60,22 +60,15 @@ class PhotometricView(Degradation):
         self.shares, self.blur_sigma = list(shares.values()), blur_sigma
         self.color_space = ColorSpace(mean, std)
 
-    def sample(
-        self,
-        size: Size,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> dict[str, Tensor]:
+    def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         """On the host: ``factors (B, 4)``, ``order (B, 4)`` of the jitter (-1: none), ``grayscale``, ``blur``,
         ``solarize (B,)`` bool, ``sigma (B,)``."""
-        noise = global_rand(batch_size, COLUMNS, generator, "cpu")
+        drawn = noise.uniform(COLUMNS, on_host=True)
         low, high = torch.tensor(self.ranges).unbind(1)
-        jitter, gray, blur, solarize = (noise[:, 8:12] < torch.tensor(self.shares)).unbind(1)
-        order = noise[:, 4:8].argsort(1).masked_fill(~jitter[:, None], -1)
-        sigma = self.blur_sigma[0] + (self.blur_sigma[1] - self.blur_sigma[0]) * noise[:, 12]
-        factors = low + (high - low) * noise[:, :4]
+        jitter, gray, blur, solarize = (drawn[:, 8:12] < torch.tensor(self.shares)).unbind(1)
+        order = drawn[:, 4:8].argsort(1).masked_fill(~jitter[:, None], -1)
+        sigma = self.blur_sigma[0] + (self.blur_sigma[1] - self.blur_sigma[0]) * drawn[:, 12]
+        factors = low + (high - low) * drawn[:, :4]
         return dict(factors=factors, order=order, grayscale=gray, blur=blur, sigma=sigma, solarize=solarize)
 
     def degrade(  # type: ignore[override]

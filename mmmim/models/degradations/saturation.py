@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
-from ..layers import ColorSpace, global_rand
+from ..layers import ColorSpace, Noise
 from .base import Degradation, Size, readable
 
 LUMA = (0.299, 0.587, 0.114)
@@ -37,18 +36,11 @@ class SaturationScale(Degradation):
         self.mode = one_of("mode", mode, ("hsv", "luma", "random_gray"))
         self.color_space = ColorSpace(mean, std)
 
-    def sample(
-        self,
-        size: Size,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> dict[str, Tensor]:
+    def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         if self.mode != "random_gray":
             return {}
-        weights = MAX_GRAY_WEIGHT * global_rand(1, 3, generator, device)
-        return dict(weights=weights.expand(batch_size, -1))
+        weights = MAX_GRAY_WEIGHT * noise.uniform(3)[:1]
+        return dict(weights=weights.expand(noise.rows, -1))
 
     def degrade(self, images: Tensor, weights: Tensor | None = None) -> Tensor:  # type: ignore[override]
         if images.shape[1] != 3:

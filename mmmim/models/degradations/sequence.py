@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from mmmim.registry import build_part
 
+from ..layers import Noise
 from .base import Degradation, Size
 
 
@@ -32,18 +32,11 @@ class DegradationSequence(Degradation):
             raise ValueError("degradation=[] degrades nothing; set degradation=None")
         self.steps: Any = nn.ModuleList(steps)
 
-    def sample(
-        self,
-        size: Size,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> dict[str, Tensor]:
+    def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         """Parameters of step i as ``<i>.<name>``."""
         params = {}
         for index, step in enumerate(self.steps):
-            drawn = step.sample(size, batch_size, generator=generator, device=device)
+            drawn = step.draw(size, noise)
             params.update({f"{index}.{name}": value for name, value in drawn.items()})
             size = step.output_size(size)
         return params

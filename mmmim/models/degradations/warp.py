@@ -7,11 +7,11 @@ import warnings
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mmmim.registry import MODELS
 
-from ..layers import global_uniform, to_pair
+from ..layers import Noise, to_pair
 from .base import Degradation, Size, interval
 from .zoom import centre, margins, resize
 
@@ -62,16 +62,9 @@ class Fisheye(Degradation):
             raise ValueError("ensure_coverage=True needs raw_size, the pixels of the larger crop")
         self.ensure_coverage = ensure_coverage
 
-    def sample(
-        self,
-        size: Size,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> dict[str, Tensor]:
+    def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         """``center (B, 2)`` as (x, y) in [-1, 1], ``twist (B,)``."""
-        x, y, twist = global_uniform(batch_size, [(-1, 1), (-1, 1), self.twist], generator, device)
+        x, y, twist = noise.between((-1, 1), (-1, 1), self.twist)
         center = torch.stack([x, y], 1)
         if self.ensure_coverage and self.raw_size is not None:
             twist = torch.minimum(twist, self._covering_twist(center))
@@ -128,18 +121,10 @@ class HorizontalWave(Degradation):
         if self.wavelength[0] == 0:
             raise ValueError(f"wavelength={wavelength} must be above 0")
 
-    def sample(
-        self,
-        size: Size,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> dict[str, Tensor]:
+    def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         """``amplitude``, ``wavelength``, ``phase``, each ``(B,)``."""
-        ranges = [self.amplitude, self.wavelength, (0, 2 * math.pi)]
-        names = ("amplitude", "wavelength", "phase")
-        return dict(zip(names, global_uniform(batch_size, ranges, generator, device), strict=True))
+        amplitude, wavelength, phase = noise.between(self.amplitude, self.wavelength, (0, 2 * math.pi))
+        return dict(amplitude=amplitude, wavelength=wavelength, phase=phase)
 
     def degrade(self, images: Tensor, amplitude: Tensor, wavelength: Tensor, phase: Tensor) -> Tensor:  # type: ignore[override]
         if self.amplitude[1] == 0:

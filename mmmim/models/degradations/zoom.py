@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Generator, Tensor
+from torch import Tensor
 
 from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
-from ..layers import ColorSpace, global_rand, to_pair
+from ..layers import ColorSpace, Noise, to_pair
 from .base import Degradation, Size, check_multiple, size_within
 
 
@@ -24,14 +24,10 @@ def resize(images: Tensor, size: Size, interpolation: str, antialias: bool = Fal
     return F.interpolate(images, size, mode=interpolation, align_corners=False, antialias=antialias)
 
 
-def random_corner(
-    size: Tensor | Size, canvas: Size, batch_size: int, generator: Generator | None, device: torch.device | str | None
-) -> dict[str, Tensor]:
-    """Top left pixel of a rectangle that lies inside the canvas, all positions alike: ``top (B,)``, ``left (B,)``."""
-    sides = size if isinstance(size, Tensor) else torch.tensor(size, device=device).expand(batch_size, 2)
-    noise = global_rand(batch_size, 2, generator, device)
-    places = torch.tensor(canvas, device=device) - sides + 1  # (B,2)
-    top, left = (noise * places).long().unbind(1)
+def random_corner(sizes: Tensor, canvas: Size, noise: Noise) -> dict[str, Tensor]:
+    """Top left pixel of rectangles ``sizes (2,)`` or ``(B, 2)`` that lie inside the canvas, all positions alike."""
+    places = torch.tensor(canvas, device=noise.device) - sizes + 1
+    top, left = (noise.uniform(2) * places).long().unbind(1)
     return dict(top=top, left=left)
 
 
@@ -68,17 +64,10 @@ class ZoomIn(Degradation):
         self.location = one_of("location", location, ("centre", "random"))
         self.interpolation = one_of("interpolation", interpolation, ("bicubic", "bilinear"))
 
-    def sample(
-        self,
-        size: Size,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> dict[str, Tensor]:
+    def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         if self.location == "centre":
             return {}
-        return random_corner(size_within(self.size, size, "size"), size, batch_size, generator, device)
+        return random_corner(torch.tensor(size_within(self.size, size, "size"), device=noise.device), size, noise)
 
     def degrade(self, images: Tensor, top: Tensor | None = None, left: Tensor | None = None) -> Tensor:  # type: ignore[override]
         canvas = (images.shape[-2], images.shape[-1])
@@ -129,21 +118,12 @@ class ZoomOut(Degradation):
     def sizes(self, canvas: Size) -> list[Size]:
         return [size_within(option, canvas, "size") for option in self.choices]
 
-    def sample(
-        self,
-        size: Size,
-        batch_size: int,
-        *,
-        generator: Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> dict[str, Tensor]:
-        sizes = self.sizes(size)
+    def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
+        sizes = torch.tensor(self.sizes(size), device=noise.device)  # (n,2)
         if len(sizes) == 1:
-            canvas = self.pad != "none"
-            return random_corner(sizes[0], size, batch_size, generator, device) if canvas else {}
-        choice = (global_rand(batch_size, 1, generator, device)[:, 0] * len(sizes)).long()  # (B,)
-        corner = random_corner(torch.tensor(sizes, device=device)[choice], size, batch_size, generator, device)
-        return dict(choice=choice, **corner)
+            return {} if self.pad == "none" else random_corner(sizes[0], size, noise)
+        choice = noise.choice(len(sizes))  # (B,)
+        return dict(choice=choice, **random_corner(sizes[choice], size, noise))
 
     def degrade(  # type: ignore[override]
         self, images: Tensor, top: Tensor | None = None, left: Tensor | None = None, choice: Tensor | None = None

@@ -4,19 +4,19 @@ from .patch_mask import Grid, PatchMask, take
 from .patchify import grid_of, patchify, to_pair, unpatchify
 from .pos_embed import FIXED_POSITIONS, resize_pos_embed, sincos_pos_embed, sincos_pos_embed_1d
 from .precision import full_precision, uncached_autocast
-from .random import global_rand, global_uniform, to_device
+from .random import Noise, global_rand, to_device
 
 __all__ = [
     "FIXED_POSITIONS",
     "ColorSpace",
     "Grid",
+    "Noise",
     "PatchMask",
     "block_rows",
     "block_with_cls_logits",
     "cls_logits",
     "full_precision",
     "global_rand",
-    "global_uniform",
     "grid_of",
     "patchify",
     "resize_pos_embed",

@@ -33,12 +33,24 @@ def global_rand(
     return to_device(table[get_rank() :: get_world_size()], device)
 
 
-def global_uniform(
-    rows: int,
-    ranges: list[tuple[float, float]],
-    generator: Generator | None = None,
-    device: torch.device | str | None = None,
-) -> list[Tensor]:
-    """One column ``(rows,)`` of :func:`global_rand` per ``(low, high)``."""
-    noise = global_rand(rows, len(ranges), generator, device).unbind(1)
-    return [low + (high - low) * column for column, (low, high) in zip(noise, ranges, strict=True)]
+class Noise:
+    """Random numbers for ``rows`` samples, by :func:`global_rand`."""
+
+    def __init__(self, rows: int, generator: Generator | None = None, device: torch.device | str | None = None) -> None:
+        self.rows, self.generator, self.device = rows, generator, device
+
+    def uniform(self, columns: int, on_host: bool = False) -> Tensor:
+        """``(rows, columns)`` in [0, 1)."""
+        return global_rand(self.rows, columns, self.generator, "cpu" if on_host else self.device)
+
+    def normal(self, columns: int) -> Tensor:
+        return global_rand(self.rows, columns, self.generator, self.device, draw=torch.randn)
+
+    def between(self, *ranges: tuple[float, float]) -> list[Tensor]:
+        """A column ``(rows,)`` for every ``(low, high)``."""
+        columns = self.uniform(len(ranges)).unbind(1)
+        return [low + (high - low) * column for column, (low, high) in zip(columns, ranges, strict=True)]
+
+    def choice(self, options: int) -> Tensor:
+        """``(rows,)`` in 0..options-1."""
+        return (self.uniform(1)[:, 0] * options).long()
