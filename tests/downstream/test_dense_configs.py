@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmmim.engine.checkpoint_keys import compare, matching
 from mmmim.engine.run_options import load_config
-from mmmim.models.backbones import Swin, ViT
+from mmmim.models.backbones import BEiTViT, Swin, ViT
 
 DENSE = sorted(
     path
@@ -22,7 +22,10 @@ DENSE = sorted(
 # What an encoder leaves over in the file of pre-training, and what it does not find there, as patterns.
 LEFT_OVER_AND_ABSENT = {
     "ViT": (("norm.*",), ()),
-    "BEiTViT": (("norm.*", "mask_token", "rel_pos_bias.*"), ("blocks.*.attn.relative_position_bias_table",)),
+    "BEiTViT": (
+        ("norm.*", "mask_token", "cls_token", "rel_pos_bias.*"),
+        ("blocks.*.attn.relative_position_bias_table",),
+    ),
     "Swin": (("mask_token",), ("norm[0-9].*",)),
 }
 
@@ -37,8 +40,9 @@ def test_it_passes_the_check_builds_and_takes_the_encoder_of_pre_training(path: 
     cfg = load_config(str(path))
     with torch.device("meta"):
         model = build(cfg)
-    arch = {key: value for key, value in cfg.model.backbone.items() if key in ("arch", "patch_size")}
     kind = type(model.backbone)
+    shared = ("arch", "patch_size", "pos_embed") if kind is BEiTViT else ("arch", "patch_size")
+    arch = {key: value for key, value in cfg.model.backbone.items() if key in shared}
     if kind is Swin:
         arch["window_size"] = 4 if "toy" in path.stem else 7
     with torch.device("meta"):
