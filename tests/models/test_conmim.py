@@ -316,6 +316,28 @@ def test_views_share_their_geometry() -> None:
     assert not torch.equal(first, second)
 
 
+def test_views_share_crop_and_flip_by_coordinates() -> None:
+    """Pictures whose channels are coordinates, cropped and flipped at random: after a change of brightness the strong
+    view still has those of the weak one, up to one factor per image."""
+    from torchvision.transforms import v2
+
+    x = torch.linspace(0.1, 0.5, 96).expand(96, 96)
+    picture = torch.stack([x, x.T, 0.6 - x])
+    geometry = v2.Compose([v2.RandomResizedCrop(64, (0.2, 0.5), antialias=True), v2.RandomHorizontalFlip()])
+    torch.manual_seed(0)
+    seen = torch.stack([geometry(picture) for _ in range(16)])
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    off = dict.fromkeys(("contrast", "saturation", "hue", "grayscale_p", "blur_p", "solarize_p"), 0.0)
+    model = conmim(key_view=dict(type="mmmim.PhotometricView", jitter_p=1.0, **off))
+    weak, strong = (view * std + mean for view in model.views((seen - mean) / std))
+    torch.testing.assert_close(weak, seen, rtol=0, atol=1e-5)
+    ratio = (strong / weak).flatten(1)
+    assert (ratio - ratio.mean(1, keepdim=True)).abs().max() < 1e-3 and ratio.mean(1).std() > 0.1
+    flipped = weak[:, 0, :, 0] > weak[:, 0, :, -1]
+    assert flipped.any() and not flipped.all()
+    assert torch.equal(flipped, strong[:, 0, :, 0] > strong[:, 0, :, -1])
+
+
 def test_steps_are_reproducible() -> None:
     model, images = conmim(), crops()
     losses = []
