@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +83,20 @@ def test_every_parameter_is_trained(task: str) -> None:
     assert not unused
     owns_mask_token = any(name.endswith("mask_token") for name, _ in model.named_parameters())
     assert owns_mask_token == (task in ("masked", "integrated"))
+
+
+@pytest.fixture
+def one_process(tmp_path: Path) -> Iterator[None]:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_data_parallel_training_needs_no_search_for_unused_parameters(task: str, one_process: None) -> None:
+    model = torch.nn.parallel.DistributedDataParallel(build(task), find_unused_parameters=False)
+    for _ in range(2):  # the second pass would complain of what the first left unreduced
+        total(model(crops(task), mode="loss")).backward()
 
 
 @pytest.mark.parametrize("task", TASKS)

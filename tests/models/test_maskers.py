@@ -191,3 +191,13 @@ def test_bad_scores() -> None:
         masker(GRID, 1, scores=torch.full((1, 196), float("nan")))
     with pytest.raises(ValueError, match="out of range"):
         ImportanceMasker(score_layers=[0, 12]).layers(12)
+
+
+def test_every_patch_is_kept_alike() -> None:
+    draws = [RandomMasker(0.75)(GRID, 10_000, generator=torch.Generator().manual_seed(3)) for _ in range(2)]
+    assert torch.equal(draws[0].mask, draws[1].mask)
+    kept = (~draws[0].mask).double()
+    assert (kept.sum((1, 2)) == 49).all()
+    sigma = (0.25 * 0.75 / 10_000) ** 0.5
+    deviation = (kept.mean(0) - 0.25).abs() / sigma
+    assert (deviation < 3).double().mean() > 0.98 and deviation.max() < 4.5
