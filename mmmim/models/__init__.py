@@ -8,6 +8,7 @@ from . import (
     maskers,
     necks,
     target_generators,
+    tokenizers,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "maskers",
     "necks",
     "target_generators",
+    "tokenizers",
 ]

@@ -1,0 +1,3 @@
+from .base import Tokenizer
+
+__all__ = ["Tokenizer"]

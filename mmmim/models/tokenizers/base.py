@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmmim.checks import one_of
+
+from ..layers import Grid
+
+DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
+
+
+class Tokenizer(nn.Module):
+    """A frozen image tokenizer: a code of ``num_codes`` for every ``stride x stride`` pixels, and back.
+
+    Images are RGB in [0, 1]; what value range the network itself wants is its own matter. Weights are read when they
+    are first needed (a model can be built, counted and planned without the file), are never trained and, unless
+    ``save_weights``, do not appear in the state dict: checkpoints stay small, a resumed run reads the file again.
+
+    Subclasses give ``num_codes``, ``stride``, ``encode_logits``, ``decode_codes`` and ``load_weights``.
+
+    Args:
+        checkpoint: File with the weights; None has none.
+        save_weights: Keep the weights in checkpoints.
+        dtype: Precision of the convolutions; what decides between codes stays in float32.
+        chunk: Images per pass.
+        allow_random: Work without weights (for tests: random codes mean nothing).
+    """
+
+    num_codes: int
+    stride: int
+
+    def __init__(
+        self,
+        checkpoint: str | None = None,
+        save_weights: bool = False,
+        dtype: str = "float32",
+        chunk: int = 64,
+        allow_random: bool = False,
+    ) -> None:
+        super().__init__()
+        self.checkpoint, self.save_weights, self.chunk = checkpoint, save_weights, chunk
+        self.dtype = DTYPES[one_of("dtype", dtype, DTYPES)]
+        if chunk < 1:
+            raise ValueError(f"chunk={chunk} must be at least 1 image")
+        self.loaded = allow_random
+
+    # ---------------------------------------------------------------- for subclasses
+
+    def encode_logits(self, images: Tensor) -> Tensor:
+        """``(B, 3, H, W)`` in [0, 1] -> scores of the codes ``(B, num_codes, h, w)``, the largest is the code."""
+        raise NotImplementedError
+
+    def decode_codes(self, ids: Tensor) -> Tensor:
+        """``(B, h, w)`` -> images ``(B, 3, H, W)`` in [0, 1]."""
+        raise NotImplementedError
+
+    def load_weights(self) -> None:
+        """Read ``checkpoint``, strictly.
+
+        Raises:
+            RuntimeError: no such file, or another network's; names the file, where it comes from and the built-in
+                alternative.
+        """
+        raise NotImplementedError
+
+    # ---------------------------------------------------------------- use
+
+    @torch.no_grad()
+    def encode(self, images: Tensor) -> Tensor:
+        """Codes ``(B, h, w)`` int64 of images ``(B, 3, H, W)`` in [0, 1]."""
+        if not images.is_floating_point() or images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(
+                f"{type(self).__name__}.encode takes RGB images (B, 3, H, W) as floats in [0, 1], got {images.dtype} "
+                f"{tuple(images.shape)}; divide uint8 images by 255"
+            )
+        if any(side % self.stride for side in images.shape[-2:]):
+            raise ValueError(
+                f"{type(self).__name__} has a code for {self.stride} x {self.stride} pixels and cannot take images of "
+                f"{tuple(images.shape[-2:])}; choose multiples of {self.stride}"
+            )
+        self.init_weights()
+        return torch.cat([self._in_precision(self.encode_logits, part).argmax(1) for part in images.split(self.chunk)])
+
+    @torch.no_grad()
+    def decode(self, ids: Tensor) -> Tensor:
+        """Images ``(B, 3, H, W)`` in [0, 1] of codes ``(B, h, w)``."""
+        self.init_weights()
+        return torch.cat([self._in_precision(self.decode_codes, part).float() for part in ids.split(self.chunk)])
+
+    def grid(self, images: Tensor) -> Grid:
+        return images.shape[-2] // self.stride, images.shape[-1] // self.stride
+
+    def init_weights(self) -> None:
+        """Read the weights if that has not been done; the Runner calls it before the first step."""
+        if not self.loaded:
+            self.load_weights()
+            self.loaded = True
+
+    def _in_precision(self, function: Any, inputs: Tensor) -> Tensor:
+        device, low = inputs.device.type, self.dtype != torch.float32
+        with torch.autocast(device, dtype=self.dtype if low else None, enabled=low, cache_enabled=False):
+            return function(inputs)
+
+    # ---------------------------------------------------------------- frozen
+
+    def train(self, mode: bool = True) -> Tokenizer:
+        return super().train(False)
+
+    def freeze(self) -> None:
+        """To be called last in a subclass's constructor."""
+        self.requires_grad_(False).eval()
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # nn.Module's overloads leave it out
+        if not self.save_weights:
+            self.register_state_dict_post_hook(_leave_out)
+            self.register_load_state_dict_pre_hook(_accept_absence)
+
+
+def _leave_out(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    for key in [key for key in state_dict if key.startswith(prefix)]:
+        del state_dict[key]
+
+
+def _accept_absence(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    """What the file lacks is what the module has."""
+    own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    for name, value in own.items():
+        state_dict.setdefault(prefix + name, value)
