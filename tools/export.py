@@ -3,6 +3,7 @@
 ViT, BEiTViT, Swin, SwinV2 and ResNet; what a library has no model for is refused with the reason.
 
 python tools/export.py work_dirs/ccmim/vit-b_800e/epoch_800.pth --to timm --out vit-b.pth
+python tools/export.py CKPT --to torchvision --out resnet50.pth
 python tools/export.py CKPT --to safetensors --out vit-b.safetensors
 python tools/export.py CKPT --to mmpretrain --out vit-b_mmpretrain.pth
 """
@@ -17,7 +18,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", metavar="CKPT", help="written by tools/train.py")
     parser.add_argument(
-        "--to", required=True, choices=("timm", "safetensors", "mmpretrain"), help="parameter names and file format"
+        "--to",
+        required=True,
+        choices=("timm", "torchvision", "safetensors", "mmpretrain"),
+        help="parameter names and file format; torchvision: ResNet only",
     )
     parser.add_argument("--out", required=True, metavar="FILE")
     return parser.parse_args(argv)

@@ -55,6 +55,16 @@ class Encoder(NamedTuple):
         return tuple(self.meta.get("pretrained_window_sizes", (0,) * len(self.meta["depths"])))
 
     @property
+    def output_stride(self) -> int:
+        """ResNet: 16 and 8 where its last stages are dilated."""
+        return self.meta.get("output_stride", 32)
+
+    @property
+    def resnet_block(self) -> str:
+        """ResNet: the class that timm and torchvision call so."""
+        return "Bottleneck" if "layer1.0.conv3.weight" in self.state else "BasicBlock"
+
+    @property
     def has_windows(self) -> bool:
         """A ViT with windows beside global attention, as detectors run it."""
         return self.kind == "BEiTViT" and "window_size" in self.meta
@@ -159,7 +169,8 @@ def _swin_v2(encoder: Encoder) -> dict[str, Any]:
 def _resnet(encoder: Encoder) -> dict[str, Any]:
     meta, arch = encoder.meta, encoder.meta["arch"]
     depth = int(arch.removeprefix("resnet")) if isinstance(arch, str) else arch
-    return dict(_sizes(encoder), depth=depth, width=meta["width"], stem=meta["stem"], mask_mode=None)
+    settings = dict(depth=depth, width=meta["width"], stem=meta["stem"], output_stride=encoder.output_stride)
+    return dict(_sizes(encoder), **settings, mask_mode=None)
 
 
 # Arguments of our own classes.

@@ -10,6 +10,7 @@ from mmmim.engine.errors import UsageError
 from .encoder import Encoder, Features, build_encoder
 from .mmpretrain_layout import from_mmpretrain, mmpretrain_usage, to_mmpretrain
 from .timm_models import build_timm, timm_code, timm_state
+from .torchvision_models import build_torchvision, torchvision_code
 
 TOLERANCE = 1e-5
 
@@ -75,6 +76,7 @@ def _safetensors_usage(encoder: Encoder, out: Path) -> str:
 # How to write the file, to compute features from it, and to tell the user what to do with it.
 TARGETS = {
     "timm": (_write_timm, build_timm, timm_code),
+    "torchvision": (_write_timm, build_torchvision, torchvision_code),
     "safetensors": (_write_safetensors, _build_safetensors, _safetensors_usage),
     "mmpretrain": (_write_mmpretrain, _build_mmpretrain, mmpretrain_usage),
 }

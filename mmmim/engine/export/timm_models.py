@@ -14,6 +14,7 @@ from torch import Tensor
 from mmmim.engine.errors import UsageError
 
 from .encoder import Encoder, Features
+from .torchvision_models import check_stem
 
 
 class Code(str):
@@ -71,7 +72,7 @@ def timm_name(encoder: Encoder) -> str | None:
     """timm's name of this model, such as ``vit_base_patch16_224``, if it has one."""
     meta = encoder.meta
     if encoder.kind == "ResNet":
-        plain = meta["in_channels"] == 3 and (meta["width"], meta["stem"]) == (1, "7x7")
+        plain = (meta["in_channels"], meta["width"], meta["stem"], encoder.output_stride) == (3, 1, "7x7", 32)
         return meta["arch"] if plain and isinstance(meta["arch"], str) else None
     size, patch = meta["img_size"][0], meta["patch_size"][0]
     if not isinstance(meta["arch"], str) or meta["in_channels"] != 3:
@@ -185,18 +186,13 @@ def _swin_v2(encoder: Encoder) -> tuple[str, dict[str, Any]]:
 
 
 def _resnet(encoder: Encoder) -> tuple[str, dict[str, Any]]:
-    meta, stem = encoder.meta, encoder.state["conv1.weight"]
-    if (meta["stem"], len(stem)) != ("7x7", 64):
-        raise UsageError(
-            f"--to timm: the first convolution of timm's ResNet is 7x7 with 64 channels, this one is {meta['stem']} "
-            f"with {len(stem)} (width={meta['width']}); use --to safetensors"
-        )
-    block = "Bottleneck" if "layer1.0.conv3.weight" in encoder.state else "BasicBlock"
+    check_stem(encoder, "timm")
     return "resnet.ResNet", dict(
-        block=Code(f"timm.models.resnet.{block}"),
-        layers=tuple(meta["depths"]),
+        block=Code(f"timm.models.resnet.{encoder.resnet_block}"),
+        layers=tuple(encoder.meta["depths"]),
         num_classes=0,
-        in_chans=meta["in_channels"],
+        in_chans=encoder.meta["in_channels"],
+        output_stride=encoder.output_stride,
     )
 
 

@@ -238,6 +238,7 @@ class ResNet(FreezableEncoder):
             arch=self.arch,
             width=self.width,
             stem=self.stem,
+            output_stride=self.output_stride,
             embed_dims=self.embed_dims,
             depths=list(self.depths),
             img_size=list(self.img_size),
