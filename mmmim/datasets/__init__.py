@@ -1,4 +1,5 @@
 from .base import SeededImageDataset
+from .collages import Collages
 from .data_option import use_folder
 from .degrade import Degrade
 from .image_folder import ImageFolder, ImageList
@@ -6,10 +7,10 @@ from .samplers import EpochSampler, InfiniteEpochSampler
 from .seeded_dataset import SeededDataset
 from .seeding import SampleKey, seeded_sample
 from .toy_images import ToyImages
-from .transforms import RandAugment, ToUint8Tensor, build_transform
+from .transforms import RandAugment, ToUint8Tensor, TwoSizeRandomResizedCrop, build_transform
 
 __all__ = [
-    "Degrade", "EpochSampler", "ImageFolder", "ImageList", "InfiniteEpochSampler", "RandAugment", "SampleKey",
-    "SeededDataset", "SeededImageDataset", "ToUint8Tensor", "ToyImages", "build_transform", "seeded_sample",
-    "use_folder",
+    "Collages", "Degrade", "EpochSampler", "ImageFolder", "ImageList", "InfiniteEpochSampler", "RandAugment",
+    "SampleKey", "SeededDataset", "SeededImageDataset", "ToUint8Tensor", "ToyImages", "TwoSizeRandomResizedCrop",
+    "build_transform", "seeded_sample", "use_folder",
 ]  # fmt: skip

@@ -20,7 +20,8 @@ MAX_NAMED = 20
 class SeededImageDataset(Dataset, ABC):
     """Map-style dataset whose sample is a pure function of its ``SampleKey`` (seed, epoch, index).
 
-    A sample is ``dict(inputs=uint8 (C, H, W), labels=int, indices=int)``; the label is -1 where unknown. A sample that
+    A sample is ``dict(inputs=uint8 (C, H, W), labels=int, indices=int)``; the label is -1 where unknown. Transforms may
+    turn the image into a dict of views, ``inputs`` among them, which become keys of the sample. A sample that
     cannot be read is replaced by the next readable one (``labels`` and ``indices`` are the replacement's), logged once
     (each process names its first 20), and remembered in ``bad_files``, which workers and main process share.
 
@@ -57,7 +58,9 @@ class SeededImageDataset(Dataset, ABC):
         with seeded_sample(seed, epoch, wanted):
             for transform in self.transforms:
                 image = transform(image)
-        return dict(inputs=self.to_tensor(image), labels=self.label(index), indices=index)
+        views = image if isinstance(image, dict) else dict(inputs=image)
+        tensors = {name: self.to_tensor(view) for name, view in views.items()}
+        return dict(tensors, labels=self.label(index), indices=index)
 
     @property
     def bad_files(self) -> list[str]:

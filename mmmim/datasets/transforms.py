@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from timm.data.auto_augment import rand_augment_transform
 from timm.data.transforms import str_to_pil_interp
-from torchvision.transforms import InterpolationMode, v2
+from torchvision.transforms import InterpolationMode, RandomResizedCrop, v2
 from torchvision.transforms.v2 import functional as F
 
 from mmmim.checks import one_of
@@ -66,6 +66,43 @@ class RandAugment:
 
     def __call__(self, image: Image.Image) -> Image.Image:
         return self.augment(image)
+
+
+@TRANSFORMS.register_module()
+class TwoSizeRandomResizedCrop:
+    """One random crop in two sizes, as BEiT and CIM train: ``dict(inputs, token_inputs)`` for encoder and tokenizer.
+
+    Torchvision's transforms that follow treat both alike.
+
+    Args:
+        size, token_size: Pixels, ``int`` or ``(H, W)``: DALL-E's 8 pixels per token make 112 of 224.
+        scale, ratio: Area and aspect ratio of the crop.
+    """
+
+    def __init__(
+        self,
+        size: int | tuple[int, int] = 224,
+        token_size: int | tuple[int, int] = 112,
+        scale: tuple[float, float] = (0.08, 1.0),
+        ratio: tuple[float, float] = (3 / 4, 4 / 3),
+        interpolation: str = "bicubic",
+        token_interpolation: str = "lanczos",
+    ) -> None:
+        self.scale, self.ratio = list(scale), list(ratio)
+        modes = dict(interpolation=interpolation, token_interpolation=token_interpolation)
+        known = [mode.value for mode in InterpolationMode]
+        first, second = (InterpolationMode(one_of(name, mode, known)) for name, mode in modes.items())
+        self.views = dict(inputs=(_sides(size), first), token_inputs=(_sides(token_size), second))
+
+    def __call__(self, image: Image.Image | torch.Tensor) -> dict[str, Image.Image]:
+        if isinstance(image, torch.Tensor):
+            image = F.to_pil_image(image)
+        box = RandomResizedCrop.get_params(image, self.scale, self.ratio)
+        return {name: F.resized_crop(image, *box, size, mode) for name, (size, mode) in self.views.items()}
+
+
+def _sides(size: int | tuple[int, int]) -> list[int]:
+    return [size, size] if isinstance(size, int) else list(size)
 
 
 @TRANSFORMS.register_module()

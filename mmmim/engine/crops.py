@@ -12,7 +12,7 @@ def crop_size(config: Config, default: Any = None) -> Any:
     crops = [
         step["size"]
         for step in dataset.get("transforms") or []
-        if str(step["type"]).rpartition(".")[2] == "RandomResizedCrop"
+        if str(step["type"]).endswith("RandomResizedCrop")
     ]
     size = crops[-1] if crops else default
     if size is None:

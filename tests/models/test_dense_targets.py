@@ -161,7 +161,7 @@ def test_cross_entropy_counts_scored_pixels_only() -> None:
     ("build", "message"),
     [
         (lambda: PixelTarget(32, downsample=5), "downsample=5 must divide patch_size"),
-        (lambda: PixelTarget(32, norm_pix="window", window=4), "window=4 must be an odd number"),
+        (lambda: PixelTarget(32, norm_pix="window", window=1), "window=1 must be at least 2"),
         (lambda: PixelTarget(32, norm_pix="windw"), "did you mean 'window'"),
         (lambda: ColorBinTarget(1), "bins=1 must lie between 2 and 256"),
     ],

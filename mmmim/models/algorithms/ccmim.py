@@ -57,14 +57,14 @@ class CCMIM(MaskedImageModel):
             self.projector = MODELS.build(projector)
             self.contrast = MODELS.build(contrast or dict(type="mmmim.InfoNCE"))
 
-    def loss(self, images: Tensor) -> dict[str, Tensor]:
+    def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:
         if self.contrast_weight == 0 and not self.masker.needs_scores:
             return super().loss(images)
         corrupted = self.degrade(images, self.draw_degradation(images))
         tokens = self.backbone.embed(corrupted)  # (B,N,D)
         mask, statistics = self.divide(corrupted, tokens)  # (B,h,w)
         latent = self.backbone.encode(take(tokens, mask.visible))[-1]  # (B,1+Nv,D)
-        losses = self.reconstruction_loss(images, latent, mask)  # Eq. 9
+        losses = self.reconstruction_loss(images, latent, mask, **views)  # Eq. 9
         if self.contrast_weight > 0:
             visible = self.projector(latent[:, 0])  # (B,256)
             masked = self.masked_projection(tokens, mask)  # (B,256)

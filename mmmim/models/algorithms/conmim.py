@@ -56,7 +56,7 @@ class ConMIM(MaskedImageModel):
             self.register_state_dict_post_hook(_swap_encoders)
             self.register_load_state_dict_pre_hook(_swap_encoders)
 
-    def loss(self, images: Tensor) -> dict[str, Tensor]:
+    def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:
         mask = None if self.masker is None else self.draw_mask(images)  # (B,h,w)
         where = None if mask is None else mask.hidden  # (B,K)
         query_view, key_view = self.views(images)

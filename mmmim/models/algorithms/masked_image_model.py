@@ -128,22 +128,25 @@ class MaskedImageModel(BaseModel):
         inputs: Tensor,
         labels: Tensor | None = None,
         indices: Tensor | None = None,
+        token_inputs: Tensor | None = None,
         mode: str = "tensor",
     ) -> Any:
-        """``inputs (B, C, H, W)`` normalised; labels are not used."""
+        """``inputs (B, C, H, W)`` normalised; labels are not used. ``token_inputs`` are the same crops at the
+        resolution of a tokenizer."""
         if mode == "loss":
-            return self.loss(inputs)
+            return self.loss(inputs, **({} if token_inputs is None else dict(token_images=token_inputs)))
         if mode == "predict":
             return self.predict(inputs)
         if mode == "tensor":
             return self.backbone(inputs)
         raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
-    def loss(self, images: Tensor) -> dict[str, Tensor]:
+    def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:
+        """``views`` of the crops, by name, are for the target generator alone."""
         corrupted = self.degrade(images, self.draw_degradation(images))
         mask = None if self.masker is None else self.draw_mask(corrupted)  # (B,h,w)
         latent = self.backbone(corrupted, mask)[-1]  # (B,1+Nv,D)
-        return self.reconstruction_loss(images, latent, mask)
+        return self.reconstruction_loss(images, latent, mask, **views)
 
     def draw_degradation(self, images: Tensor) -> dict[str, Tensor]:
         """What happens to every image: the parameters of the degradation."""
@@ -170,11 +173,13 @@ class MaskedImageModel(BaseModel):
         )
         return mask if isinstance(mask, PatchMask) else PatchMask.from_bool(mask)
 
-    def reconstruction_loss(self, images: Tensor, latent: Tensor, mask: PatchMask | None) -> dict[str, Tensor]:
+    def reconstruction_loss(
+        self, images: Tensor, latent: Tensor, mask: PatchMask | None, **views: Tensor
+    ) -> dict[str, Tensor]:
         clean = self.clean(images)
         where, weight = self.scored(clean, mask)  # (B,K) or (B,N,T)
         prediction = self.neck(latent, mask, where)  # (B,K,T)
-        target = self.target_generator(clean, where)
+        target = self.target_generator(clean, where, **views)
         return self.head.loss(prediction, target, **({} if weight is None else dict(weight=weight)))
 
     def scored(self, images: Tensor, mask: PatchMask | None) -> tuple[Tensor | None, Tensor | None]:

@@ -8,10 +8,14 @@ from torch import Tensor
 
 from mmmim.registry import MODELS
 
+VIEWS = {"inputs", "token_inputs"}
+
 
 @MODELS.register_module()
 class ImagePreprocessor(BaseDataPreprocessor):
     """uint8 batch ``(B, C, H, W)`` -> device, float32, ``(x - mean) / std``; labels and indices travel along.
+
+    ``token_inputs``, the crops at a tokenizer's resolution, are normalised as ``inputs`` are.
 
     Args:
         mean, std: One value per channel, in units of 0..255; C may be any number. Channel order is RGB.
@@ -41,28 +45,31 @@ class ImagePreprocessor(BaseDataPreprocessor):
         self.batch_augment = _build(batch_augment) if isinstance(batch_augment, dict) else batch_augment
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        self._check(data["inputs"])
+        for view in VIEWS & data.keys():
+            self._check(data[view], view)
         data = self.cast_data(data)
-        images = data["inputs"].float().sub_(self.mean).div_(self.std)  # (B,C,H,W)
+        for view in VIEWS & data.keys():
+            data[view] = data[view].float().sub_(self.mean).div_(self.std)  # (B,C,H,W)
+        images = data["inputs"]
         if training and self.batch_augment is not None:
             images, data["labels"] = self.batch_augment(images, data["labels"])
         data["inputs"] = images
         return data
 
-    def _check(self, images: Tensor) -> None:
+    def _check(self, images: Tensor, name: str) -> None:
         if not isinstance(images, Tensor):
             raise TypeError(
-                f"inputs: expected one tensor (B, C, H, W), got {type(images).__name__}; set the dataloader's "
+                f"{name}: expected one tensor (B, C, H, W), got {type(images).__name__}; set the dataloader's "
                 "collate_fn=dict(type='default_collate')"
             )
         if images.dtype != torch.uint8:
             raise TypeError(
-                f"inputs: expected uint8 in 0..255, got {images.dtype}; remove ToDtype, ConvertImageDtype or Normalize "
+                f"{name}: expected uint8 in 0..255, got {images.dtype}; remove ToDtype, ConvertImageDtype or Normalize "
                 "from the dataset's transforms, normalisation happens here"
             )
         if images.ndim != 4 or images.shape[1] != len(self.mean):
             raise ValueError(
-                f"inputs: expected (B, {len(self.mean)}, H, W) for the {len(self.mean)} values of mean and std, got "
+                f"{name}: expected (B, {len(self.mean)}, H, W) for the {len(self.mean)} values of mean and std, got "
                 f"{tuple(images.shape)}; set dataset.channels and data_preprocessor.mean, std to the same number"
             )
 

@@ -1,3 +1,4 @@
+from .binary import BinaryCrossEntropyHead
 from .cls_heads import LinearClsHead
 from .contrastive import Align, InfoNCE
 from .cross_entropy import CrossEntropyHead
@@ -7,6 +8,7 @@ from .reconstruction import ReconstructionHead
 
 __all__ = [
     "Align",
+    "BinaryCrossEntropyHead",
     "CrossEntropyHead",
     "InfoNCE",
     "InstanceContrastHead",

@@ -25,18 +25,25 @@ class ReconstructionHead(nn.Module):
     """Mean error over target values and predicted patches; every image predicts the same number of patches.
 
     Args:
-        loss: ``l2`` (MAE; Eq. 9 of ccMIM), ``l1`` (SimMIM) or ``smooth_l1`` (beta 1).
+        loss: ``l2`` (MAE; Eq. 9 of ccMIM), ``l1`` (SimMIM) or ``smooth_l1`` (beta 1), or a weighted sum of them:
+            ``dict(l1=1, l2=1)`` (CIM).
         scope: Predict and score the ``hidden`` patches or ``all``.
     """
 
-    def __init__(self, loss: str = "l2", scope: str = "hidden") -> None:
+    def __init__(self, loss: str | dict[str, float] = "l2", scope: str = "hidden") -> None:
         super().__init__()
-        self.error = LOSSES[one_of("loss", loss, LOSSES)]
+        weights = {loss: 1.0} if isinstance(loss, str) else dict(loss)
+        self.errors = [(LOSSES[one_of("loss", name, LOSSES)], weight) for name, weight in weights.items()]
+        if not self.errors:
+            raise ValueError(f"loss={loss!r} names no error; choose from {list(LOSSES)}")
         self.scope = one_of("scope", scope, SCOPES)
 
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
         """``prediction``, ``target``: ``(B, n, T)`` at the same patches; ``weight`` alike, 0 = not scored."""
         with full_precision(prediction.device.type):
             accurate = torch.promote_types(prediction.dtype, torch.float32)
-            error = self.error(prediction.to(accurate), target.to(accurate), reduction="none")
-            return dict(loss_reconstruction=masked_mean(error, weight))
+            values, wanted = prediction.to(accurate), target.to(accurate)
+            terms = [
+                factor * masked_mean(error(values, wanted, reduction="none"), weight) for error, factor in self.errors
+            ]
+            return dict(loss_reconstruction=torch.stack(terms).sum() if len(terms) > 1 else terms[0])

@@ -21,7 +21,9 @@ class BaseMasker:
         cell_size: Pixels, ``int`` or ``(height, width)``; a multiple of the patch size.
         patch_size: Of the backbone, which fills it in.
         rounding: ``visible`` truncates the visible cells, K = N - int(N * (1 - mask_ratio)) (MAE); ``hidden`` rounds
-            the hidden ones up, K = ceil(N * mask_ratio) (SimMIM). In floating point they differ by one on some grids.
+            the hidden ones up, K = ceil(N * mask_ratio) (SimMIM); ``nearest`` rounds (CIM). In floating point they
+            differ by one on some grids.
+        num_masked: Number of hidden cells in place of a ratio, or ``(least, most)``: a number for every batch (CIM).
     """
 
     needs_scores = False
@@ -32,18 +34,37 @@ class BaseMasker:
         cell_size: int | tuple[int, int] | None = None,
         patch_size: int | tuple[int, int] | None = None,
         rounding: str = "visible",
+        num_masked: int | tuple[int, int] | None = None,
     ) -> None:
         if not 0 <= mask_ratio <= 1:
             raise ValueError(f"mask_ratio={mask_ratio} must lie between 0 and 1")
         self.mask_ratio = mask_ratio
         self.cell = cell_in_patches(cell_size, patch_size)
-        self.rounding = one_of("rounding", rounding, ("visible", "hidden"))
+        self.rounding = one_of("rounding", rounding, ("visible", "hidden", "nearest"))
+        self.num_masked = None if num_masked is None else to_pair(num_masked)
+        if self.num_masked and not 0 <= self.num_masked[0] <= self.num_masked[1]:
+            raise ValueError(f"num_masked={num_masked} must be a number of cells, or a pair of increasing ones")
 
     def num_hidden_cells(self, cells: Grid) -> int:
+        """The largest number, where it varies."""
         total = cells[0] * cells[1]
+        if self.num_masked is not None:
+            if self.num_masked[1] > total:
+                raise ValueError(
+                    f"num_masked={self.num_masked[1]} is larger than the grid of {cells[0]}x{cells[1]} = {total} cells"
+                )
+            return self.num_masked[1]
+        if self.rounding == "nearest":
+            return round(total * self.mask_ratio)
         if self.rounding == "hidden":
             return math.ceil(total * self.mask_ratio)
         return total - int(total * (1 - self.mask_ratio))
+
+    def draw_num_hidden_cells(self, cells: Grid, generator: Generator | None) -> int:
+        most = self.num_hidden_cells(cells)
+        if self.num_masked is None or self.num_masked[0] == most:
+            return most
+        return int(torch.randint(self.num_masked[0], most + 1, (), generator=generator))  # on the host
 
     def num_hidden(self, grid: Grid) -> int:
         """Hidden patches per image on a patch grid."""

@@ -39,8 +39,9 @@ class BlockMasker(BaseMasker):
         max_tries: int = 1024,
         patience: int | None = None,
         rounding: str = "visible",
+        num_masked: int | tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(mask_ratio, cell_size, patch_size, rounding)
+        super().__init__(mask_ratio, cell_size, patch_size, rounding, num_masked)
         if min_block < 1:
             raise ValueError(f"min_block={min_block} must be at least 1 cell")
         if not 0 < aspect[0] <= aspect[1]:
@@ -56,7 +57,7 @@ class BlockMasker(BaseMasker):
         seed = int(torch.randint(2**62, (), generator=generator))  # on the host: no synchronisation
         first, step = (0, 1) if generator is None else (get_rank(), get_world_size())
         streams = [np.random.default_rng((seed, first + row * step)) for row in range(batch_size)]
-        num_hidden = self.num_hidden_cells(cells)
+        num_hidden = self.draw_num_hidden_cells(cells, generator)
         mask = self._draw(cells, num_hidden, streams)  # (B,h,w)
         return PatchMask.from_bool(to_device(torch.from_numpy(mask), device), num_hidden)
 

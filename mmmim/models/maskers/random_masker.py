@@ -17,4 +17,4 @@ class RandomMasker(BaseMasker):
         self, cells: Grid, batch_size: int, generator: Generator | None, device: torch.device | str | None
     ) -> PatchMask:
         noise = global_rand(batch_size, cells[0] * cells[1], generator, device)  # (B,n)
-        return PatchMask.from_keys(noise, self.num_hidden_cells(cells), cells)
+        return PatchMask.from_keys(noise, self.draw_num_hidden_cells(cells, generator), cells)

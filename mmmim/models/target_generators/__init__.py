@@ -4,6 +4,7 @@ from .hog import HOGTarget
 from .integrated_zoom import IntegratedZoomTarget
 from .momentum_encoder import MomentumEncoder
 from .pixel import PixelTarget
+from .replaced_token import ReplacedTokenTarget
 from .token import TokenTarget
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "IntegratedZoomTarget",
     "MomentumEncoder",
     "PixelTarget",
+    "ReplacedTokenTarget",
     "TokenTarget",
 ]

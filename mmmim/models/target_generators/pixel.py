@@ -13,6 +13,8 @@ from ..layers import ColorSpace, PatchMask, full_precision, grid_of, unpatchify
 from .dense import DenseTarget
 
 EPS = 1e-6
+NORMS = ("patch", "patch_channel", "window", "window_joint", "none")
+SLIDING = ("window", "window_joint")
 
 
 @MODELS.register_module()
@@ -24,7 +26,8 @@ class PixelTarget(DenseTarget):
             variance over all its values, ``(x - mean) / sqrt(var + 1e-6)`` (MAE). ``patch_channel`` does so for each
             channel of a patch, on colours in [0, 1], by ``std + 1e-6`` (Beyond Masking). ``window`` standardises each
             pixel by the ``window x window`` pixels of its channel around it, cut at the border (SwinV2).
-        window: Odd number of pixels.
+            ``window_joint`` does so over all channels together (CIM's sliding window).
+        window: Pixels; an even window of 8 covers rows i-4 to i+3.
         downsample: Predict the area average of blocks of so many pixels (SimMIM, Table 3).
         mean, std: Of the data preprocessor, in units of 0..255; filled from it.
     """
@@ -42,17 +45,17 @@ class PixelTarget(DenseTarget):
         std: Sequence[float] | float = 255.0,
     ) -> None:
         super().__init__(patch_size, in_channels, downsample)
-        self.norm_pix = one_of("norm_pix", norm_pix, ("patch", "patch_channel", "window", "none"))
+        self.norm_pix = one_of("norm_pix", norm_pix, NORMS)
         self.color_space = ColorSpace(mean, std)
-        if window < 3 or window % 2 == 0:
-            raise ValueError(f"window={window} must be an odd number of at least 3 pixels")
+        if window < 2:
+            raise ValueError(f"window={window} must be at least 2 pixels")
         self.window = window
         self.dims = self.values[0] * self.values[1] * in_channels
 
     @torch.no_grad()
     def forward(self, images: Tensor, where: Tensor | None = None) -> Tensor:
         x = images.to(torch.promote_types(images.dtype, torch.float32))
-        if self.norm_pix == "window":
+        if self.norm_pix in SLIDING:
             mean, std = self._window_statistics(x)
             x = (x - mean) / std
         elif self.norm_pix == "patch_channel":
@@ -73,7 +76,7 @@ class PixelTarget(DenseTarget):
             mean, std = self._patch_statistics(self.patches(images))
             values = values * std + mean
         maps = unpatchify(values, self.values, grid_of(images, self.values))
-        if self.norm_pix == "window":
+        if self.norm_pix in SLIDING:
             mean, std = self._window_statistics(images)
             maps = maps * std + mean
         elif self.norm_pix == "patch_channel":
@@ -84,16 +87,30 @@ class PixelTarget(DenseTarget):
         return super().weights(mask, images).repeat_interleave(self.in_channels, -1)  # (B,N,T)
 
     def _window_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and unbiased standard deviation around each pixel; n counts the pixels inside the image."""
+        """Mean and unbiased standard deviation around each pixel: ``(B, C or 1, H, W)``.
+
+        Sums of squares are taken around the image's mean: in fp32 the variance keeps six digits.
+        """
+        joint = self.norm_pix == "window_joint"
         with full_precision(x.device.type):
-            mean, square, count = (
-                F.avg_pool2d(part, self.window, 1, self.window // 2, count_include_pad=True)
-                for part in (x, x * x, torch.ones_like(x[:1, :1]))
-            )
-            n = count * self.window**2  # pixels inside
-            mean, square = mean / count, square / count
-            var = (square - mean * mean) * n / (n - 1)
-            return mean, (var.clamp_min(0) + EPS).sqrt()
+            center = x.mean((1, 2, 3) if joint else (2, 3), keepdim=True)
+            moments = [part.mean(1, keepdim=True) if joint else part for part in (x - center, (x - center) ** 2)]
+            mean, square = (self._box_mean(part) for part in moments)
+            rows, columns = (self._inside(side, x) for side in x.shape[-2:])
+            n = rows[:, None] * columns * (x.shape[1] if joint else 1)
+            var = (square - mean * mean).clamp_min(0) * n / (n - 1)
+            return mean + center, (var + EPS).sqrt()
+
+    def _box_mean(self, maps: Tensor) -> Tensor:
+        """Mean of the window's pixels that lie in the image, one direction after the other."""
+        (height, width), w = maps.shape[-2:], self.window
+        rows = F.avg_pool2d(maps, (w, 1), 1, (w // 2, 0), count_include_pad=False)[..., :height, :]
+        return F.avg_pool2d(rows, (1, w), 1, (0, w // 2), count_include_pad=False)[..., :width]
+
+    def _inside(self, side: int, like: Tensor) -> Tensor:
+        """How many rows (or columns) of the window lie in the image, ``(side,)``."""
+        first = torch.arange(side, device=like.device) - self.window // 2
+        return (first + self.window).clamp_max(side).sub(first.clamp_min(0)).to(like)
 
     def _patch_statistics(self, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and unbiased standard deviation of every patch, or of every channel of it: ``(B, n, 1 or T)``."""

@@ -16,8 +16,9 @@ from ..layers import grid_of, patchify, take, to_pair
 class TokenTarget(nn.Module):
     """Ids that a frozen tokenizer gives the image: ``(B, n, P)``, P = tokens per patch, ``dims = P * num_codes``.
 
-    The image is resized (bicubic, antialiased) so that each patch gets ``tokens_per_patch`` rows and columns of tokens:
-    BEiT reads 112 pixels of its 224 for 14 x 14 tokens; SimMIM's 192 become 96 for 2 x 2 tokens per 32-pixel cell.
+    The tokenizer reads ``token_images``, the same crop at the size at which each patch gets ``tokens_per_patch`` rows
+    and columns of tokens: BEiT reads 112 pixels beside its 224 for 14 x 14 tokens. Without them the image is resized
+    (bicubic, antialiased): SimMIM's 192 become 96 for 2 x 2 tokens per 32-pixel cell.
 
     Args:
         tokenizer: ``encode(images in [0, 1]) -> ids (B, h, w)`` and ``decode(ids) -> images in [0, 1]``, with
@@ -45,16 +46,31 @@ class TokenTarget(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 
+    def init_weights(self) -> None:
+        """Read the tokenizer's weights, so that a missing file ends a run before its first step."""
+        if hasattr(self.tokenizer, "init_weights"):
+            self.tokenizer.init_weights()
+
     def train(self, mode: bool = True) -> TokenTarget:
         super().train(mode)
         self.tokenizer.eval()
         return self
 
     @torch.no_grad()
-    def forward(self, images: Tensor, where: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, where: Tensor | None = None, token_images: Tensor | None = None) -> Tensor:
+        """``images`` and ``token_images`` normalised; ids ``(B, n, P)`` at the patches ``where (B, n)``, or at all."""
         grid = grid_of(images, self.patch_size)
-        size = [side * self.tokens_per_patch * self.tokenizer.stride for side in grid]
-        pixels = ((images.float() * self.std + self.mean) / 255).clamp(0, 1)
+        height, width = size = [side * self.tokens_per_patch * self.tokenizer.stride for side in grid]
+        if token_images is not None and list(token_images.shape[-2:]) != size:
+            given = tuple(side / self.tokenizer.stride for side in token_images.shape[-2:])
+            raise ValueError(
+                f"token grid and patch grid differ: token_images of {tuple(token_images.shape[-2:])} make {given[0]:g} x "
+                f"{given[1]:g} tokens of {self.tokenizer.stride} pixels, images of {tuple(images.shape[-2:])} make "
+                f"{grid[0]} x {grid[1]} patches with tokens_per_patch={self.tokens_per_patch}; give the tokenizer "
+                f"{height} x {width} pixels (token_size of TwoSizeRandomResizedCrop)"
+            )
+        views = images if token_images is None else token_images
+        pixels = ((views.float() * self.std + self.mean) / 255).clamp(0, 1)
         if list(pixels.shape[-2:]) != size:
             pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
         ids = self.tokenizer.encode(pixels)  # (B,h*t,w*t)

@@ -1,0 +1,8 @@
+_base_ = [
+    "../_base_/models/cim_resnet50.py",
+    "../_base_/datasets/imagenet_224_cim.py",
+    "../_base_/schedules/cim_300e.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(**_base_.revdet)

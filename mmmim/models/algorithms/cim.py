@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mmmim.registry import MODELS, build_part
+
+from ..backbones.beit_vit import BEiTViT
+from ..generators import Corrupted
+from ..layers import PatchMask
+from .masked_image_model import MaskedImageModel
+
+
+@MODELS.register_module()
+class CIM(MaskedImageModel):
+    """Corrupted image modelling (`Fang et al., ICLR 2023 <https://arxiv.org/abs/2202.03382>`_).
+
+    A generator hides patches and paints plausible others; the enhancer, a ViT or a CNN and the network that is kept as
+    ``backbone``, sees only the corrupted picture. It recovers the pixels (ResPix: ``PixelTarget``) or says which tokens
+    were replaced (RevDet: ``ReplacedTokenTarget``). ``L = w_generator L_generator + w_enhancer L_enhancer``; nothing
+    flows from the enhancer's loss to the generator but through layers that both share.
+
+    Args:
+        generator: ``TokenGenerator`` or ``PixelGenerator``.
+        masker: Patches the generator replaces.
+        loss_weights: Of ``generator`` and ``enhancer``; the paper takes 10 for ResPix, 1 for RevDet.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        generator: dict,
+        masker: dict,
+        loss_weights: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        if self.degradation is not None:
+            raise ValueError("CIM's generator corrupts the images; leave degradation out")
+        is_vit = isinstance(self.backbone, BEiTViT)
+        widths = dict(embed_dims=self.backbone.embed_dims, num_heads=self.backbone.num_heads) if is_vit else {}
+        self.generator = build_part(
+            generator,
+            **widths,
+            patch_size=self.backbone.patch_size if is_vit else (16, 16),
+            input_size=self.backbone.img_size,
+            in_channels=self.backbone.in_channels,
+            **getattr(self.data_preprocessor, "statistics", {}),
+        )
+        self.masker = build_part(masker, patch_size=self.generator.patch_size)
+        self.loss_weights = dict(generator=1.0, enhancer=1.0) | (loss_weights or {})
+        if unknown := set(self.loss_weights) - {"generator", "enhancer"}:
+            raise ValueError(f"loss_weights: {sorted(unknown)} unknown; there are 'generator' and 'enhancer'")
+        self._check_generator()
+
+    def _check_generator(self) -> None:
+        (height, width), (rows, columns) = self.backbone.img_size, self.generator.patch_size
+        if height % rows or width % columns:
+            raise ValueError(
+                f"backbone.img_size={self.backbone.img_size} is no multiple of the generator's patch_size="
+                f"{self.generator.patch_size}; choose another of both"
+            )
+        self.masker.num_hidden((height // rows, width // columns))
+        if self.head.scope != "all":
+            raise ValueError(f"CIM scores all places of the image: set head.scope='all', not {self.head.scope!r}")
+        if self.detects_replaced != getattr(self.head, "predicts_binary", False):
+            raise ValueError(
+                f"head {type(self.head).__name__} does not fit {type(self.target_generator).__name__}; use a "
+                f"{'BinaryCrossEntropyHead' if self.detects_replaced else 'ReconstructionHead'}"
+            )
+        if self.detects_replaced:
+            self._check_tokens()
+        if self.share_layers:
+            self._check_sharing()
+
+    def _check_tokens(self) -> None:
+        if not getattr(self.generator, "makes_tokens", False):
+            raise ValueError(
+                f"ReplacedTokenTarget needs tokens, which a {type(self.generator).__name__} does not make; use a "
+                "TokenGenerator, or PixelTarget"
+            )
+        if self.target_generator.token_size != self.generator.patch_size:
+            raise ValueError(
+                f"target_generator.token_size={self.target_generator.token_size} must be the generator's "
+                f"patch_size={self.generator.patch_size}"
+            )
+
+    def _check_sharing(self) -> None:
+        small = self.generator.encoder
+        wanted = dict(embed_dims=small.embed_dims, num_heads=small.num_heads, patch_size=small.patch_size)
+        given = {name: getattr(self.backbone, name, None) for name in wanted}
+        plain = isinstance(self.backbone, BEiTViT) and self.backbone.rel_pos == "none"
+        if given != wanted or not plain or self.share_layers > self.backbone.depth:
+            raise ValueError(
+                f"generator.share_layers={self.share_layers} needs a BEiTViT(rel_pos='none') of at least so many "
+                f"blocks with {wanted}; the backbone is a {type(self.backbone).__name__} with {given}; leave "
+                "embed_dims and num_heads out of the generator, or set share_layers=0"
+            )
+
+    def _check_masker(self) -> None:
+        """Masks are the generator's, see ``_check_generator``."""
+
+    @property
+    def share_layers(self) -> int:
+        return getattr(self.generator, "share_layers", 0)
+
+    @property
+    def detects_replaced(self) -> bool:
+        return getattr(self.target_generator, "reads_replaced", False)
+
+    # ---------------------------------------------------------------- one step
+
+    def loss(self, images: Tensor, token_images: Tensor | None = None, **views: Tensor) -> dict[str, Tensor]:
+        made = self.corrupt(images, self.draw_mask(images), token_images)
+        prediction = self.neck(self.backbone(made.images)[-1])  # (B,N,T)
+        enhanced = self.head.loss(prediction, self.target(images, made))
+        with torch.no_grad():
+            enhanced["corrupted_mse"] = F.mse_loss(made.images.float(), images.float())
+        return self._weighted(made.losses, "generator") | self._weighted(enhanced, "enhancer")
+
+    def corrupt(self, images: Tensor, mask: PatchMask, token_images: Tensor | None = None) -> Corrupted:
+        return self.generator(images, mask, token_images, lender=self.backbone if self.share_layers else None)
+
+    def target(self, images: Tensor, made: Corrupted) -> Tensor:
+        return self.target_generator(made.replaced if self.detects_replaced else images)
+
+    def _weighted(self, losses: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+        weight = self.loss_weights[part]
+        return {name: weight * value if name.startswith("loss") else value for name, value in losses.items()}
+
+    def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask:
+        rows, columns = self.generator.patch_size
+        grid = images.shape[-2] // rows, images.shape[-1] // columns
+        mask = self.masker(
+            grid, len(images), images=images, generator=self.step_generator, device=images.device, **scores
+        )
+        return mask if isinstance(mask, PatchMask) else PatchMask.from_bool(mask)
+
+    # ---------------------------------------------------------------- pictures
+
+    @torch.no_grad()
+    def predict(
+        self, images: Tensor, mask: PatchMask | None = None, degrade_params: dict[str, Tensor] | None = None
+    ) -> dict[str, Any]:
+        """As pictures; samples of the generator differ from call to call unless the global seed is set."""
+        mask = self.draw_mask(images) if mask is None else mask
+        made = self.corrupt(images, mask)
+        values, target = self.neck(self.backbone(made.images)[-1]), self.target(images, made)
+        if self.detects_replaced:
+            target = (target - 0.5) * 20  # as certain logits
+        return dict(
+            images=images,
+            corrupted=made.images,
+            degrade_params={},
+            mask=mask.mask,
+            output=self.target_generator.to_image(values, images),
+            target=self.target_generator.to_image(target, images),
+            target_space=self.target_generator.space,
+        )

@@ -1,0 +1,7 @@
+from .base import Corrupted
+from .pixel_generator import PixelGenerator
+from .sampling import sample_tokens
+from .small_beit import SmallBEiT
+from .token_generator import TokenGenerator
+
+__all__ = ["Corrupted", "PixelGenerator", "SmallBEiT", "TokenGenerator", "sample_tokens"]

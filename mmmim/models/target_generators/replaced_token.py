@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from mmmim.registry import MODELS
+
+from ..layers import grid_of, patchify, to_pair
+
+
+@MODELS.register_module()
+class ReplacedTokenTarget(nn.Module):
+    """Which tokens of the image a generator has replaced, 0 or 1: ``(B, N, P)``, P = tokens per output of the encoder
+    (CIM's RevDet; `Fang et al., 2023 <https://arxiv.org/abs/2202.03382>`_).
+
+    Args:
+        patch_size: Pixels of an output of the encoder: 16 of a ViT, 32 of a ResNet, which then scores 2 x 2 tokens.
+        token_size: Pixels of a token.
+    """
+
+    space = "replaced"
+    reads_replaced = True
+
+    def __init__(self, patch_size: int | tuple[int, int] = 16, token_size: int | tuple[int, int] = 16) -> None:
+        super().__init__()
+        self.patch_size, self.token_size = to_pair(patch_size), to_pair(token_size)
+        if any(patch % token for patch, token in zip(self.patch_size, self.token_size, strict=True)):
+            raise ValueError(
+                f"an output of the encoder stands for {self.patch_size} pixels, no multiple of "
+                f"token_size={self.token_size}"
+            )
+        self.tokens = self.patch_size[0] // self.token_size[0], self.patch_size[1] // self.token_size[1]
+        self.dims = self.tokens[0] * self.tokens[1]
+
+    def forward(self, replaced: Tensor) -> Tensor:
+        """``(B, h, w)`` bool on the grid of tokens."""
+        return patchify(replaced[:, None].float(), self.tokens)
+
+    def to_image(self, values: Tensor, images: Tensor) -> Tensor:
+        """The images, the darker the likelier (logits) a place has been replaced."""
+        chance = values.sigmoid()
+        rows, columns = self.token_size
+        h, w = grid_of(images, self.patch_size)
+        maps = chance.view(-1, h, w, *self.tokens).transpose(2, 3).reshape(len(chance), 1, h * self.tokens[0], -1)
+        return images * (1 - 0.8 * maps.repeat_interleave(rows, 2).repeat_interleave(columns, 3))
