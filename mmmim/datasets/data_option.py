@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 
 from .image_folder import class_folders, find_images
 
-OWN_DATASETS = ("ImageFolder", "ImageList", "ToyImages")
+OWN_DATASETS = ("Collages", "ImageFolder", "ImageList", "ToyImages")
 TRAIN_FOLDERS = ("train", "training")
 VAL_FOLDERS = ("val", "validation", "valid", "test")
 KEPT = ("transforms", "channels")

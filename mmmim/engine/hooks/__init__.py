@@ -8,6 +8,7 @@ from .runtime_info import BufferedRuntimeInfoHook
 from .step_losses import StepLossHook
 from .step_seed import StepSeedHook
 from .step_timer import StepTimerHook
+from .tokenizer_training import TokenizerTrainingHook
 
 __all__ = [
     "BadFileReportHook",
@@ -20,4 +21,5 @@ __all__ = [
     "StepLossHook",
     "StepSeedHook",
     "StepTimerHook",
+    "TokenizerTrainingHook",
 ]

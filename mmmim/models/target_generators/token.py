@@ -62,10 +62,10 @@ class TokenTarget(nn.Module):
         grid = grid_of(images, self.patch_size)
         height, width = size = [side * self.tokens_per_patch * self.tokenizer.stride for side in grid]
         if token_images is not None and list(token_images.shape[-2:]) != size:
-            given = tuple(side / self.tokenizer.stride for side in token_images.shape[-2:])
+            rows, columns = (side / self.tokenizer.stride for side in token_images.shape[-2:])
             raise ValueError(
-                f"token grid and patch grid differ: token_images of {tuple(token_images.shape[-2:])} make {given[0]:g} x "
-                f"{given[1]:g} tokens of {self.tokenizer.stride} pixels, images of {tuple(images.shape[-2:])} make "
+                f"token grid and patch grid differ: token_images of {tuple(token_images.shape[-2:])} make {rows:g} x "
+                f"{columns:g} tokens of {self.tokenizer.stride} pixels, images of {tuple(images.shape[-2:])} make "
                 f"{grid[0]} x {grid[1]} patches with tokens_per_patch={self.tokens_per_patch}; give the tokenizer "
                 f"{height} x {width} pixels (token_size of TwoSizeRandomResizedCrop)"
             )

@@ -1,3 +1,6 @@
 from .base import Tokenizer
+from .dalle import DALLETokenizer
+from .tiny_dvae import TinyDVAE
+from .vqgan import VQGANTokenizer
 
-__all__ = ["Tokenizer"]
+__all__ = ["DALLETokenizer", "TinyDVAE", "Tokenizer", "VQGANTokenizer"]
