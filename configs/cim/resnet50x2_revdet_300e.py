@@ -1,0 +1,4 @@
+# Settings are those of ResNet-50; the paper gives none of its own.
+_base_ = ["resnet50_revdet_300e.py"]
+
+model = dict(backbone=dict(width=2))

@@ -1,0 +1,3 @@
+_base_ = ["vit-b_respix_300e.py"]
+
+model = dict(backbone=dict(arch="small"))
