@@ -82,3 +82,56 @@ def test_many_channels_go_through_the_same_transforms():
     )
     sample = data[0]["inputs"]
     assert sample.shape == (5, 16, 16) and sample.dtype == torch.uint8 and type(sample) is torch.Tensor
+
+
+# ---------------------------------------------------------------- one crop, two sizes
+
+
+def coordinates(height: int = 300, width: int = 400) -> Image.Image:
+    """Red is the row, green the column."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    return Image.fromarray(np.stack([rows * 255 / height, columns * 255 / width, 0 * rows], -1).astype(np.uint8))
+
+
+@pytest.mark.parametrize("tensor", [False, True])
+def test_both_sizes_show_the_same_crop(tensor: bool) -> None:
+    pipeline = [
+        build_transform(dict(type="TwoSizeRandomResizedCrop", size=64, token_size=(32, 32))),
+        build_transform(dict(type="RandomHorizontalFlip", p=0.5)),
+    ]
+    image = coordinates()
+    flipped = set()
+    for seed in range(12):
+        views = v2.functional.pil_to_tensor(image) if tensor else image
+        torch.manual_seed(seed)
+        for transform in pipeline:
+            views = transform(views)
+        large, small = (np.asarray(views[name], dtype=float) for name in ("inputs", "token_inputs"))
+        assert large.shape == (64, 64, 3) and small.shape == (32, 32, 3)
+        averaged = large.reshape(32, 2, 32, 2, 3).mean((1, 3))
+        assert np.abs(averaged - small)[2:-2, 2:-2].max() < 3
+        flipped.add(bool(large[0, 0, 1] > large[0, -1, 1]))
+    assert flipped == {True, False}
+
+
+def test_crop_in_two_sizes_is_torchvisions() -> None:
+    image = coordinates()
+    torch.manual_seed(4)
+    views = build_transform(dict(type="TwoSizeRandomResizedCrop", size=64, token_size=32))(image)
+    torch.manual_seed(4)
+    crop = build_transform(dict(type="RandomResizedCrop", size=64, scale=(0.08, 1.0), interpolation="bicubic"))(image)
+    assert np.array_equal(np.asarray(views["inputs"]), np.asarray(crop))
+
+
+def test_views_become_keys_of_the_sample() -> None:
+    crop = dict(type="TwoSizeRandomResizedCrop", size=32, token_size=16)
+    sample = ToyImages(num_images=2, img_size=64, transforms=[crop])[1]
+    assert {k: tuple(v.shape) for k, v in sample.items() if isinstance(v, torch.Tensor)} == {
+        "inputs": (3, 32, 32), "token_inputs": (3, 16, 16),
+    }  # fmt: skip
+    assert sample["token_inputs"].dtype == torch.uint8
+
+
+def test_unknown_interpolation_of_the_token_view() -> None:
+    with pytest.raises(ValueError, match="token_interpolation"):
+        build_transform(dict(type="TwoSizeRandomResizedCrop", token_interpolation="lanzcos"))

@@ -97,3 +97,12 @@ def test_other_number_of_channels_is_refused():
 def test_impossible_statistics(mean, std, words):
     with pytest.raises(ValueError, match=words):
         ImagePreprocessor(mean, std)
+
+
+def test_token_view_is_normalised_alike() -> None:
+    preprocessor = ImagePreprocessor()
+    images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    data = preprocessor(dict(inputs=images, token_inputs=images[..., :4, :4]), training=True)
+    assert torch.equal(data["token_inputs"], data["inputs"][..., :4, :4])
+    with pytest.raises(TypeError, match="token_inputs: expected uint8"):
+        preprocessor(dict(inputs=images, token_inputs=images.float()))

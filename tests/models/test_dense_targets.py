@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmmim.models.heads import CrossEntropyHead
+from mmmim.models.layers import patchify
 from mmmim.models.maskers import RandomMasker
 from mmmim.models.target_generators import ColorBinTarget, ColorClusterTarget, PixelTarget, TokenTarget
 from mmmim.registry import MODELS
@@ -169,3 +170,69 @@ def test_cross_entropy_counts_scored_pixels_only() -> None:
 def test_bad_arguments(build, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build()
+
+
+# ---------------------------------------------------------------- CIM's sliding window
+
+
+def sliding_loop(images: Tensor, window: int, eps: float = 1e-6) -> Tensor:
+    """Every pixel by itself: rows i-w/2 to i-w/2+w-1 of all channels, cut at the border, unbiased variance."""
+    out = torch.empty_like(images)
+    height, width = images.shape[-2:]
+    for i in range(height):
+        for j in range(width):
+            top, left = max(0, i - window // 2), max(0, j - window // 2)
+            box = images[:, :, top : i - window // 2 + window, left : j - window // 2 + window].flatten(1)
+            out[:, :, i, j] = (images[:, :, i, j] - box.mean(1)[:, None]) / (box.var(1)[:, None] + eps).sqrt()
+    return out
+
+
+def smooth_noise(size: tuple[int, int], dtype: torch.dtype = torch.float64) -> Tensor:
+    """Normalised pictures that vary slowly, with a white one among them."""
+    images = F.interpolate(torch.randn(3, 3, 5, 5, dtype=dtype), size, mode="bicubic") + 0.05 * torch.randn(3, 3, *size)
+    images[1] = torch.tensor([2.25, 2.43, 2.64]).view(-1, 1, 1)  # white in ImageNet's normalised space
+    return images.to(dtype)
+
+
+@pytest.mark.parametrize("window", [8, 7, 3])
+@pytest.mark.parametrize("size", [(32, 48), (16, 16)])
+def test_sliding_window_equals_the_double_loop(window: int, size: tuple[int, int]) -> None:
+    images = smooth_noise(size)
+    target = PixelTarget(8, norm_pix="window_joint", window=window)
+    expected = patchify(sliding_loop(images, window), (8, 8))
+    torch.testing.assert_close(target(images), expected, rtol=0, atol=1e-9)
+    assert (target(images.float()).double() - expected).abs().max() < 2e-3
+
+
+def test_sliding_window_under_autocast() -> None:
+    images, target = smooth_noise((32, 32)).float(), PixelTarget(8, norm_pix="window_joint", window=8)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(target(images), target(images.clone()))
+        assert (target(images).double() - patchify(sliding_loop(images.double(), 8), (8, 8))).abs().max() < 2e-3
+    rounded = images.bfloat16()  # the statistics of what is given, in float32
+    assert (target(rounded).double() - patchify(sliding_loop(rounded.double(), 8), (8, 8))).abs().max() < 2e-3
+
+
+def test_even_window_reaches_four_pixels_back_and_three_ahead() -> None:
+    target = PixelTarget(8, norm_pix="window_joint", window=8)
+    impulse = torch.zeros(1, 3, 32, 32, dtype=torch.float64)
+    impulse[..., 10, 10] = 1.0
+    seen = (target._window_statistics(impulse)[0][0, 0] > 1e-12).nonzero()
+    assert seen.min(0).values.tolist() == [7, 7] and seen.max(0).values.tolist() == [14, 14]
+    mean = target._window_statistics(impulse)[0][0, 0]
+    assert mean[10, 10] == pytest.approx(1 / 64)
+    corner = torch.zeros(1, 3, 32, 32, dtype=torch.float64)
+    corner[..., 0, 0] = 1.0
+    assert target._window_statistics(corner)[0][0, 0, 0, 0] == pytest.approx(1 / 16)  # 4 x 4 pixels are inside
+
+
+def test_sliding_window_of_flat_and_shifted_images() -> None:
+    target = PixelTarget(8, norm_pix="window_joint", window=8)
+    assert target(torch.full((1, 3, 32, 32), 5.0)).abs().max() < 1e-2
+    images = smooth_noise((32, 32))[:1]
+    torch.testing.assert_close(target(3 * images + 7), target(images), rtol=1e-3, atol=1e-3)
+
+
+def test_sliding_window_back_to_pixels() -> None:
+    target, images = PixelTarget(8, norm_pix="window_joint", window=8), smooth_noise((32, 48))
+    torch.testing.assert_close(target.to_image(target(images), images), images, rtol=0, atol=1e-8)

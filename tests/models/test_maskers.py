@@ -201,3 +201,35 @@ def test_every_patch_is_kept_alike() -> None:
     sigma = (0.25 * 0.75 / 10_000) ** 0.5
     deviation = (kept.mean(0) - 0.25).abs() / sigma
     assert (deviation < 3).double().mean() > 0.98 and deviation.max() < 4.5
+
+
+# ---------------------------------------------------------------- CIM's counts
+
+
+@pytest.mark.parametrize("masker", [RandomMasker, BlockMasker])
+def test_a_number_of_masked_cells(masker) -> None:
+    mask = masker(num_masked=100)((14, 14), 5)
+    assert mask.mask.sum((1, 2)).tolist() == [100] * 5 and mask.num_hidden == 100
+
+
+@pytest.mark.parametrize("masker", [RandomMasker, BlockMasker])
+def test_a_drawn_number_of_masked_cells_is_one_for_the_batch(masker) -> None:
+    ranged = masker(num_masked=(100, 120))
+    assert ranged.num_hidden((14, 14)) == 120
+    counts = [ranged((14, 14), 3, generator=torch.Generator().manual_seed(seed)).num_hidden for seed in range(60)]
+    assert min(counts) < 104 and max(counts) > 116 and all(100 <= count <= 120 for count in counts)
+    again = ranged((14, 14), 3, generator=torch.Generator().manual_seed(7))
+    assert again.num_hidden == counts[7] and (again.mask.sum((1, 2)) == counts[7]).all()
+
+
+def test_nearest_count() -> None:
+    """CIM's Table 4: 40, 50 and 60 % of 196."""
+    assert [RandomMasker(ratio, rounding="nearest").num_hidden((14, 14)) for ratio in (0.4, 0.5, 0.6)] == [78, 98, 118]
+
+
+@pytest.mark.parametrize(
+    "count, message", [(197, "larger than the grid of 14x14"), (-1, "num_masked=-1"), ((9, 5), "num_masked")]
+)
+def test_impossible_counts(count, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RandomMasker(num_masked=count).num_hidden((14, 14))

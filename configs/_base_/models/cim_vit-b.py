@@ -23,5 +23,5 @@ model = dict(
         sample_mode="softmax",
     ),
     masker=dict(type="RandomMasker", num_masked=100),
-    neck=dict(type="LinearDecoder"),
+    neck=dict(type="LinearDecoder", init="beit"),
 )

@@ -12,6 +12,7 @@ from mmmim.registry import MODELS
 
 from ..backbones.beit_vit import BEiTViT
 from ..layers import ColorSpace, PatchMask, full_precision, to_pair
+from ..layers.init import beit_linear_
 from ..target_generators.token import TokenTarget
 from .base import Corrupted
 from .sampling import SAMPLE_MODES, sample_tokens
@@ -71,8 +72,7 @@ class TokenGenerator(nn.Module):
         self.tokens = TokenTarget(tokenizer, patch_size, mean=mean, std=std)
         self.encoder = SmallBEiT(embed_dims, depth, num_heads, share_layers, input_size, patch_size, in_channels)
         self.head = nn.Linear(embed_dims, self.tokens.num_classes)
-        nn.init.trunc_normal_(self.head.weight, std=0.02, a=-0.02, b=0.02)
-        nn.init.zeros_(self.head.bias)
+        beit_linear_(self.head)
         if frozen:
             self.encoder.requires_grad_(False)
             self.head.requires_grad_(False)

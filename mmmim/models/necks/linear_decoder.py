@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mmmim.checks import one_of
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask, take
+from ..layers.init import beit_linear_
 
 
 @MODELS.register_module()
@@ -18,13 +20,20 @@ class LinearDecoder(nn.Module):
         in_dims: Encoder width D.
         out_dims: Values per patch T.
         depth: 2 puts ``Linear(D, D)`` and GELU before it (Table 2).
+        init: ``torch``, or ``beit`` for weights of N(0, 0.02) cut at one deviation and zero biases (BEiT, CIM).
         max_params: Refuse to build more parameters than that: 256 colour bins of 32 x 32 pixels take 806 million.
     """
 
     input_tokens = "all"
 
     def __init__(
-        self, in_dims: int, out_dims: int, depth: int = 1, num_prefix: int = 0, max_params: int = 400_000_000
+        self,
+        in_dims: int,
+        out_dims: int,
+        depth: int = 1,
+        num_prefix: int = 0,
+        init: str = "torch",
+        max_params: int = 400_000_000,
     ) -> None:
         super().__init__()
         if depth not in (1, 2):
@@ -38,6 +47,8 @@ class LinearDecoder(nn.Module):
         self.num_prefix = num_prefix
         hidden = [nn.Linear(in_dims, in_dims), nn.GELU()] if depth == 2 else []
         self.layers = nn.Sequential(*hidden, nn.Linear(in_dims, out_dims))
+        if one_of("init", init, ("torch", "beit")) == "beit":
+            beit_linear_(self)
 
     def forward(self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None) -> Tensor:
         """``latent (B, P+N, D)`` -> ``(B, n, T)`` at the patches ``where (B, n)``, or at all."""
