@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 
 from mmmim.engine.checkpoint_keys import compare, matching
 from mmmim.engine.run_options import load_config
-from mmmim.models.backbones import BEiTViT, Swin, ViT
+from mmmim.models.backbones import BEiTViT, ResNet, Swin, ViT
 
 DENSE = sorted(
     path
@@ -27,6 +27,7 @@ LEFT_OVER_AND_ABSENT = {
         ("blocks.*.attn.relative_position_bias_table",),
     ),
     "Swin": (("mask_token",), ("norm[0-9].*",)),
+    "ResNet": (("mask_token",), ()),
 }
 
 
@@ -41,7 +42,7 @@ def test_it_passes_the_check_builds_and_takes_the_encoder_of_pre_training(path: 
     with torch.device("meta"):
         model = build(cfg)
     kind = type(model.backbone)
-    shared = ("arch", "patch_size", "pos_embed") if kind is BEiTViT else ("arch", "patch_size")
+    shared = {BEiTViT: ("arch", "patch_size", "pos_embed"), ResNet: ("depth",)}.get(kind, ("arch", "patch_size"))
     arch = {key: value for key, value in cfg.model.backbone.items() if key in shared}
     if kind is Swin:
         arch["window_size"] = 4 if "toy" in path.stem else 7

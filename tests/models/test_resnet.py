@@ -6,6 +6,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from mmmim.engine.checkpoint_keys import differing_facts
 from mmmim.models.backbones import ResNet
 from mmmim.models.layers import PatchMask
 
@@ -218,8 +219,13 @@ def test_layer_ids() -> None:
 def test_a_mask_token_in_the_file_does_not_count() -> None:
     state = resnet(mask_mode="replace").state_dict()
     resnet().load_state_dict(state, strict=True)
-    facts = resnet(width=2).describe()
-    assert facts["backbone"] == "ResNet" and facts["width"] == 2 and facts["embed_dims"] == 512
+
+
+def test_it_describes_the_whole_encoder() -> None:
+    """The stages that a task reads do not make it another encoder."""
+    facts = resnet(width=2, output_stride=8, out_indices=[0, 2]).describe()
+    assert (facts["backbone"], facts["width"], facts["embed_dims"], facts["output_stride"]) == ("ResNet", 2, 512, 8)
+    assert differing_facts(facts, resnet(width=2).describe()) == {}
 
 
 def test_bad_input(images: Tensor, mask: PatchMask) -> None:

@@ -4,8 +4,7 @@ _base_ = [
     "../../_base_/models/classifier_vit-b.py",
     "../../_base_/models/toy_swin.py",
     "../../_base_/datasets/cls_toy.py",
-    "../../_base_/schedules/cls_adamw_100e.py",
-    "../../_base_/default_runtime.py",
+    "../../_base_/schedules/ft_toy.py",
 ]
 model = dict(
     backbone=dict(
@@ -21,14 +20,10 @@ model = dict(
     ),
     head=dict(num_classes=8, in_channels=128, init_std=0.02, label_smoothing=0.1),
 )
-optim_wrapper = dict(dtype="float32", optimizer=dict(lr=4e-3), paramwise_cfg=dict(layer_decay_rate=0.9))
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.9))
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-3, begin=0, end=1, convert_to_iter_based=True),
     dict(type="CosineAnnealingLR", eta_min_ratio=1e-3, T_max=5, begin=1, end=6, convert_to_iter_based=True),
 ]
 train_cfg = dict(max_epochs=6, val_interval=3)
-val_evaluator = dict(topk=(1,))
-test_evaluator = val_evaluator
-auto_scale_lr = dict(recipe_batch_size=64)
-default_hooks = dict(logger=dict(interval=8), checkpoint=dict(interval=6))
-custom_hooks = [dict(type="mmmim.PretrainedReportHook", strict=True)]
+default_hooks = dict(checkpoint=dict(interval=6))

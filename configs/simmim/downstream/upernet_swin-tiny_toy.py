@@ -4,8 +4,7 @@ _base_ = [
     "../../_base_/models/upernet_swin.py",
     "../../_base_/models/toy_swin.py",
     "../../_base_/datasets/toy_ade20k.py",
-    "../../_base_/schedules/seg_adamw_160k.py",
-    "../../_base_/seg_runtime.py",
+    "../../_base_/schedules/seg_toy.py",
 ]
 model = dict(
     data_preprocessor=dict(size=(96, 96), test_cfg=dict(size_divisor=8)),
@@ -21,17 +20,10 @@ model = dict(
     auxiliary_head=dict(in_channels=64, in_index=1, channels=64, num_classes=3),
     test_cfg=dict(crop_size=(96, 96), stride=(64, 64)),
 )
-optim_wrapper = dict(
-    _delete_=True,
-    type="OptimWrapper",
-    optimizer=dict(type="AdamW", lr=6e-3, betas=(0.9, 0.999), weight_decay=0.05),
-    constructor="mmmim.LayerDecayOptimWrapperConstructor",
-    paramwise_cfg=dict(layer_decay_rate=0.9),
-)
+optim_wrapper = dict(optimizer=dict(lr=6e-3))
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-3, by_epoch=False, begin=0, end=20),
     dict(type="PolyLR", power=1.0, eta_min=0.0, by_epoch=False, begin=20, end=160),
 ]
 train_cfg = dict(max_iters=160, val_interval=160)
-default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=160))
-auto_scale_lr = dict(base_batch_size=8, recipe_batch_size=8)
+default_hooks = dict(checkpoint=dict(interval=160))

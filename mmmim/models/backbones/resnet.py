@@ -113,7 +113,8 @@ class ResNet(FreezableEncoder):
         self.out_indices = self._valid_indices(out_indices)
         self.output_stride = one_of("output_stride", output_stride, (32, 16, 8))
         last = self.out_indices[-1]
-        self.embed_dims: int = (self.channels << last) * block.expansion
+        self.stage_dims = [(self.channels << stage) * block.expansion for stage in range(self.num_stages)]
+        self.embed_dims = self.stage_dims[last]
         self.stride = to_pair(min(4 << last, output_stride))
         self.grid_size = grid_of(torch.empty(1, 1, *self.img_size, device="meta"), self.patch_size)
         self.norm_eval, self.with_cp = norm_eval, with_cp
@@ -239,7 +240,7 @@ class ResNet(FreezableEncoder):
             width=self.width,
             stem=self.stem,
             output_stride=self.output_stride,
-            embed_dims=self.embed_dims,
+            embed_dims=self.stage_dims[-1],
             depths=list(self.depths),
             img_size=list(self.img_size),
             patch_size=list(self.patch_size),
