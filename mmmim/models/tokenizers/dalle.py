@@ -15,9 +15,9 @@ from mmmim.registry import MODELS
 from ..layers import full_precision
 from .base import Tokenizer
 from .loading import BUILT_IN, fill, read_weights, require
+from .tiny_dvae import to_likelihood_range, to_unit_range
 
 URL = "https://cdn.openai.com/dall-e/"
-EPS = 0.1  # of the logit-Laplace distribution, which lives on the open interval
 
 
 @MODELS.register_module()
@@ -47,7 +47,7 @@ class DALLETokenizer(Tokenizer):
         self.freeze()
 
     def encode_logits(self, images: Tensor) -> Tensor:
-        return self.encoder((1 - 2 * EPS) * images + EPS)  # (B,V,h,w)
+        return self.encoder(to_likelihood_range(images))  # (B,V,h,w)
 
     def decode_codes(self, ids: Tensor) -> Tensor:
         if self.decoder_file is not None:
@@ -56,8 +56,7 @@ class DALLETokenizer(Tokenizer):
                 f"{self.decoder_file} is missing; put {URL}encoder.pkl and {URL}decoder.pkl in one folder and give it "
                 f"as checkpoint=..., {BUILT_IN}"
             )
-        means = self.decoder(ids)[:, :3].float()
-        return ((means.sigmoid() - EPS) / (1 - 2 * EPS)).clamp(0, 1)  # (B,3,H,W)
+        return to_unit_range(self.decoder(ids)[:, :3].float().sigmoid())  # (B,3,H,W)
 
     def load_weights(self) -> None:
         source = f"{URL}encoder.pkl and {URL}decoder.pkl"
