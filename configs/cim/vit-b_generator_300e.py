@@ -1,4 +1,4 @@
-# The generator alone, which is a BEiT: its checkpoint is for runs with generator.frozen (table10, fixed-generator).
+# The generator alone, which is a BEiT: its checkpoint is for runs with generator.frozen (table10, fixed).
 _base_ = [
     "../_base_/imagenet_rgb.py",
     "../_base_/datasets/imagenet_224_cim.py",
