@@ -5,8 +5,10 @@ from __future__ import annotations
 import pickle
 import types
 import warnings
+import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +107,7 @@ def _items(content: Any) -> list[tuple[Any, Any]]:
 # ---------------------------------------------------------------- unpickling
 
 # The only functions and classes of a file that are called.
-REBUILD = {
+REBUILD: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,  # type: ignore[attr-defined]
     ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
@@ -154,7 +156,8 @@ class _Inert:
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) in REBUILD:
-            return REBUILD[module, name]
+            known = REBUILD[module, name]
+            return known if isinstance(known, type) else partial(known)  # a file may set attributes of what it gets
         if (
             module.partition(".")[0] in INERT
             or module in INERT_MODULES
@@ -176,8 +179,13 @@ _PICKLE: Any = types.SimpleNamespace(__name__="restricted_pickle", Unpickler=_Un
 def _unpickle(path: Path) -> Any:
     with path.open("rb") as file:
         zipped = file.read(4) == b"PK\x03\x04"
-    if zipped and "constants.pkl" in torch._C.PyTorchFileReader(str(path)).get_all_records():
-        raise _Refused("TorchScript code")  # torch.load would hand it to torch.jit.load
+    if zipped:
+        if "constants.pkl" in torch._C.PyTorchFileReader(str(path)).get_all_records():
+            raise _Refused("TorchScript code")  # torch.load would hand it to torch.jit.load
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"wrong checksum of {damaged}")  # torch.load does not look
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the sources of inert classes differ from those of the file
         return torch.load(path, map_location="cpu", pickle_module=_PICKLE, weights_only=False)
