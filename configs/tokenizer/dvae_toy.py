@@ -15,10 +15,10 @@ train_dataloader = dict(
     sampler=dict(type="EpochSampler", shuffle=True),
     dataset=dict(
         type="Collages",
-        num_images=2048,
+        num_images=3072,
         img_size=96,
         transforms=[
-            dict(type="RandomResizedCrop", size=64, scale=(0.1, 1.0), interpolation="bicubic"),
+            dict(type="RandomResizedCrop", size=64, scale=(0.3, 1.0), interpolation="bicubic"),
             dict(type="RandomHorizontalFlip", p=0.5),
         ],
     ),
@@ -29,10 +29,17 @@ optim_wrapper = dict(
     optimizer=dict(type="AdamW", lr=2e-3, weight_decay=1e-4),
     clip_grad=dict(max_norm=1.0),
 )
-param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-3, begin=0, end=0.4, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", eta_min=1e-5, T_max=9.6, begin=0.4, end=10, convert_to_iter_based=True),
-]
+param_scheduler = dict(
+    type="WarmupCosineLR",
+    warmup=0.4,
+    warmup_lr=2e-6,
+    min_lr=1e-5,
+    ends_at_peak=True,
+    count_from_zero=False,
+    begin=0,
+    end=10,
+    convert_to_iter_based=True,
+)
 train_cfg = dict(type="EpochTrainLoop", max_epochs=10)
 auto_scale_lr = dict(base_batch_size=16, recipe_batch_size=16)
 default_hooks = dict(tokenizer=dict(type="TokenizerTrainingHook"))

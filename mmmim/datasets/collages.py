@@ -14,6 +14,7 @@ from mmmim.seeding import mix
 
 from .base import SeededImageDataset
 from .toy_images import SPLITS
+from .toy_renderer import MATERIALS, render
 
 
 @DATASETS.register_module()
@@ -21,26 +22,34 @@ class Collages(SeededImageDataset):
     """Drawn RGB pictures with the local statistics of photographs; no labels, no download, no files.
 
     Discs, boxes and half planes of all sizes cover each other ("dead leaves"). Each is filled with a colour gradient,
-    stripes or noise with the spectrum of photographs (1/f); the whole may be blurred and noisy. Brightness varies more
-    than hue. Image ``i`` of a split is a pure function of ``(seed, split, i)``.
+    a pattern of ``ToyImages`` or noise with the spectrum of photographs (1/f); the whole may be blurred and noisy.
+    Brightness varies more than hue. Image ``i`` of a split is a pure function of ``(seed, split, i)``.
 
     Args:
         img_size: Side in pixels.
+        toy_share: Share of pictures that are drawn as those of ``ToyImages``.
     """
 
     def __init__(
         self,
         num_images: int = 2048,
         img_size: int = 96,
+        toy_share: float = 0.2,
         split: str = "train",
         transforms: Sequence[dict | Callable] = (),
         seed: int = 0,
     ) -> None:
         super().__init__(num_images, transforms)
-        self.img_size, self.seed, self.split = img_size, seed, one_of("split", split, SPLITS)
+        if not 0 <= toy_share <= 1:
+            raise ValueError(f"toy_share={toy_share} must lie between 0 and 1")
+        self.img_size, self.toy_share = img_size, toy_share
+        self.seed, self.split = seed, one_of("split", split, SPLITS)
 
     def load(self, index: int) -> Image.Image:
-        rng = Generator(PCG64(mix(self.seed, SPLITS.index(self.split), index)))
+        key = (self.seed, SPLITS.index(self.split), index)
+        rng = Generator(PCG64(mix(*key)))
+        if rng.random() < self.toy_share:
+            return Image.fromarray(render(key, (self.img_size, self.img_size), (index % len(MATERIALS),))[0])
         return Image.fromarray(collage(rng, self.img_size))
 
 
@@ -74,7 +83,7 @@ class _Palette:
 
 
 def _fill(rng: Generator, palette: _Palette, x: ndarray, y: ndarray) -> ndarray:
-    """``(H, W, 3)``: a gradient between two colours, and perhaps a pattern of the kind of stripes or noise."""
+    """``(H, W, 3)``: a gradient between two colours, and perhaps a pattern or noise."""
     first, other = palette.colour(), palette.colour()
     second = first + (other - first) * np.float32(rng.choice([0.15, 0.5]))
     angle, side = rng.uniform(0, 2 * np.pi), len(x)
@@ -83,9 +92,11 @@ def _fill(rng: Generator, palette: _Palette, x: ndarray, y: ndarray) -> ndarray:
     image = first + level[..., None] * (second - first)
     kind = rng.random()
     if kind < 0.25:
-        stripes = np.sin(along * np.float32(2 * np.pi / rng.uniform(3, 24)) + np.float32(rng.uniform(0, 6)))
-        sharpness = rng.uniform(1, 4)
-        image += (stripes * sharpness).clip(-1, 1)[..., None] * (other - first) / 2
+        across = np.float32(np.cos(angle)) * y - np.float32(np.sin(angle)) * x
+        material = list(MATERIALS.values())[rng.integers(len(MATERIALS))]
+        frequency = np.float32(2 * np.pi / rng.uniform(4, 24))
+        pattern = material(along * frequency, across * frequency) * rng.uniform(1, 4)
+        image += pattern.clip(-1, 1)[..., None] * (other - first) / 2
     elif kind < 0.7:
         image += _natural_noise(rng, side)[..., None] * ((other - first) * 0.3 + np.float32(rng.uniform(0, 25)))
     return image

@@ -96,8 +96,7 @@ class DVAE(BaseModel):
         """What ``encode`` and ``decode`` would give: PSNR of this step, codes in use over the last 50."""
         ids = logits.argmax(1)  # (B,h,w)
         error = (self.tokenizer.decode_codes(ids) - pixels).square().mean()
-        counts = torch.bincount(ids.flatten(), minlength=len(self.usage))
-        self.usage.mul_(0.98).add_(counts)
+        self.usage.mul_(0.98).scatter_add_(0, ids.flatten(), torch.ones_like(ids.flatten(), dtype=torch.float32))
         seen = (self.usage > 0.98**50).sum().float()
         return dict(psnr=-10 * error.log10(), codes=seen, perplexity=self.perplexity())
 
