@@ -6,6 +6,9 @@
     python tools/visualize.py degradations CONFIG [CONFIG ...] --out degradations.png
     python tools/visualize.py tasks RUN [RUN ...] --mse-images DIR --out tasks.png
     python tools/visualize.py attention CONFIG CKPT [CKPT ...] --images DIR --out attention.png
+    python tools/visualize.py corruption CONFIG CKPT --samples 4 --out corruption.png
+    python tools/visualize.py enhancement CONFIG CKPT --images DIR --out enhancement.png
+    python tools/visualize.py templates --kinds patch window_joint --out templates.png
     python tools/visualize.py losses RUN [RUN ...] --out losses.png
 
 CKPT is a .pth file or the work directory of a run (its newest checkpoint), RUN a work directory (for losses also a
@@ -17,7 +20,18 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmmim.visualization import attention, curves, degradations, masks, reconstruction, recovery, tasks
+from mmmim.visualization import (
+    attention,
+    corruption,
+    curves,
+    degradations,
+    enhancement,
+    masks,
+    reconstruction,
+    recovery,
+    tasks,
+    templates,
+)
 
 PICTURES = dict(
     reconstruction=reconstruction,
@@ -26,6 +40,9 @@ PICTURES = dict(
     degradations=degradations,
     tasks=tasks,
     attention=attention,
+    corruption=corruption,
+    enhancement=enhancement,
+    templates=templates,
     losses=curves,
 )
 

@@ -1,0 +1,69 @@
+"""What a generator makes of hidden patches, several times (CIM, Figure 2)."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmmim.engine.errors import UsageError
+from mmmim.engine.run_options import load_config
+from mmmim.models.algorithms.cim import CIM
+from mmmim.models.layers import PatchMask
+
+from .grid import Column, save_grid
+from .options import add_cfg_options, add_images, add_out
+from .pixels import denormalize, grey_out, to_rgb
+from .sources import load_crops, load_model, normalisation, normalise
+
+HELP = "original, masked, and several corrupted images that a generator samples for the same mask"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("config")
+    parser.add_argument("checkpoint", metavar="CKPT")
+    parser.add_argument("--samples", type=int, default=4, help="corrupted images of each original (default: 4)")
+    add_images(parser, num=4)
+    add_cfg_options(parser)
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    if args.samples < 1:
+        raise UsageError(f"--samples: at least 1, got {args.samples}")
+    model, images = load_corrupter(args)
+    torch.manual_seed(args.seed)
+    return save_grid(corruption_columns(model, images, model.draw_mask(images), args.samples), args.out)
+
+
+def load_corrupter(args: Namespace) -> tuple[CIM, Tensor]:
+    """The model, whose next mask is that of step 0 under ``--seed``, and its normalised images."""
+    config = load_config(args.config, args.cfg_options)
+    model: Any = load_model(config, args.checkpoint, args.seed)
+    if not isinstance(model, CIM):
+        raise UsageError(f"config: model.type={config.model.type!r} has no generator; give the config of a CIM run")
+    model.set_step(args.seed, 0)
+    return model, normalise(model, load_crops(config, model, args.images, args.num))
+
+
+def generator_columns(model: CIM, images: Tensor, mask: PatchMask) -> list[Column]:
+    """The original, and what the generator sees of it."""
+    original = denormalize(images, *normalisation(model))
+    share = mask.num_hidden / (mask.grid[0] * mask.grid[1])
+    return [
+        Column("original", to_rgb(original)),
+        Column(f"generator's input\n({share:.0%} hidden)", to_rgb(grey_out(original, mask.mask))),
+    ]
+
+
+@torch.no_grad()
+def corruption_columns(model: CIM, images: Tensor, mask: PatchMask, samples: int) -> list[Column]:
+    """``images (B, C, H, W)`` normalised; every sample is a column."""
+    columns = generator_columns(model, images, mask)
+    for number in range(1, samples + 1):
+        corrupted = denormalize(model.corrupt(images, mask).images, *normalisation(model))
+        columns.append(Column(f"corrupted, sample {number}", to_rgb(corrupted)))
+    return columns

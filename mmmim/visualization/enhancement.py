@@ -1,0 +1,72 @@
+"""What an enhancer makes of corrupted images (CIM, Figure 3): recovered pixels, or tokens it takes for replaced."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mmmim.models.algorithms.cim import CIM
+from mmmim.models.layers import PatchMask, grid_of, unpatchify
+
+from .corruption import generator_columns, load_corrupter
+from .grid import Column, save_grid
+from .options import add_cfg_options, add_images, add_out
+from .pixels import denormalize, to_rgb
+from .reconstruction import CLAMPED, predicts_normalised
+from .sources import normalisation
+
+HELP = "original, masked, corrupted, and what the enhancer recovers of it or calls replaced"
+STATISTICS = (
+    "The model predicts standardised pixels; they are drawn with the means and standard deviations of the original, "
+    "which the model does not know."
+)
+TEMPLATE = "Template: these means alone."
+REPLACED = "Replaced: tokens that differ from those of the original. Detected: probability of that, by the enhancer."
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("config")
+    parser.add_argument("checkpoint", metavar="CKPT")
+    parser.add_argument("--template", action="store_true", help="also what a prediction of zeros looks like")
+    add_images(parser, num=4)
+    add_cfg_options(parser)
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    model, images = load_corrupter(args)
+    torch.manual_seed(args.seed)
+    columns, caption = enhancement_columns(model, images, model.draw_mask(images), args.template)
+    return save_grid(columns, args.out, caption=caption)
+
+
+@torch.no_grad()
+def enhancement_columns(
+    model: CIM, images: Tensor, mask: PatchMask, template: bool = False
+) -> tuple[list[Column], str]:
+    """The columns of ``images (B, C, H, W)``, normalised, and the caption they need."""
+    made = model.corrupt(images, mask)
+    values = model.neck(model.backbone(made.images)[-1])  # (B,N,T)
+    columns = generator_columns(model, images, mask)
+    columns.append(Column("corrupted", to_rgb(denormalize(made.images, *normalisation(model)))))
+    if made.replaced is not None and model.detects_replaced:
+        columns.append(Column("replaced", list(made.replaced.float().cpu().numpy()), (0, 1)))
+        columns.append(Column("detected", list(probabilities(model, values, images).cpu().numpy()), (0, 1)))
+        return columns, REPLACED
+
+    def picture(values: Tensor) -> list:
+        return to_rgb(denormalize(model.target_generator.to_image(values, images), *normalisation(model)))
+
+    if template:
+        columns.append(Column("template", picture(torch.zeros_like(values))))
+    columns.append(Column("recovered", picture(values)))
+    return columns, " ".join([CLAMPED, *[STATISTICS] * predicts_normalised(model), *[TEMPLATE] * template])
+
+
+def probabilities(model: CIM, values: Tensor, images: Tensor) -> Tensor:
+    """Logits ``(B, N, P)`` as a map of the tokens ``(B, h, w)``."""
+    target = model.target_generator
+    return unpatchify(values.float().sigmoid(), target.tokens, grid_of(images, target.patch_size)).squeeze(1)

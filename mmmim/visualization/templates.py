@@ -1,0 +1,67 @@
+"""What normalisations of the target leave to be predicted, and what they give away (CIM, Figure 4)."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmmim.engine.errors import UsageError
+from mmmim.models.data_preprocessors import ImagePreprocessor
+from mmmim.models.layers import grid_of, unpatchify
+from mmmim.models.target_generators.pixel import NORMS, PixelTarget
+
+from .grid import Column, save_grid
+from .options import add_images, add_out
+from .pixels import denormalize, to_rgb
+from .sources import load_images
+
+HELP = "mean, deviation and normalised pixels of several norm_pix, no model needed"
+KINDS = tuple(kind for kind in NORMS if kind != "none")
+SHOWN = 3.0  # standard deviations from black to white
+CAPTION = (
+    "Mean: the template, a prediction of zeros with the statistics of the original. Deviation: of the values that go "
+    f"into the encoder. Normalised: what has to be predicted, black at -{SHOWN:g}, white at {SHOWN:g}."
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["patch", "window_joint"], help="of norm_pix")
+    parser.add_argument("--window", type=int, default=8, help="pixels of a sliding window's side (default: 8)")
+    parser.add_argument("--patch-size", type=int, default=16, help="pixels of a patch's side (default: 16)")
+    parser.add_argument("--size", type=int, default=224, help="pixels of an image's side (default: 224)")
+    add_images(parser, num=2)
+    add_out(parser)
+
+
+def draw(args: Namespace) -> Path:
+    if args.size % args.patch_size:
+        raise UsageError(f"--size {args.size}: no multiple of --patch-size {args.patch_size}")
+    images = load_images(args.images, (args.size, args.size), num=args.num)
+    return save_grid(template_columns(images, args.kinds, args.window, args.patch_size), args.out, caption=CAPTION)
+
+
+@torch.no_grad()
+def template_columns(images: Tensor, kinds: Sequence[str], window: int, patch_size: int) -> list[Column]:
+    """``images (B, 3, H, W)`` uint8: the original, then mean, deviation and normalised pixels, every kind of each."""
+    preprocessor = ImagePreprocessor()
+    statistics: dict[str, Any] = preprocessor.statistics
+    x = preprocessor(dict(inputs=images))["inputs"]
+    means, deviations, pixels = [], [], []
+    for kind in kinds:
+        target = PixelTarget(patch_size, norm_pix=kind, window=window, **statistics)
+        values = target(x)  # (B,N,T)
+        mean = target.to_image(torch.zeros_like(values), x)  # (B,3,H,W)
+        deviation = (target.to_image(torch.ones_like(values), x) - mean).mean(1)  # (B,H,W)
+        normalised = unpatchify(values, target.patch_size, grid_of(x, target.patch_size))
+        means.append(Column(f"mean\n{kind}", to_rgb(denormalize(mean, **statistics))))
+        deviations.append(Column(f"deviation\n{kind}", list(deviation.numpy())))
+        pixels.append(Column(f"normalised\n{kind}", to_rgb(normalised / (2 * SHOWN) + 0.5)))
+    highest = max(image.max() for column in deviations for image in column.images)
+    for column in deviations:
+        column.limits = (0, highest)
+    return [Column("original", to_rgb(images / 255)), *means, *deviations, *pixels]
