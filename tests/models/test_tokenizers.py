@@ -16,6 +16,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmmim.models.tokenizers import DALLETokenizer, Tokenizer
 from mmmim.models.tokenizers.dalle import Block
@@ -431,6 +432,12 @@ def test_low_precision_decides_between_codes_in_full_precision(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["DALLETokenizer", "VQGANTokenizer"])
+def test_images_in_low_precision_are_taken(name: str) -> None:
+    tokenizer, pixels = random(name), images(32, 32).bfloat16()
+    assert torch.equal(tokenizer.encode(pixels), tokenizer.encode(pixels.float()))
+
+
+@pytest.mark.parametrize("name", ["DALLETokenizer", "VQGANTokenizer"])
 def test_unfit_images(name: str) -> None:
     tokenizer: Tokenizer = random(name)
     with pytest.raises(ValueError, match="divide uint8 images by 255"):
@@ -455,7 +462,7 @@ def test_frozen_and_left_out_of_checkpoints(name: str) -> None:
 def test_built_on_the_meta_device() -> None:
     with torch.device("meta"):
         for name, codes in (("DALLETokenizer", 8192), ("VQGANTokenizer", 16384), ("VQGANTokenizer", 1024)):
-            tokenizer = MODELS.build(dict(type=name, num_codes=codes))
+            tokenizer = MODELS.build(dict(type=name, num_codes=codes, allow_random=True))
             assert tokenizer.num_codes == codes and all(value.is_meta for value in tokenizer.parameters())
 
 
@@ -463,3 +470,18 @@ def test_built_on_the_meta_device() -> None:
 def test_unfit_width(name: str, width: int) -> None:
     with pytest.raises(ValueError, match=f"width={width} must be a multiple of"):
         MODELS.build(dict(type=name, width=width))
+
+
+def test_operations_per_image_at_14_by_14_codes() -> None:
+    """GMACs: DALL-E's at 112 pixels without its one-hot convolution, VQGAN's at 224 with the distances to all codes."""
+    expected = dict(DALLETokenizer=(26.1, 29.3), VQGANTokenizer=(52.96 + 16384 * 256 * 196 / 1e9, 96.7))
+    for name, counts in expected.items():
+        with torch.device("meta"):
+            tokenizer = MODELS.build(dict(type=name, allow_random=True))
+            pixels = torch.empty(1, 3, 14 * tokenizer.stride, 14 * tokenizer.stride)
+            for function, inputs, count in zip(
+                (tokenizer.encode, tokenizer.decode), (pixels, torch.zeros(1, 14, 14).long()), counts, strict=True
+            ):
+                with FlopCounterMode(display=False) as counter:
+                    function(inputs)
+                assert counter.get_total_flops() / 2e9 == pytest.approx(count, abs=0.1)

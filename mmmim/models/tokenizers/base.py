@@ -82,6 +82,7 @@ class Tokenizer(nn.Module):
                 f"{tuple(images.shape[-2:])}; choose multiples of {self.stride}"
             )
         self.init_weights()
+        images = images.to(next(self.parameters()).dtype)
         return torch.cat([self._in_precision(self.encode_logits, part).argmax(1) for part in images.split(self.chunk)])
 
     @torch.no_grad()
@@ -101,6 +102,8 @@ class Tokenizer(nn.Module):
 
     def _in_precision(self, function: Any, inputs: Tensor) -> Tensor:
         device, low = inputs.device.type, self.dtype != torch.float32
+        if not torch.amp.is_autocast_available(device):  # the meta device
+            return function(inputs)
         with torch.autocast(device, dtype=self.dtype if low else None, enabled=low, cache_enabled=False):
             return function(inputs)
 
