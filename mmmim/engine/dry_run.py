@@ -80,9 +80,12 @@ def dry_run(cfg: Config, processes: int = 1) -> DryRun:
     sharding = plan_sharding(model, cfg.get("model_wrapper_cfg"), processes)
     memory = unsharded if sharding is None else sharding.divide(unsharded)
     _build_schedulers(cfg, schedule)
-    return DryRun(
-        scaling, schedule, data, model, memory, unsharded, sharding, _build_hooks(cfg), str(cfg.model.backbone.type)
-    )
+    return DryRun(scaling, schedule, data, model, memory, unsharded, sharding, _build_hooks(cfg), _encoder(cfg))
+
+
+def _encoder(cfg: Config) -> str:
+    """A tokenizer's training has no backbone."""
+    return str((cfg.model.get("backbone") or dict(type="none")).get("type"))
 
 
 def _data(cfg: Config, loader: str) -> DataReport:

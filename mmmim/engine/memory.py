@@ -76,6 +76,8 @@ def _fake_copy(model: nn.Module) -> Iterator[nn.Module]:
         for module in model.modules():
             if isinstance(module, BaseDataPreprocessor):
                 module._device = torch.device("cpu")
+            if hasattr(module, "loaded"):  # tokenizers and palettes read their files when they are first needed
+                vars(module)["loaded"] = True
             for name, tensor in list(module._parameters.items()):
                 if tensor is not None:
                     empty = torch.empty(tensor.shape, dtype=tensor.dtype)

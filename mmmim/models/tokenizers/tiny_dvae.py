@@ -74,8 +74,8 @@ class TinyDVAE(Tokenizer):
             nn.Conv2d(dims, 12 * self.stride**2, 1), nn.PixelShuffle(self.stride),
             nn.ReLU(), nn.Conv2d(12, 6, 3, padding=1),
         )  # fmt: skip
-        nn.init.zeros_(self.trunk_logits.weight)
-        nn.init.zeros_(self.trunk_logits.bias)
+        for parameter in self.trunk_logits.parameters():
+            nn.init.zeros_(parameter)
         self.freeze()
 
     def encode_logits(self, images: Tensor) -> Tensor:
@@ -139,8 +139,9 @@ class TinyDVAE(Tokenizer):
         means.fit(pixels.cpu().numpy())
         centroids = torch.from_numpy(means.cluster_centers_).to(pixels)  # (V,192)
         scale = sharpness * len(pixels) / means.inertia_
-        self.patch_logits.weight.copy_((2 * scale * centroids).view_as(self.patch_logits.weight))
-        self.patch_logits.bias.copy_(-scale * centroids.square().sum(1))
+        weight, bias = self.patch_logits.parameters()
+        weight.copy_((2 * scale * centroids).view_as(weight))
+        bias.copy_(-scale * centroids.square().sum(1))
         generator = torch.Generator().manual_seed(seed)
         projection = torch.randn(centroids.shape[1], self.codebook.embedding_dim, generator=generator)
         codes = (centroids - centroids.mean(0)).float() @ projection.to(centroids.device)

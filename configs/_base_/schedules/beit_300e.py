@@ -1,0 +1,4 @@
+_base_ = ["beit_800e.py"]
+
+param_scheduler = dict(end=300)
+train_cfg = dict(max_epochs=300)

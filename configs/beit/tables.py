@@ -1,0 +1,85 @@
+"""Published results of BEiT (Bao et al., ICLR 2022), its own and those that later papers print for it.
+
+None of the numbers was measured by us. Rows with a config can be started.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmmim.engine.tables import Row, Table
+
+B300, B800 = "vit-b_300e.py", "vit-b_800e.py"
+
+
+def epochs(count: int) -> dict[str, Any]:
+    return {"param_scheduler.end": count, "train_cfg.max_epochs": count}
+
+
+IMAGENET = Table(
+    "imagenet",
+    "ImageNet-1K top-1 after fine-tuning; pre-training on ImageNet-1K",
+    "CIM, ICLR 2023, Tables 1, 9, 11; ConMIM, ICLR 2023, Table 1",
+    ("finetune", "finetune_384"),
+    (
+        Row("vit-s-300e", published={"finetune": 81.3}),
+        Row("vit-b-300e", config=B300, published={"finetune": 82.9}),
+        Row("vit-b-800e", config=B800, published={"finetune": 83.2, "finetune_384": 84.6}),
+        Row("vit-b-1600e", config=B800, overrides=epochs(1600), published={"finetune": 83.3}),
+        Row("vit-l-800e", published={"finetune": 85.2, "finetune_384": 86.3}),
+    ),
+)
+
+CCMIM = Table(
+    "ccmim",
+    "As printed for comparison with ccMIM: linear probe, fine-tuning, COCO with Mask R-CNN 1x",
+    "ccMIM's tables",
+    ("linear", "finetune", "bbox_mAP", "segm_mAP"),
+    (
+        Row("vit-s-300e", published={"bbox_mAP": 35.6, "segm_mAP": 32.6}),
+        Row(
+            "vit-b-300e",
+            config=B300,
+            published={"linear": 37.6, "finetune": 83.0, "bbox_mAP": 39.5, "segm_mAP": 35.9},
+        ),
+        Row("vit-b-800e", config=B800, published={"bbox_mAP": 42.1, "segm_mAP": 37.8}),
+    ),
+)
+
+SIMMIM = Table(
+    "simmim",
+    "As printed for comparison with SimMIM: cost relative to SimMIM's, without the tokenizer",
+    "SimMIM, CVPR 2022, Table 6",
+    ("finetune", "linear", "cost"),
+    (
+        Row(
+            "vit-b-800e",
+            config=B800,
+            published={"finetune": 83.2, "linear": 56.7, "cost": 1.5},
+            note="epochs not printed",
+        ),
+    ),
+)
+
+ADE20K = Table(
+    "ade20k",
+    "mIoU, 160k iterations",
+    "CIM, Table 3a (one linear layer); Beyond Masking, Table 3; ConMIM, Table 2 (after supervised fine-tuning)",
+    ("mIoU",),
+    (
+        Row("vit-b-300e-linear-layer", config=B300, published={"mIoU": 43.2}),
+        Row("vit-b-300e-upernet", config=B300, published={"mIoU": 45.5}),
+        Row("vit-s-upernet-finetuned", published={"mIoU": 46.3}),
+        Row("vit-b-upernet-finetuned", published={"mIoU": 47.7}),
+    ),
+)
+
+MMPRETRAIN = Table(
+    "mmpretrain",
+    "Top-1 of MMPretrain's own run, whose betas are (0.9, 0.999)",
+    "open-mmlab/mmpretrain, configs/beit",
+    ("finetune",),
+    (Row("vit-b-300e", config=B300, published={"finetune": 83.1}),),
+)
+
+TABLES = [IMAGENET, CCMIM, SIMMIM, ADE20K, MMPRETRAIN]
