@@ -13,3 +13,5 @@ model = dict(
     generator=dict(tokenizer=dict(_delete_=True, type="TinyDVAE"), patch_size=8, depth=4, embed_dims=128, num_heads=4),
     masker=dict(num_masked=32),
 )
+# Half of the toy pictures: a step runs four networks.
+train_dataloader = dict(dataset=dict(num_images=2048))

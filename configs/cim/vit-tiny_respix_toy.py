@@ -13,3 +13,5 @@ model = dict(
     generator=dict(tokenizer=dict(_delete_=True, type="TinyDVAE")),
     masker=dict(num_masked=32),
 )
+# Half of the toy pictures: a step runs four networks.
+train_dataloader = dict(dataset=dict(num_images=2048))

@@ -38,7 +38,8 @@ def draw(args: Namespace) -> Path:
     columns: list[Column] = []
     for run, name in zip(args.runs, names_for(args, args.runs), strict=True):
         config, model = load_run(run, args.seed)
-        if model.masker is None or getattr(model, "degradation", None) is not None:
+        corrupts = any(getattr(model, part, None) is not None for part in ("degradation", "generator"))
+        if model.masker is None or corrupts:
             raise UsageError(f"RUN: '{run}' does not hide patches alone; use 'tasks' or 'reconstruction'")
         images, objects = normalise(model, load_crops(config, model, args.images, args.num)), None
         if any(kind != "own" for kind in args.masks):

@@ -255,7 +255,8 @@ def test_pictures(objective: dict) -> None:
     model, images = build(objective=objective), pictures()
     drawn = model.predict(images)
     assert drawn["corrupted"].shape == drawn["output"].shape == drawn["target"].shape == images.shape
-    assert drawn["mask"].shape == (2, 4, 6) and drawn["mask"].sum() == 20
+    assert drawn["generator_mask"].shape == (2, 4, 6) and drawn["generator_mask"].sum() == 20
+    assert not drawn["mask"].any()  # the enhancer sees all patches
     if objective is REVDET:
         assert drawn["target_space"] == "replaced"
 
@@ -264,7 +265,8 @@ def test_replaced_tokens_darken_their_place() -> None:
     target = build(objective=REVDET).target_generator
     logits = torch.full((1, 24, 1), -20.0)
     logits[0, 2 * 6 + 4] = 20.0
-    shown = target.to_image(logits, torch.ones(1, 3, 64, 96))
+    white = target.color_space.normalise(torch.ones(1, 3, 64, 96))
+    shown = target.color_space.to_unit(target.to_image(logits, white))
     assert shown[0, 0, 32:48, 64:80].max() == pytest.approx(0.2)
     shown[0, :, 32:48, 64:80] = 1
     assert shown.min() == pytest.approx(1.0)
@@ -327,4 +329,4 @@ def test_bad_configs(changes: dict, message: str) -> None:
 def test_a_mask_of_the_right_grid_is_taken_as_it_is() -> None:
     model, images = build(), pictures()
     mask = PatchMask.from_keys(torch.rand(2, 24), 5, (4, 6))
-    assert torch.equal(model.predict(images, mask)["mask"], mask.mask)
+    assert torch.equal(model.predict(images, mask)["generator_mask"], mask.mask)

@@ -1,5 +1,5 @@
-# Linear probe on the built-in pictures, under a minute on two CPU cores: the frozen encoder's mean cell, normed over the
-# batch; its own norms use the statistics of pre-training.
+# Linear probe on the built-in pictures, under a minute on two CPU cores: the frozen encoder's mean cell, normed over
+# the batch; its own norms use the statistics of pre-training.
 _base_ = [
     "../../_base_/models/classifier_vit-b.py",
     "../../_base_/models/toy_resnet.py",

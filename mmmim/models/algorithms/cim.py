@@ -145,7 +145,8 @@ class CIM(MaskedImageModel):
     def predict(
         self, images: Tensor, mask: PatchMask | None = None, degrade_params: dict[str, Tensor] | None = None
     ) -> dict[str, Any]:
-        """As pictures; samples of the generator differ from call to call unless the global seed is set."""
+        """As pictures. ``mask`` says where the generator samples; from the enhancer nothing is hidden. Samples differ
+        from call to call unless the global seed is set."""
         mask = self.draw_mask(images) if mask is None else mask
         made = self.corrupt(images, mask)
         values, target = self.neck(self.backbone(made.images)[-1]), self.target(images, made)
@@ -155,7 +156,8 @@ class CIM(MaskedImageModel):
             images=images,
             corrupted=made.images,
             degrade_params={},
-            mask=mask.mask,
+            mask=torch.zeros_like(mask.mask),
+            generator_mask=mask.mask,
             output=self.target_generator.to_image(values, images),
             target=self.target_generator.to_image(target, images),
             target_space=self.target_generator.space,

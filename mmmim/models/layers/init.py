@@ -12,7 +12,7 @@ def xavier_linear_(module: nn.Module) -> None:
 
 
 def beit_linear_(module: nn.Module) -> None:
-    """BEiT's initialisation of every linear layer inside: N(0, 0.02) cut at one deviation (0.0108 then), zero biases."""
+    """BEiT's initialisation of every linear layer inside: N(0, 0.02) cut at one deviation, zero biases."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.02, b=0.02)

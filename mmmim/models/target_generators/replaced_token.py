@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 
 from mmmim.registry import MODELS
 
-from ..layers import grid_of, patchify, to_pair
+from ..layers import ColorSpace, grid_of, patchify, to_pair
 
 
 @MODELS.register_module()
@@ -15,13 +17,21 @@ class ReplacedTokenTarget(nn.Module):
     Args:
         patch_size: Pixels of an output of the encoder: 16 of a ViT, 32 of a ResNet, which then scores 2 x 2 tokens.
         token_size: Pixels of a token.
+        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
     """
 
     space = "replaced"
     reads_replaced = True
 
-    def __init__(self, patch_size: int | tuple[int, int] = 16, token_size: int | tuple[int, int] = 16) -> None:
+    def __init__(
+        self,
+        patch_size: int | tuple[int, int] = 16,
+        token_size: int | tuple[int, int] = 16,
+        mean: Sequence[float] | float = 0.0,
+        std: Sequence[float] | float = 255.0,
+    ) -> None:
         super().__init__()
+        self.color_space = ColorSpace(mean, std)
         self.patch_size, self.token_size = to_pair(patch_size), to_pair(token_size)
         if any(patch % token for patch, token in zip(self.patch_size, self.token_size, strict=True)):
             raise ValueError(
@@ -41,4 +51,5 @@ class ReplacedTokenTarget(nn.Module):
         rows, columns = self.token_size
         h, w = grid_of(images, self.patch_size)
         maps = chance.view(-1, h, w, *self.tokens).transpose(2, 3).reshape(len(chance), 1, h * self.tokens[0], -1)
-        return images * (1 - 0.8 * maps.repeat_interleave(rows, 2).repeat_interleave(columns, 3))
+        light = 1 - 0.8 * maps.repeat_interleave(rows, 2).repeat_interleave(columns, 3)  # (B,1,H,W)
+        return self.color_space.normalise(self.color_space.to_unit(images) * light)
