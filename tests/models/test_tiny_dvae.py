@@ -229,3 +229,11 @@ def test_drawn_pictures_depend_on_seed_split_and_index_alone() -> None:
     assert not any(np.array_equal(first.load(0), other.load(0)) for other in others)
     with pytest.raises(ValueError, match="toy_share=2"):
         Collages(toy_share=2)
+
+
+def test_a_picture_shows_what_the_codes_keep() -> None:
+    model = DVAE(dict(type="mmmim.TinyDVAE", checkpoint=TinyDVAE().checkpoint))
+    images = pictures(2)
+    shown = model.predict(images)
+    assert shown["output"].equal(TinyDVAE().decode(TinyDVAE().encode(images))) and not shown["mask"].any()
+    assert model.started  # nothing is left for k-means to start

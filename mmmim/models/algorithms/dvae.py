@@ -106,7 +106,7 @@ class DVAE(BaseModel):
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> dict[str, Any]:
-        """What a picture needs, in normalised image space."""
+        """What a picture needs, in normalised image space; nothing is hidden or degraded."""
         ids = self.forward(images)  # (B,h,w)
         return dict(
             images=images,
