@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -207,6 +209,30 @@ def test_shared_layers_appear_once() -> None:
     )  # fmt: skip
     held = [id(p) for group in wrapper.optimizer.param_groups for p in group["params"]]
     assert len(held) == len(set(held)) == sum(p.requires_grad for p in model.parameters())
+
+
+@pytest.fixture
+def one_process(tmp_path: Path) -> Iterator[None]:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore:CIM's mask hides no patch")
+@pytest.mark.parametrize("backbone", [VIT, RESNET], ids=["vit", "resnet"])
+@pytest.mark.parametrize("objective", [RESPIX, REVDET], ids=["respix", "revdet"])
+@pytest.mark.parametrize("mode, hidden", [("softmax", 10), ("uniform", 10), ("softmax", 24), ("softmax", 0)])
+def test_data_parallel_training_needs_no_search_for_unused_parameters(
+    backbone: dict, objective: dict, mode: str, hidden: int, one_process: None
+) -> None:
+    masker = dict(type="mmmim.RandomMasker", num_masked=hidden)
+    model = build(backbone, objective, masker=masker)
+    model.generator.sample_mode = mode
+    parallel = torch.nn.parallel.DistributedDataParallel(model, find_unused_parameters=False)
+    for _ in range(2):  # the second pass would complain of what the first left unreduced
+        losses = parallel(pictures(), mode="loss")
+        sum(value for name, value in losses.items() if name.startswith("loss")).backward()
+    assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
 
 
 def test_copies_and_checkpoints_keep_the_sharing() -> None:
