@@ -83,9 +83,8 @@ def load_images(source: str, size: tuple[int, int], channels: int = 3, num: int 
 
 def load_crops(config: Config, model: nn.Module, source: str, num: int) -> Tensor:
     """Images of the size that the config trains on, all of them the same centred part of the picture."""
-    backbone: Any = getattr(model, "backbone", None)
-    size = crop_size(config, getattr(backbone, "img_size", None))
-    return load_images(source, size, getattr(backbone, "in_channels", 3), num)
+    backbone: Any = model.backbone
+    return load_images(source, crop_size(config, backbone.img_size), backbone.in_channels, num)
 
 
 def cover(image: Any, size: Sequence[int]) -> Any:
