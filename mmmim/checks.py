@@ -5,6 +5,10 @@ from difflib import get_close_matches
 from typing import Any
 
 
+class WeightsError(RuntimeError, ValueError):
+    """Weights that a model is to start from cannot be read or do not fit; tools print it without a traceback."""
+
+
 def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:
     """``value`` itself, or a ValueError that names the argument, the value, the nearest match and all choices."""
     listed = list(choices)

@@ -20,7 +20,7 @@ model = dict(
         qkv_bias="qkv",
     ),
     masker=dict(type="RandomMasker", num_masked=100),
-    neck=dict(type="LinearDecoder"),
+    neck=dict(type="LinearDecoder", init="beit"),
     target_generator=dict(type="TokenTarget", tokenizer=dict(type="DALLETokenizer")),
     head=dict(type="CrossEntropyHead"),
 )

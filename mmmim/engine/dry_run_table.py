@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from mmengine.config import Config
 
 from mmmim.engine.dry_run import DataReport, DryRun
 from mmmim.engine.sharding_plan import recomputed_blocks
+from mmmim.models.tokenizers import Tokenizer
 
 MIB = 2**20
 
@@ -30,6 +32,7 @@ def describe(run: DryRun, cfg: Config) -> str:
         ("warm-up", f"{_count(schedule.warmup_iterations)} iterations"),
         ("trainable", f"{trainable:,} parameters: encoder {encoder:,}, rest {trainable - encoder:,}"),
         ("frozen", f"{run.frozen:,} parameters"),
+        *(("tokenizer", line) for line in _tokenizers(run)),
         *_sharding_rows(run),
         ("memory", f"{_mib(memory.total)} per process before temporary buffers and allocator reserve"),
         ("  parameters", f"{_mib(memory.parameters)} with buffers; gradients {_mib(memory.gradients)}"),
@@ -50,6 +53,15 @@ def describe(run: DryRun, cfg: Config) -> str:
     lines = [f"Dry run of {cfg.filename}: everything is built, nothing is trained."]
     lines += [f"  {name:{width}}  {text}" for name, text in rows]
     return "\n".join(lines + [f"warning: {warning}" for warning in scaling.warnings])
+
+
+def _tokenizers(run: DryRun) -> Iterator[str]:
+    for module in run.model.modules():
+        if isinstance(module, Tokenizer):
+            file = module.checkpoint
+            there = file is not None and Path(file).exists()
+            name = Path(file).name if there and file else f"{file} is missing: a run would stop at its start"
+            yield f"{type(module).__name__}, {module.num_codes:,} codes: {name}"
 
 
 def _sharding_rows(run: DryRun) -> Iterator[tuple[str, str]]:

@@ -63,6 +63,12 @@ def test_every_shipped_config_can_be_planned(path: Path) -> None:
     assert "not counted: " not in run.memory.counted or run.model.__class__.__name__ == "MaskRCNN", table
 
 
+def test_tokenizers_and_their_files_are_named() -> None:
+    missing = "DALLETokenizer, 8,192 codes: data/tokenizers/dalle is missing: a run would stop at its start"
+    assert missing in plan("cim/vit-b_respix_300e.py", 32)[1]
+    assert "TinyDVAE, 512 codes: tiny_dvae.safetensors" in plan("beit/vit-tiny_toy.py", 1)[1]
+
+
 def test_accumulation_divides_the_updates() -> None:
     run, table = plan("ccmim/vit-b_800e.py", 8, **{"optim_wrapper.accumulative_counts": 4})
     assert run.scaling.batch.effective == 1024

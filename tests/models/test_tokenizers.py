@@ -459,6 +459,13 @@ def test_frozen_and_left_out_of_checkpoints(name: str) -> None:
     assert all(map(torch.equal, before, tokenizer.parameters()))
 
 
+def test_weights_in_a_checkpoint_need_no_file() -> None:
+    kept = random(save_weights=True)
+    resumed = build("DALLETokenizer", save_weights=True, checkpoint="nowhere.pth")
+    resumed.load_state_dict(kept.state_dict())
+    assert torch.equal(resumed.encode(images(32, 32)), kept.encode(images(32, 32)))
+
+
 def test_built_on_the_meta_device() -> None:
     with torch.device("meta"):
         for name, codes in (("DALLETokenizer", 8192), ("VQGANTokenizer", 16384), ("VQGANTokenizer", 1024)):

@@ -16,7 +16,7 @@ model = dict(
         init="simmim",
     ),
     masker=dict(type="BlockMasker", num_masked=75, min_block=16),
-    neck=dict(type="LinearDecoder"),
+    neck=dict(type="LinearDecoder", init="beit"),
     target_generator=dict(type="TokenTarget", tokenizer=dict(type="DALLETokenizer")),
     head=dict(type="CrossEntropyHead"),
 )

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import WeightsError, one_of
 from mmmim.registry import MODELS
 
 from ..backbones.beit_vit import BEiTViT
@@ -152,7 +152,7 @@ def load_generator(generator: TokenGenerator, checkpoint: str) -> None:
 
     Raises:
         UsageError: no such file, or it cannot be read.
-        RuntimeError: its parameters do not fit.
+        WeightsError: its parameters do not fit.
     """
     from mmmim.engine.convert.source import read_source
 
@@ -164,7 +164,7 @@ def load_generator(generator: TokenGenerator, checkpoint: str) -> None:
         for part, prefix in parts:
             part.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
         return
-    raise RuntimeError(
+    raise WeightsError(
         f"generator.checkpoint={checkpoint!r} holds no generator: expected parameters {PREFIXES[0]} of a CIM run "
         f"without shared layers, or {PREFIXES[1]} of a BEiT run, got e.g. {sorted(state)[:3]}"
     )

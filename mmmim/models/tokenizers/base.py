@@ -61,7 +61,7 @@ class Tokenizer(nn.Module):
         """Read ``checkpoint``, strictly.
 
         Raises:
-            RuntimeError: no such file, or another network's; names the file, where it comes from and the built-in
+            WeightsError: no such file, or another network's; names the file, where it comes from and the built-in
                 alternative.
         """
         raise NotImplementedError
@@ -118,7 +118,7 @@ class Tokenizer(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # nn.Module's overloads leave it out
         if not self.save_weights:
             self.register_state_dict_post_hook(_leave_out)
-            self.register_load_state_dict_pre_hook(_accept_absence)
+        self.register_load_state_dict_pre_hook(_accept_absence)
 
 
 def _leave_out(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
@@ -127,7 +127,9 @@ def _leave_out(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_
 
 
 def _accept_absence(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """What the file lacks is what the module has."""
+    """A checkpoint holds all weights of the tokenizer, or none: it keeps its own then."""
+    if any(key.startswith(prefix) for key in state_dict):
+        module.loaded = True  # type: ignore[assignment]  # a Tokenizer
+        return
     own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    for name, value in own.items():
-        state_dict.setdefault(prefix + name, value)
+    state_dict.update({prefix + name: value for name, value in own.items()})

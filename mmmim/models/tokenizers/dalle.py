@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmmim.checks import WeightsError
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -51,7 +52,7 @@ class DALLETokenizer(Tokenizer):
 
     def decode_codes(self, ids: Tensor) -> Tensor:
         if self.decoder_file is not None:
-            raise RuntimeError(
+            raise WeightsError(
                 f"{type(self).__name__} cannot decode: {self.checkpoint} has the encoder only and "
                 f"{self.decoder_file} is missing; put {URL}encoder.pkl and {URL}decoder.pkl in one folder and give it "
                 f"as checkpoint=..., {BUILT_IN}"

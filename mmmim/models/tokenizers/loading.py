@@ -15,15 +15,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmmim.checks import WeightsError
+
 BUILT_IN = "or take the built-in tokenizer, which needs no file: tokenizer=dict(type='TinyDVAE')"
 
 
 def require(name: str, path: str | Path | None, source: str) -> Path:
-    """``path``, which exists, or a RuntimeError that says what to do."""
+    """``path``, which exists, or a WeightsError that says what to do."""
     if path is not None and Path(path).exists():
         return Path(path)
     found = "checkpoint=None names no file" if path is None else f"there is no {path} (seen from {Path.cwd()})"
-    raise RuntimeError(
+    raise WeightsError(
         f"{name} needs its published weights, but {found}. Nothing is downloaded: fetch {source}, put it there or say "
         f"where it lies with checkpoint=..., {BUILT_IN}"
     )
@@ -34,18 +36,18 @@ def read_weights(path: str | Path, source: str) -> dict[str, Tensor]:
     pickled module. Its other contents become inert.
 
     Raises:
-        RuntimeError: incomplete, damaged or no such file, or one that asks for a function to be called.
+        WeightsError: incomplete, damaged or no such file, or one that asks for a function to be called.
     """
     try:
         content = _unpickle(Path(path))
     except _Refused as refused:
-        raise RuntimeError(
+        raise WeightsError(
             f"{path}: refused. To read it, {refused} would have to be called, and a file may run any code that way; "
             f"nothing was run. The published file does not ask for it: fetch {source}"
         ) from None
     except Exception as error:  # unpickling anything can raise anything
         told = str(error).strip().partition("\n")[0][:200]
-        raise RuntimeError(
+        raise WeightsError(
             f"{path}: {Path(path).stat().st_size:,} bytes, incomplete, damaged or no PyTorch file "
             f"({type(error).__name__}: {told}); fetch it again: {source}"
         ) from None
@@ -53,7 +55,7 @@ def read_weights(path: str | Path, source: str) -> dict[str, Tensor]:
         content = next((content[key] for key in ("state_dict", "model") if key in content), content)
     state = dict(_tensors(content))
     if not state:
-        raise RuntimeError(f"{path}: holds no tensors of a model; fetch {source}")
+        raise WeightsError(f"{path}: holds no tensors of a model; fetch {source}")
     if all(name.startswith("module.") for name in state):  # of data parallel training
         state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     return state
@@ -64,7 +66,7 @@ def fill(own: Mapping[str, Tensor], state: Mapping[str, Tensor], path: str | Pat
     """Copy ``state`` into ``own`` if names and shapes are the same, else list all that differs.
 
     Raises:
-        RuntimeError: missing, surplus or differently shaped tensors.
+        WeightsError: missing, surplus or differently shaped tensors.
     """
     differences = {
         "missing": [name for name in own if name not in state],
@@ -77,7 +79,7 @@ def fill(own: Mapping[str, Tensor], state: Mapping[str, Tensor], path: str | Pat
     }
     if any(differences.values()):
         told = "".join(f"\n  {len(found)} {what}: {_some(found)}" for what, found in differences.items() if found)
-        raise RuntimeError(f"{path}: not the weights of this tokenizer:{told}\nfetch {source}, {BUILT_IN}")
+        raise WeightsError(f"{path}: not the weights of this tokenizer:{told}\nfetch {source}, {BUILT_IN}")
     for name, tensor in own.items():
         tensor.copy_(state[name])
 

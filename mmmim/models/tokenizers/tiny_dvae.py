@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmmim.checks import WeightsError
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -97,17 +98,17 @@ class TinyDVAE(Tokenizer):
         from mmmim.engine.errors import UsageError
 
         if self.checkpoint is None:
-            raise RuntimeError(f"TinyDVAE(checkpoint=None) has no weights; give {SOURCE}, {BUILT_IN}")
+            raise WeightsError(f"TinyDVAE(checkpoint=None) has no weights; give {SOURCE}, {BUILT_IN}")
         try:
             state = read_source(self.checkpoint).state
         except UsageError as error:
-            raise RuntimeError(f"TinyDVAE, checkpoint={error}; give {SOURCE}, {BUILT_IN}") from None
+            raise WeightsError(f"TinyDVAE, checkpoint={error}; give {SOURCE}, {BUILT_IN}") from None
         prefix = "tokenizer."  # of the model that trained it
         trained = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         state = trained or state
         codes = state.get("codebook.weight")
         if codes is not None and len(codes) != self.num_codes:
-            raise RuntimeError(
+            raise WeightsError(
                 f"TinyDVAE(num_codes={self.num_codes}): {self.checkpoint} has {len(codes)} codes; set num_codes="
                 f"{len(codes)}, or give the file of a tokenizer with {self.num_codes}, {SOURCE}"
             )

@@ -5,6 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmmim.checks import WeightsError
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -67,7 +68,7 @@ class VQGANTokenizer(Tokenizer):
         state = {name: tensor for name, tensor in state.items() if not name.startswith("loss.")}
         codebook = state.get("quantize.embedding.weight")
         if codebook is not None and len(codebook) != self.num_codes:
-            raise RuntimeError(
+            raise WeightsError(
                 f"{file} has {len(codebook)} codes, the tokenizer num_codes={self.num_codes}; set "
                 f"num_codes={len(codebook)} or fetch {source}"
             )
