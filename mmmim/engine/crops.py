@@ -10,9 +10,7 @@ def crop_size(config: Config, default: Any = None) -> Any:
     encoder. ``default`` where the config does not crop."""
     dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
     crops = [
-        step["size"]
-        for step in dataset.get("transforms") or []
-        if str(step["type"]).endswith("RandomResizedCrop")
+        step["size"] for step in dataset.get("transforms") or [] if str(step["type"]).endswith("RandomResizedCrop")
     ]
     size = crops[-1] if crops else default
     if size is None:

@@ -393,6 +393,13 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path: Path) -> None:
         read_encoder(file)
 
 
+def test_a_pytorch_file_is_not_named_safetensors(tmp_path: Path, checkpoint: Path) -> None:
+    out = tmp_path / "vit.safetensors"
+    with pytest.raises(UsageError, match=r"--to timm writes a PyTorch file; name it \.pth, or use --to safetensors"):
+        export(read_encoder(checkpoint), "timm", out)
+    assert not out.exists()
+
+
 def test_command_line(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture) -> None:
     tool = runpy.run_path("tools/export.py")
     out = tmp_path / "new" / "vit.pth"

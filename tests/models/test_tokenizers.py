@@ -459,6 +459,15 @@ def test_frozen_and_left_out_of_checkpoints(name: str) -> None:
     assert all(map(torch.equal, before, tokenizer.parameters()))
 
 
+def test_decoding_alone_in_bfloat16() -> None:
+    full, half = random(), random(decode_dtype="bfloat16")
+    half.load_state_dict({k: v for k, v in full.named_parameters()}, strict=True)
+    ids = full.encode(images(32, 32))
+    assert torch.equal(half.encode(images(32, 32)), ids)
+    difference = (half.decode(ids) - full.decode(ids)).abs()
+    assert difference.max() > 0 and difference.mean() < 2e-3
+
+
 def test_weights_in_a_checkpoint_need_no_file() -> None:
     kept = random(save_weights=True)
     resumed = build("DALLETokenizer", save_weights=True, checkpoint="nowhere.pth")

@@ -38,7 +38,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=8, help="images per step (default: 8)")
     parser.add_argument("--steps", type=int, default=2, help="steps, after one to warm up (default: 2)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
-    parser.add_argument("--dtype", choices=tuple(DTYPES), default="float32", help="of the tokenizer")
+    parser.add_argument("--dtype", choices=tuple(DTYPES), help="of the tokenizer (default: as the config says)")
     return parser.parse_args(argv)
 
 
@@ -92,7 +92,9 @@ def measure(args: argparse.Namespace) -> None:
     MMLogger.get_instance("cim_parts", log_level="ERROR")
     cfg = load_config(args.config)
     cfg.optim_wrapper.dtype = "float32"
-    cfg.model.generator.tokenizer.update(dtype=args.dtype, allow_random=True)
+    cfg.model.generator.tokenizer.allow_random = True
+    if args.dtype is not None:
+        cfg.model.generator.tokenizer.update(dtype=args.dtype, decode_dtype=args.dtype)
     init_default_scope(cfg.default_scope)
     model: Any = MODELS.build(cfg.model).train()
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)

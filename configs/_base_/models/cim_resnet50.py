@@ -8,7 +8,7 @@ model = dict(
     backbone=dict(type="ResNet", depth=50, img_size=224, mask_mode=None),
     generator=dict(
         type="TokenGenerator",
-        tokenizer=dict(type="DALLETokenizer"),
+        tokenizer=dict(type="DALLETokenizer", decode_dtype="bfloat16"),
         depth=4,
         embed_dims=384,
         num_heads=6,

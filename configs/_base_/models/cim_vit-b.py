@@ -17,7 +17,7 @@ model = dict(
     ),
     generator=dict(
         type="TokenGenerator",
-        tokenizer=dict(type="DALLETokenizer"),
+        tokenizer=dict(type="DALLETokenizer", decode_dtype="bfloat16"),
         depth=4,
         share_layers=2,
         sample_mode="softmax",

@@ -28,6 +28,11 @@ def export(encoder: Encoder, target: str, out: str | Path) -> tuple[str, float]:
         raise UsageError(f"--to {target}: choose one of {', '.join(TARGETS)}")
     write, build, explain = TARGETS[target]
     out = Path(out)
+    if target != "safetensors" and out.suffix == ".safetensors":
+        raise UsageError(
+            f"--out {out}: --to {target} writes a PyTorch file; name it .pth, or use "
+            "--to safetensors, which has the same names"
+        )
     usage = explain(encoder, out)  # refuses what the target cannot hold, before anything is written
     out.parent.mkdir(parents=True, exist_ok=True)
     write(encoder, out)

@@ -25,6 +25,7 @@ class Tokenizer(nn.Module):
         checkpoint: File with the weights; None has none.
         save_weights: Keep the weights in checkpoints.
         dtype: Precision of the convolutions; what decides between codes stays in float32.
+        decode_dtype: Of decoding alone; default: ``dtype``.
         chunk: Images per pass.
         allow_random: Work without weights (for tests: random codes mean nothing).
     """
@@ -37,12 +38,14 @@ class Tokenizer(nn.Module):
         checkpoint: str | None = None,
         save_weights: bool = False,
         dtype: str = "float32",
+        decode_dtype: str | None = None,
         chunk: int = 64,
         allow_random: bool = False,
     ) -> None:
         super().__init__()
         self.checkpoint, self.save_weights, self.chunk = checkpoint, save_weights, chunk
         self.dtype = DTYPES[one_of("dtype", dtype, DTYPES)]
+        self.decode_dtype = DTYPES[one_of("decode_dtype", decode_dtype or dtype, DTYPES)]
         if chunk < 1:
             raise ValueError(f"chunk={chunk} must be at least 1 image")
         self.loaded = allow_random
@@ -83,13 +86,15 @@ class Tokenizer(nn.Module):
             )
         self.init_weights()
         images = images.to(next(self.parameters()).dtype)
-        return torch.cat([self._in_precision(self.encode_logits, part).argmax(1) for part in images.split(self.chunk)])
+        parts = [_in_precision(self.dtype, self.encode_logits, part).argmax(1) for part in images.split(self.chunk)]
+        return torch.cat(parts)
 
     @torch.no_grad()
     def decode(self, ids: Tensor) -> Tensor:
         """Images ``(B, 3, H, W)`` in [0, 1] of codes ``(B, h, w)``."""
         self.init_weights()
-        return torch.cat([self._in_precision(self.decode_codes, part).float() for part in ids.split(self.chunk)])
+        parts = [_in_precision(self.decode_dtype, self.decode_codes, part) for part in ids.split(self.chunk)]
+        return torch.cat(parts).float()
 
     def grid(self, images: Tensor) -> Grid:
         return images.shape[-2] // self.stride, images.shape[-1] // self.stride
@@ -99,13 +104,6 @@ class Tokenizer(nn.Module):
         if not self.loaded:
             self.load_weights()
             self.loaded = True
-
-    def _in_precision(self, function: Any, inputs: Tensor) -> Tensor:
-        device, low = inputs.device.type, self.dtype != torch.float32
-        if not torch.amp.is_autocast_available(device):  # the meta device
-            return function(inputs)
-        with torch.autocast(device, dtype=self.dtype if low else None, enabled=low, cache_enabled=False):
-            return function(inputs)
 
     # ---------------------------------------------------------------- frozen
 
@@ -119,6 +117,14 @@ class Tokenizer(nn.Module):
         if not self.save_weights:
             self.register_state_dict_post_hook(_leave_out)
         self.register_load_state_dict_pre_hook(_accept_absence)
+
+
+def _in_precision(dtype: torch.dtype, function: Any, inputs: Tensor) -> Tensor:
+    device, low = inputs.device.type, dtype != torch.float32
+    if not torch.amp.is_autocast_available(device):  # the meta device
+        return function(inputs)
+    with torch.autocast(device, dtype=dtype if low else None, enabled=low, cache_enabled=False):
+        return function(inputs)
 
 
 def _leave_out(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
