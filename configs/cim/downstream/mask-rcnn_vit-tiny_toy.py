@@ -1,0 +1,3 @@
+# Mask R-CNN on the built-in pictures, about two minutes on two CPU cores, with CIM's plain ViT.
+_base_ = ["../../simmim/downstream/mask-rcnn_vit-tiny_toy.py"]
+model = dict(backbone=dict(rel_pos="none", pos_embed="learned", layer_scale=None, qkv_bias="qkv"))

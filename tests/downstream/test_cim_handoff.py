@@ -1,0 +1,94 @@
+"""CIM's ViT in classification, segmentation, detection, and timm. Its ResNet: test_resnet_handoff."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from dense_run import ROOT, Run, Spy
+from mmengine.runner import Runner
+
+from mmmim.engine import run_options
+from mmmim.engine.checkpoint_io import newest_good_checkpoint
+from mmmim.engine.export import export, read_encoder
+
+CIM = ROOT / "configs" / "cim"
+TASK_STEPS = {
+    "upernet": {
+        "train_cfg.max_iters": 4,
+        "train_cfg.val_interval": 4,
+        "param_scheduler.0.end": 2,
+        "param_scheduler.1.begin": 2,
+        "train_dataloader.batch_size": 2,
+        "default_hooks.checkpoint.interval": 4,
+    },
+    "mask-rcnn": {
+        "train_cfg.max_epochs": 1,
+        "train_cfg.val_interval": 1,
+        "param_scheduler.0.end": 1,
+        "default_hooks.checkpoint.interval": 1,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two real steps of the toy recipe."""
+    folder = tmp_path_factory.mktemp("cim")
+    options = {"train_cfg.max_epochs": 1, "train_dataloader.dataset.num_images": 8, "train_dataloader.batch_size": 4}
+    cfg = run_options.load_config(str(CIM / "vit-tiny_revdet_toy.py"), options, str(folder))
+    Runner.from_cfg(cfg).train()
+    file = newest_good_checkpoint(cfg.work_dir)
+    assert file is not None
+    return file
+
+
+def config_of(task: str) -> str:
+    return str(CIM / "downstream" / f"{task}_vit-tiny_toy.py")
+
+
+def test_no_tokenizer_in_the_file(checkpoint: Path) -> None:
+    names = list(torch.load(checkpoint, weights_only=True)["state_dict"])
+    assert not any("tokenizer" in name for name in names)
+    assert {name.split(".")[0] for name in names} == {"backbone", "neck", "generator"}
+
+
+@pytest.mark.parametrize("task", TASK_STEPS)
+def test_dense_tasks(task: str, checkpoint: Path, dense: Callable[..., Run]) -> None:
+    run = dense(config_of(task), checkpoint, TASK_STEPS[task])
+    report = json.loads((run.work_dir / "pretrained_report.json").read_text())
+    total = len(run.spy.start)
+    assert f"loaded {total}/{total} backbone tensors" in run.log
+    assert (report["unused"], report["new"], report["resized"]) == (["norm.weight", "norm.bias"], [], ["pos_embed"])
+    assert run.spy.without_gradient == []
+    assert run.spy.losses and all(map(math.isfinite, run.spy.losses))
+
+
+@pytest.mark.parametrize("task", ["linear", "ft"])
+def test_classification(task: str, checkpoint: Path, tmp_path: Path) -> None:
+    options = {
+        "train_cfg.max_epochs": 1,
+        "train_cfg.val_interval": 1,
+        "train_dataloader.batch_size": 8,
+        "train_dataloader.dataset.num_images": 32,
+        "val_dataloader.dataset.num_images": 16,
+    }
+    cfg = run_options.load_config(config_of(task), options, str(tmp_path))
+    run_options.use_checkpoint(cfg, str(checkpoint))
+    runner, spy = Runner.from_cfg(cfg), Spy()
+    runner.register_hook(spy)
+    runner.train()
+    report = json.loads((tmp_path / "pretrained_report.json").read_text())
+    assert report["loaded_of_expected"] == f"{len(spy.start)}/{len(spy.start)}"
+    assert (report["new"], report["missing"], report["resized"]) == ([], [], [])
+    assert spy.losses and all(map(math.isfinite, spy.losses))
+
+
+def test_timms_vit_gives_the_same_features(checkpoint: Path, tmp_path: Path) -> None:
+    usage, difference = export(read_encoder(checkpoint), "timm", tmp_path / "vit.pth")
+    assert "timm.models.VisionTransformer" in usage
+    assert difference < 1e-9
