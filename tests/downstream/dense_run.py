@@ -1,8 +1,9 @@
-"""Runs of the toy dense configs on a handful of pictures, as tools/train.py and tools/test.py do them."""
+"""Runs of the toy downstream configs on a handful of pictures, as tools/train.py and tools/test.py do them."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,28 @@ class Run:
         self.scalars = next(self.work_dir.glob("*/vis_data/scalars.json"))
 
     @property
+    def report(self) -> dict[str, Any]:
+        """What arrived of the checkpoint."""
+        return json.loads((self.work_dir / "pretrained_report.json").read_text())
+
+    @property
+    def unchanged(self) -> list[str]:
+        """Tensors of the backbone that training left alone."""
+        now = self.runner.model.backbone.state_dict()
+        return [name for name, value in self.spy.start.items() if torch.equal(value, now[name])]
+
+    @property
     def log(self) -> str:
         return next(self.work_dir.glob("*/*.log")).read_text()
+
+
+def train_classifier(config: str, checkpoint: Path, options: dict[str, Any], folder: Path) -> Run:
+    cfg = run_options.load_config(config, options, str(folder))
+    run_options.use_checkpoint(cfg, str(checkpoint))
+    runner, spy = Runner.from_cfg(cfg), Spy()
+    runner.register_hook(spy)
+    runner.train()
+    return Run(runner, spy, cfg)
 
 
 def train_dense(

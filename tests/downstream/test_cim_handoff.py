@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from dense_run import ROOT, Run, Spy
+from dense_run import ROOT, Run, train_classifier
 from mmengine.runner import Runner
 
 from mmmim.engine import run_options
@@ -77,12 +77,8 @@ def test_classification(task: str, checkpoint: Path, tmp_path: Path) -> None:
         "train_dataloader.dataset.num_images": 32,
         "val_dataloader.dataset.num_images": 16,
     }
-    cfg = run_options.load_config(config_of(task), options, str(tmp_path))
-    run_options.use_checkpoint(cfg, str(checkpoint))
-    runner, spy = Runner.from_cfg(cfg), Spy()
-    runner.register_hook(spy)
-    runner.train()
-    report = json.loads((tmp_path / "pretrained_report.json").read_text())
+    run = train_classifier(config_of(task), checkpoint, options, tmp_path)
+    report, spy = run.report, run.spy
     assert report["loaded_of_expected"] == f"{len(spy.start)}/{len(spy.start)}"
     assert (report["new"], report["missing"], report["resized"]) == ([], [], [])
     assert spy.losses and all(map(math.isfinite, spy.losses))

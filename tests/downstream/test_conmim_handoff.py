@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import timm
 import torch
-from dense_run import ROOT, Run, Spy
+from dense_run import ROOT, Run, train_classifier
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -122,19 +122,13 @@ def test_classification(task: str, checkpoint: Path, tmp_path: Path) -> None:
         "train_dataloader.dataset.num_images": 32,
         "val_dataloader.dataset.num_images": 16,
     }
-    cfg = run_options.load_config(config_of(task), options, str(tmp_path))
-    run_options.use_checkpoint(cfg, str(checkpoint))
-    runner, spy = Runner.from_cfg(cfg), Spy()
-    runner.register_hook(spy)
-    runner.train()
-    report = json.loads((tmp_path / "pretrained_report.json").read_text())
+    run = train_classifier(config_of(task), checkpoint, options, tmp_path)
+    report, spy = run.report, run.spy
     assert report["loaded_of_expected"] == f"{len(spy.start)}/{len(spy.start)}"
     assert (report["unused"], report["new"], report["missing"]) == (UNUSED["upernet"], [], [])
     assert report["copied"] == ([SHARED] if task == "ft" else []) and report["resized"] == []
     assert len(spy.losses) == 4 and all(map(math.isfinite, spy.losses))
-    now = runner.model.backbone.state_dict()
-    unchanged = [name for name, value in spy.start.items() if torch.equal(value, now[name])]
-    assert unchanged == (list(spy.start) if task == "linear" else ["pos_embed"])
+    assert run.unchanged == (list(spy.start) if task == "linear" else ["pos_embed"])
 
 
 def test_timms_beit_gives_the_same_features(checkpoint: Path, stored: dict[str, torch.Tensor], tmp_path: Path) -> None:

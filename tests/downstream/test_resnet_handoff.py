@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from dense_run import ROOT, Run, Spy
+from dense_run import ROOT, Run, train_classifier
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
@@ -111,17 +111,11 @@ def test_maps_and_norms_of_each_task(handed_over: tuple[str, Run]) -> None:
 
 @pytest.mark.parametrize("task", ["ft", "linear"])
 def test_classification(task: str, checkpoint: Path, tmp_path: Path) -> None:
-    cfg = run_options.load_config(config_of(task), CLASSIFICATION, str(tmp_path))
-    run_options.use_checkpoint(cfg, str(checkpoint))
-    runner, spy = Runner.from_cfg(cfg), Spy()
-    runner.register_hook(spy)
-    runner.train()
-    report = json.loads((tmp_path / "pretrained_report.json").read_text())
+    run = train_classifier(config_of(task), checkpoint, CLASSIFICATION, tmp_path)
+    report, spy = run.report, run.spy
     assert (report["loaded_of_expected"], report["unused"]) == (f"{TENSORS}/{TENSORS}", ["mask_token"])
     assert len(spy.losses) == 20 and all(map(math.isfinite, spy.losses))
-    now = runner.model.backbone.state_dict()
-    unchanged = [name for name, value in spy.start.items() if torch.equal(value, now[name])]
-    assert unchanged == (list(spy.start) if task == "linear" else [])
+    assert run.unchanged == (list(spy.start) if task == "linear" else [])
 
 
 def test_a_supervised_baseline_keeps_stage_1_and_all_statistics(checkpoint: Path, dense: Callable[..., Run]) -> None:

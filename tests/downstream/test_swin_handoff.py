@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from dense_run import ROOT, Run, Spy
+from dense_run import ROOT, Run, train_classifier
 from mmengine.runner import Runner
 
 from mmmim.engine import run_options
@@ -119,24 +119,18 @@ def test_dense_losses_fall_and_metrics_are_written(handed_over: tuple[str, Run, 
 def test_classification(task: str, kind: str, encoders: dict[str, Path], tmp_path: Path) -> None:
     """Swin lacks the head and has the mask token too many; ViT also gets a new norm for the final one."""
     options = {**CLASSIFICATION, "optim_wrapper.optimizer.lr": RATES[task]}
-    cfg = run_options.load_config(config_of(task, kind), options, str(tmp_path))
-    run_options.use_checkpoint(cfg, str(encoders[kind]))
-    runner, spy = Runner.from_cfg(cfg), Spy()
-    runner.register_hook(spy)
-    runner.train()
-    report = json.loads((tmp_path / "pretrained_report.json").read_text())
+    run = train_classifier(config_of(task, kind), encoders[kind], options, tmp_path)
+    report, spy = run.report, run.spy
     assert (report["unused"], report["new"], report["missing"], report["unexpected"]) == (UNUSED[kind], [], [], [])
     assert report["loaded_of_expected"] == f"{len(spy.start)}/{len(spy.start)}"
-    head = {name.rpartition(".")[0] for name in runner.model.state_dict() if not name.startswith("backbone.")}
+    head = {name.rpartition(".")[0] for name in run.runner.model.state_dict() if not name.startswith("backbone.")}
     trained = {"head.fc", "head.norm.0"} if kind == "vit" else {"head.fc"}
     assert {name for name in head if "data_preprocessor" not in name} - trained <= {"head.norm.0"}
     assert len(report["resized"]) == (8 if (task, kind) == ("ft", "swin") else 0)
     assert len(spy.losses) == 20 and all(map(math.isfinite, spy.losses))
     if task == "ft":  # a probe of an untrained encoder needs more steps than these
         assert sum(spy.losses[-4:]) < 0.98 * sum(spy.losses[:4])
-    now = runner.model.backbone.state_dict()
-    unchanged = [name for name, value in spy.start.items() if torch.equal(value, now[name])]
-    assert unchanged == (list(spy.start) if task == "linear" else [])
+    assert run.unchanged == (list(spy.start) if task == "linear" else [])
 
 
 @pytest.mark.parametrize(

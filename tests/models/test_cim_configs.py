@@ -7,45 +7,23 @@ from typing import Any
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
+from shipped import Shipped, build, count, trainable
 from torch import nn
 
 from mmmim.engine.lr_scaling import BatchSize, scale_lr
 from mmmim.engine.schedule import schedule_of
-from mmmim.engine.tables import find_table, load_tables, row_config
 from mmmim.models.generators.token_generator import load_generator
 from mmmim.registry import MODELS, PARAM_SCHEDULERS
 
-CONFIGS = Path(__file__).parents[2] / "configs/cim"
 IMAGES, STEPS = 1_281_167, 625  # of ImageNet; per epoch at batch 2048
 ENCODERS = ["vit-s", "vit-b", "vit-l", "resnet50", "resnet50x2", "resnet50x4"]
 RECIPES = [f"{encoder}_{objective}_300e" for encoder in ENCODERS for objective in ("respix", "revdet")]
 TOYS = [f"{encoder}_{objective}_toy" for encoder in ("vit-tiny", "resnet-tiny") for objective in ("respix", "revdet")]
 
 
-def load(name: str) -> Config:
-    init_default_scope("mmmim")
-    return Config.fromfile(CONFIGS / f"{name}.py")
-
-
-def build(config: Config) -> Any:
-    with torch.device("meta"):
-        return MODELS.build(config.model)
-
-
-def ablation(table: str, row: str) -> Config:
-    init_default_scope("mmmim")
-    return row_config("cim", find_table(table, load_tables("cim")).row(row))
-
-
-def count(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
-
-
-def trainable(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+SHIPPED = Shipped("cim")
+load, ablation = SHIPPED.load, SHIPPED.row
 
 
 TRUNKS = {

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
+from shipped import Shipped, build, count
 from torch import nn
 
 from mmmim.engine.lr_scaling import BatchSize, scale_lr
 from mmmim.engine.schedule import schedule_of
-from mmmim.engine.tables import find_table, load_tables, row_config
 from mmmim.registry import MODELS, PARAM_SCHEDULERS
 
-CONFIGS = Path(__file__).parents[2] / "configs/conmim"
 IMAGES, STEPS = 1_281_167, 625  # of ImageNet; per epoch at batch 2048
 RECIPES = ["vit-s_300e", "vit-b_300e", "vit-b_800e", "vit-l_800e", "vit-l_1600e"]
 each_recipe = pytest.mark.parametrize("name", RECIPES)
 
 
-def load(name: str) -> Config:
-    init_default_scope("mmmim")
-    return Config.fromfile(CONFIGS / f"{name}.py")
-
-
-def build(config: Config) -> Any:
-    with torch.device("meta"):
-        return MODELS.build(config.model)
-
-
-def ablation(table: str, row: str) -> Config:
-    init_default_scope("mmmim")
-    return row_config("conmim", find_table(table, load_tables("conmim")).row(row))
-
-
-def count(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())
+SHIPPED = Shipped("conmim")
+load, ablation = SHIPPED.load, SHIPPED.row
 
 
 @pytest.mark.parametrize(
