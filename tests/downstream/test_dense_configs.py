@@ -42,10 +42,13 @@ def test_it_passes_the_check_builds_and_takes_the_encoder_of_pre_training(path: 
     with torch.device("meta"):
         model = build(cfg)
     kind = type(model.backbone)
-    shared = {BEiTViT: ("arch", "patch_size", "pos_embed"), ResNet: ("depth",)}.get(kind, ("arch", "patch_size"))
+    beit = ("arch", "patch_size", "pos_embed", "layer_scale", "qkv_bias")
+    shared = {BEiTViT: beit, ResNet: ("depth",)}.get(kind, ("arch", "patch_size"))
     arch = {key: value for key, value in cfg.model.backbone.items() if key in shared}
     if kind is Swin:
         arch["window_size"] = 4 if "toy" in path.stem else 7
+    if kind is BEiTViT and cfg.model.backbone.get("rel_pos") == "none":
+        arch["rel_pos"] = "none"
     with torch.device("meta"):
         pretrained = kind(**arch, img_size=64 if "toy" in path.stem else 224)
     ours, theirs = model.backbone.state_dict(), pretrained.state_dict()

@@ -139,7 +139,7 @@ def test_hidden_tokens_of_a_few_pictures_can_be_learnt() -> None:
     images = F.interpolate(coarse, (64, 64), mode="bicubic")
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-3)
     history = []
-    for step in range(40):
+    for step in range(60):
         model.set_step(0, step)
         losses = model(images, mode="loss")
         optimizer.zero_grad()
