@@ -18,6 +18,36 @@ ROOT = Path(__file__).parents[2]
 DOWNSTREAM = ROOT / "configs" / "ccmim" / "downstream"
 
 
+def short_dense(iterations: int, epochs: int) -> dict[str, dict[str, Any]]:
+    """Options per task that make a toy recipe so short."""
+    segmentation = {
+        "train_cfg.max_iters": iterations,
+        "train_cfg.val_interval": iterations,
+        "param_scheduler.0.end": max(2, iterations // 4),
+        "param_scheduler.1.begin": max(2, iterations // 4),
+        "train_dataloader.batch_size": 2,
+        "default_hooks.checkpoint.interval": iterations,
+    }
+    detection = {
+        "train_cfg.max_epochs": epochs,
+        "train_cfg.val_interval": epochs,
+        "param_scheduler.0.end": epochs,
+        "default_hooks.checkpoint.interval": epochs,
+    }
+    return {"upernet": segmentation, "fcn": segmentation, "mask-rcnn": detection}
+
+
+def short_classification(epochs: int, batch_size: int, images: int) -> dict[str, Any]:
+    return {
+        "train_cfg.max_epochs": epochs,
+        "train_cfg.val_interval": epochs,
+        "train_dataloader.batch_size": batch_size,
+        "train_dataloader.dataset.num_images": images,
+        "val_dataloader.dataset.num_images": 16,
+        "default_hooks.checkpoint.interval": epochs,
+    }
+
+
 class Spy(Hook):
     """What the optimizer saw and did: weights before the first step, missing gradients, losses."""
 

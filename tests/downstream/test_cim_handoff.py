@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from dense_run import ROOT, Run, train_classifier
+from dense_run import ROOT, Run, short_classification, short_dense, train_classifier
 from mmengine.runner import Runner
 
 from mmmim.engine import run_options
@@ -17,22 +17,7 @@ from mmmim.engine.checkpoint_io import newest_good_checkpoint
 from mmmim.engine.export import export, read_encoder
 
 CIM = ROOT / "configs" / "cim"
-TASK_STEPS = {
-    "upernet": {
-        "train_cfg.max_iters": 4,
-        "train_cfg.val_interval": 4,
-        "param_scheduler.0.end": 2,
-        "param_scheduler.1.begin": 2,
-        "train_dataloader.batch_size": 2,
-        "default_hooks.checkpoint.interval": 4,
-    },
-    "mask-rcnn": {
-        "train_cfg.max_epochs": 1,
-        "train_cfg.val_interval": 1,
-        "param_scheduler.0.end": 1,
-        "default_hooks.checkpoint.interval": 1,
-    },
-}
+SHORT = short_dense(iterations=4, epochs=1)
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +42,9 @@ def test_no_tokenizer_in_the_file(checkpoint: Path) -> None:
     assert {name.split(".")[0] for name in names} == {"backbone", "neck", "generator"}
 
 
-@pytest.mark.parametrize("task", TASK_STEPS)
+@pytest.mark.parametrize("task", ["upernet", "mask-rcnn"])
 def test_dense_tasks(task: str, checkpoint: Path, dense: Callable[..., Run]) -> None:
-    run = dense(config_of(task), checkpoint, TASK_STEPS[task])
+    run = dense(config_of(task), checkpoint, SHORT[task])
     report = json.loads((run.work_dir / "pretrained_report.json").read_text())
     total = len(run.spy.start)
     assert f"loaded {total}/{total} backbone tensors" in run.log
@@ -70,14 +55,9 @@ def test_dense_tasks(task: str, checkpoint: Path, dense: Callable[..., Run]) -> 
 
 @pytest.mark.parametrize("task", ["linear", "ft"])
 def test_classification(task: str, checkpoint: Path, tmp_path: Path) -> None:
-    options = {
-        "train_cfg.max_epochs": 1,
-        "train_cfg.val_interval": 1,
-        "train_dataloader.batch_size": 8,
-        "train_dataloader.dataset.num_images": 32,
-        "val_dataloader.dataset.num_images": 16,
-    }
-    run = train_classifier(config_of(task), checkpoint, options, tmp_path)
+    run = train_classifier(
+        config_of(task), checkpoint, short_classification(epochs=1, batch_size=8, images=32), tmp_path
+    )
     report, spy = run.report, run.spy
     assert report["loaded_of_expected"] == f"{len(spy.start)}/{len(spy.start)}"
     assert (report["new"], report["missing"], report["resized"]) == ([], [], [])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import timm
 import torch
-from dense_run import ROOT, Run, train_classifier
+from dense_run import ROOT, Run, short_classification, short_dense, train_classifier
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -27,22 +27,7 @@ from mmmim.visualization.sources import load_model
 CONMIM = ROOT / "configs" / "conmim"
 TABLE = "relative_position_bias_table"
 SHARED = f"rel_pos_bias.{TABLE}"
-TASK_STEPS: dict[str, dict[str, Any]] = {
-    "upernet": {
-        "train_cfg.max_iters": 8,
-        "train_cfg.val_interval": 8,
-        "param_scheduler.0.end": 2,
-        "param_scheduler.1.begin": 2,
-        "train_dataloader.batch_size": 2,
-        "default_hooks.checkpoint.interval": 8,
-    },
-    "mask-rcnn": {
-        "train_cfg.max_epochs": 2,
-        "train_cfg.val_interval": 2,
-        "param_scheduler.0.end": 2,
-        "default_hooks.checkpoint.interval": 2,
-    },
-}
+SHORT = short_dense(iterations=8, epochs=2)
 UNUSED = {"upernet": ["mask_token", "norm.weight", "norm.bias"]}
 UNUSED["mask-rcnn"] = ["cls_token", *UNUSED["upernet"]]
 SPANS = {"upernet": [(12, 12)] * 6, "mask-rcnn": [(5, 5), (12, 12), (12, 12), (5, 5), (12, 12), (12, 12)]}
@@ -82,9 +67,9 @@ def test_the_file_holds_the_slow_encoder_as_backbone(checkpoint: Path, stored: d
     assert torch.equal(model.target_generator.backbone.cls_token, stored["cls_token"])
 
 
-@pytest.fixture(scope="module", params=list(TASK_STEPS))
+@pytest.fixture(scope="module", params=["upernet", "mask-rcnn"])
 def handed_over(request: pytest.FixtureRequest, checkpoint: Path, dense: Callable[..., Run]) -> tuple[str, Run]:
-    return request.param, dense(config_of(request.param), checkpoint, TASK_STEPS[request.param])
+    return request.param, dense(config_of(request.param), checkpoint, SHORT[request.param])
 
 
 def test_every_tensor_arrives_and_is_trained(handed_over: tuple[str, Run]) -> None:
@@ -115,14 +100,9 @@ def test_tables_of_both_kinds(handed_over: tuple[str, Run], stored: dict[str, to
 
 @pytest.mark.parametrize("task", ["linear", "ft"])
 def test_classification(task: str, checkpoint: Path, tmp_path: Path) -> None:
-    options = {
-        "train_cfg.max_epochs": 1,
-        "train_cfg.val_interval": 1,
-        "train_dataloader.batch_size": 8,
-        "train_dataloader.dataset.num_images": 32,
-        "val_dataloader.dataset.num_images": 16,
-    }
-    run = train_classifier(config_of(task), checkpoint, options, tmp_path)
+    run = train_classifier(
+        config_of(task), checkpoint, short_classification(epochs=1, batch_size=8, images=32), tmp_path
+    )
     report, spy = run.report, run.spy
     assert report["loaded_of_expected"] == f"{len(spy.start)}/{len(spy.start)}"
     assert (report["unused"], report["new"], report["missing"]) == (UNUSED["upernet"], [], [])

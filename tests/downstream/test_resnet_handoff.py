@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from dense_run import ROOT, Run, train_classifier
+from dense_run import ROOT, Run, short_classification, short_dense, train_classifier
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
@@ -24,30 +24,8 @@ from mmmim.engine.errors import UsageError
 from mmmim.models.backbones import ResNet
 
 DOWNSTREAM = ROOT / "configs" / "cim" / "downstream"
-SHORT: dict[str, dict[str, Any]] = {
-    "fcn": {
-        "train_cfg.max_iters": 20,
-        "train_cfg.val_interval": 20,
-        "param_scheduler.0.end": 5,
-        "param_scheduler.1.begin": 5,
-        "train_dataloader.batch_size": 2,
-        "default_hooks.checkpoint.interval": 20,
-    },
-    "mask-rcnn": {
-        "train_cfg.max_epochs": 5,
-        "train_cfg.val_interval": 5,
-        "param_scheduler.0.end": 5,
-        "default_hooks.checkpoint.interval": 5,
-    },
-}
-CLASSIFICATION = {
-    "train_cfg.max_epochs": 5,
-    "train_cfg.val_interval": 5,
-    "train_dataloader.batch_size": 16,
-    "train_dataloader.dataset.num_images": 64,
-    "val_dataloader.dataset.num_images": 16,
-    "default_hooks.checkpoint.interval": 5,
-}
+SHORT = short_dense(iterations=20, epochs=5)
+CLASSIFICATION = short_classification(epochs=5, batch_size=16, images=64)
 TENSORS = 6 + 4 * 24  # stem; bottlenecks with a convolution in the shortcut: four convolutions, four norms of five
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -70,7 +48,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture(scope="module", params=list(SHORT))
+@pytest.fixture(scope="module", params=["fcn", "mask-rcnn"])
 def handed_over(request: pytest.FixtureRequest, checkpoint: Path, dense: Callable[..., Run]) -> tuple[str, Run]:
     return request.param, dense(config_of(request.param), checkpoint, SHORT[request.param])
 

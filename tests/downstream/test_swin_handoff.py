@@ -6,11 +6,10 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from dense_run import ROOT, Run, train_classifier
+from dense_run import ROOT, Run, short_classification, short_dense, train_classifier
 from mmengine.runner import Runner
 
 from mmmim.engine import run_options
@@ -22,30 +21,8 @@ from mmmim.models.backbones import BEiTViT, Swin
 from mmmim.models.layers.relative_position import resize_bias_table, resize_rel_pos_table
 
 SIMMIM = ROOT / "configs" / "simmim"
-SHORT: dict[str, dict[str, Any]] = {
-    "upernet": {
-        "train_cfg.max_iters": 20,
-        "train_cfg.val_interval": 20,
-        "param_scheduler.0.end": 5,
-        "param_scheduler.1.begin": 5,
-        "train_dataloader.batch_size": 2,
-        "default_hooks.checkpoint.interval": 20,
-    },
-    "mask-rcnn": {
-        "train_cfg.max_epochs": 5,
-        "train_cfg.val_interval": 5,
-        "param_scheduler.0.end": 5,
-        "default_hooks.checkpoint.interval": 5,
-    },
-}
-CLASSIFICATION = {
-    "train_cfg.max_epochs": 5,
-    "train_cfg.val_interval": 5,
-    "train_dataloader.batch_size": 16,
-    "train_dataloader.dataset.num_images": 64,
-    "val_dataloader.dataset.num_images": 16,
-    "default_hooks.checkpoint.interval": 5,
-}
+SHORT = short_dense(iterations=20, epochs=5)
+CLASSIFICATION = short_classification(epochs=5, batch_size=16, images=64)
 RATES = {"ft": 4e-3, "linear": 0.2}  # absolute, for batches of 16
 UNUSED = {"swin": ["mask_token"], "vit": ["mask_token", "norm.weight", "norm.bias"]}
 SHARED = "rel_pos_bias.relative_position_bias_table"
@@ -70,7 +47,9 @@ def config_of(task: str, kind: str) -> str:
     return str(SIMMIM / "downstream" / f"{task}_{kind}-tiny_toy.py")
 
 
-@pytest.fixture(scope="module", params=[(task, kind) for task in SHORT for kind in ("swin", "vit")], ids="-".join)
+@pytest.fixture(
+    scope="module", params=[(task, kind) for task in ("upernet", "mask-rcnn") for kind in ("swin", "vit")], ids="-".join
+)
 def handed_over(
     request: pytest.FixtureRequest, encoders: dict[str, Path], dense: Callable[..., Run]
 ) -> tuple[str, Run, Path]:

@@ -10,7 +10,7 @@ from mmmim.registry import MODELS, build_part
 
 from ..backbones.beit_vit import BEiTViT
 from ..generators import Corrupted
-from ..layers import PatchMask
+from ..layers import Grid, PatchMask, grid_of
 from .masked_image_model import MaskedImageModel
 
 
@@ -131,13 +131,9 @@ class CIM(MaskedImageModel):
         weight = self.loss_weights[part]
         return {name: weight * value if name.startswith("loss") else value for name, value in losses.items()}
 
-    def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask:
-        rows, columns = self.generator.patch_size
-        grid = images.shape[-2] // rows, images.shape[-1] // columns
-        mask = self.masker(
-            grid, len(images), images=images, generator=self.step_generator, device=images.device, **scores
-        )
-        return mask if isinstance(mask, PatchMask) else PatchMask.from_bool(mask)
+    def mask_grid(self, images: Tensor) -> Grid:
+        """Where masks are drawn: the generator's patches."""
+        return grid_of(images, self.generator.patch_size)
 
     # ---------------------------------------------------------------- pictures
 

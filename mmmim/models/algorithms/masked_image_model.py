@@ -10,7 +10,7 @@ from mmmim.registry import MODELS, build_part
 from mmmim.seeding import mix
 
 from ..degradations import build_degradation
-from ..layers import PatchMask, full_precision
+from ..layers import Grid, PatchMask, full_precision
 
 
 @MODELS.register_module()
@@ -166,8 +166,12 @@ class MaskedImageModel(BaseModel):
         """The images that have to be recovered; smaller than the crops where the degradation needs larger ones."""
         return images if self.degradation is None else self.degradation.clean(images)
 
+    def mask_grid(self, images: Tensor) -> Grid:
+        """Where masks are drawn: the encoder's tokens."""
+        return self.backbone.grid(images)
+
     def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask:
-        grid = self.backbone.grid(images)
+        grid = self.mask_grid(images)
         mask = self.masker(
             grid, len(images), images=images, generator=self.step_generator, device=images.device, **scores
         )

@@ -8,7 +8,7 @@ from ..layers import PatchMask, resize_pos_embed, take
 
 
 class SmallBEiT(BEiTViT):
-    """CIM's small BEiT (Section 2.3): a plain ViT with learned positions, encodes hidden patches only at its end.
+    """CIM's small BEiT: a plain ViT with learned positions, encodes hidden patches only at its end.
 
     Args:
         share_layers: With k > 0 the patch embedding and the first k blocks are another encoder's: they are handed to

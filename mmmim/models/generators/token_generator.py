@@ -23,8 +23,8 @@ UPSAMPLING = ("bicubic", "bilinear", "nearest")
 
 @MODELS.register_module()
 class TokenGenerator(nn.Module):
-    """CIM's generator (Eq. 1-2): a small BEiT predicts the visual tokens of the hidden patches, a token is sampled for
-    each, and the frozen tokenizer paints the image with them.
+    """CIM's generator (Appendix A.3): a small BEiT predicts the visual tokens of the hidden patches (Eq. 1), a token is
+    sampled for each (Eq. 2), and the frozen tokenizer paints the image with them.
 
     Args:
         tokenizer: Config of a tokenizer; its grid for an image is the grid of patches.
@@ -32,7 +32,7 @@ class TokenGenerator(nn.Module):
         share_layers: The patch embedding and so many first blocks are the enhancer's own (a ViT of the same width).
         sample_mode: ``softmax``, ``argmax`` or ``uniform`` (Table 7).
         upsample: From the tokenizer's pixels to those of the images.
-        frozen: A generator that has been trained already and stays as it is ("fixed", Section 4.3); no loss.
+        frozen: A generator that has been trained already and stays as it is ("fixed", Appendix A.1); no loss.
         checkpoint: Its weights: a run of CIM, or of the BEiT it consists of.
     """
 
@@ -111,7 +111,7 @@ class TokenGenerator(nn.Module):
         return self.head(self.encoder(images, mask, lender))
 
     def losses(self, logits: Tensor, golden: Tensor) -> dict[str, Tensor]:
-        """Mean cross-entropy over all hidden tokens (Eq. 1), and how many of them have the largest logit."""
+        """Mean cross-entropy over all hidden tokens (Appendix A.3), and how many of them have the largest logit."""
         if not golden.numel():
             warnings.warn("CIM's mask hides no patch: the generator has nothing to predict", stacklevel=2)
             nothing = sum((p.sum() * 0 for p in self.parameters() if p.requires_grad), logits.new_zeros(()))

@@ -7,8 +7,6 @@ from torch import Tensor, nn
 
 from mmmim.checks import one_of
 
-from ..layers import Grid
-
 DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
 
 
@@ -95,9 +93,6 @@ class Tokenizer(nn.Module):
         self.init_weights()
         parts = [_in_precision(self.decode_dtype, self.decode_codes, part) for part in ids.split(self.chunk)]
         return torch.cat(parts).float()
-
-    def grid(self, images: Tensor) -> Grid:
-        return images.shape[-2] // self.stride, images.shape[-1] // self.stride
 
     def init_weights(self) -> None:
         """Read the weights if that has not been done; the Runner calls it before the first step."""
