@@ -48,6 +48,22 @@ def use_length(cfg: Config, epochs: int | None = None, iters: int | None = None)
             )
 
 
+def that_take_a_step(configs: Any, epoch_length: int) -> Any:
+    """Scheduler configs without those that end before their first iteration.
+
+    MMEngine rounds begin and end down to iterations and refuses what is empty: a warm-up of half an epoch of one batch.
+    """
+    if not isinstance(configs, list):
+        return configs
+
+    def is_empty(config: Any) -> bool:
+        if not isinstance(config, dict) or not config.get("convert_to_iter_based") or config.get("end") is None:
+            return False
+        return int(config["end"] * epoch_length) <= int(config.get("begin", 0) * epoch_length)
+
+    return [config for config in configs if not is_empty(config)]
+
+
 def run_length(cfg: Config) -> tuple[str, int]:
     """``("max_epochs", N)`` or ``("max_iters", N)``."""
     key = "max_epochs" if cfg.train_cfg.get("max_epochs") is not None else "max_iters"

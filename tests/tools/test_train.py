@@ -68,6 +68,14 @@ def test_epochs_stretch_run_and_schedule(tool, toy, tmp_path: Path, capsys) -> N
     assert group["lr"] == pytest.approx(group["initial_lr"] * cosine)
 
 
+def test_a_warm_up_shorter_than_an_iteration_is_left_out(tool, toy, folder: Path, tmp_path: Path) -> None:
+    """Twelve photographs in one batch, one epoch: the single step is the cosine's first, at the peak."""
+    options = ("--cfg-options", "train_dataloader.batch_size=12")
+    assert tool("train", toy(), "--data", folder, "--epochs", "1", *options) == 0
+    group = torch.load(tmp_path / "work/iter_1.pth", weights_only=False)["optimizer"]["param_groups"][0]
+    assert group["lr"] == group["initial_lr"] > 0
+
+
 def test_epochs_without_the_schedule_are_told_in_runs_and_plans(tool, toy, capsys) -> None:
     remark = "train_cfg.max_epochs=5, but the schedulers end at 2: the lr stays where it is for the rest; --epochs 5"
     options = ("--cfg-options", "train_cfg.max_epochs=5", "train_cfg.stop_after=1")
