@@ -31,7 +31,8 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         super().__init__(runner, dataloader, max_epochs, **kwargs)
         if stop_after is not None and stop_after < 1:
             raise ValueError(f"stop_after: expected a number of iterations >= 1, got {stop_after}")
-        runner.param_schedulers = that_take_a_step(runner.param_schedulers, len(self.dataloader))  # built after the loop
+        # the Runner builds them after the loop
+        runner.param_schedulers = that_take_a_step(runner.param_schedulers, len(self.dataloader))
         self.stop_after = stop_after
         self.data_seconds = 0.0  # how long the current step waited for its batch
         batch_sampler = self.dataloader.batch_sampler
