@@ -11,12 +11,13 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from .image_folder import class_folders, find_images
+from .image_files import find_images
+from .image_folder import check_folders, class_folders
 
-OWN_DATASETS = ("Collages", "ImageFolder", "ImageList", "ToyImages")
+OWN_DATASETS = ("Collages", "Flowers102", "INaturalist", "ImageFolder", "ImageList", "ToyImages")
 TRAIN_FOLDERS = ("train", "training")
 VAL_FOLDERS = ("val", "validation", "valid", "test")
-KEPT = ("transforms", "channels")
+KEPT = ("transforms", "channels", "keep", "keep_seed", "list_file")
 
 
 def use_folder(cfg: Config, data_dir: str) -> Config:
@@ -56,6 +57,8 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
                 f"{'images outside of any' if classes is None else classes}"
             )
         _drop_hooks_with_data(cfg)
+    elif is_classifier:
+        check_folders(train_root, paths)
     for path, node in _datasets(cfg):
         for_training = _serves_training(path)
         kept = {key: node[key] for key in KEPT if key in node}

@@ -1,0 +1,73 @@
+"""Parts of a labelled folder: hold-out, low-shot share, listed files. Each returns ids of the images that stay."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import numpy as np
+
+from mmmim.checks import one_of
+
+from .file_listing import PathList
+from .image_files import read_lines
+
+
+def holdout_part(paths: PathList, labels: np.ndarray, subset: str, holdout: float) -> np.ndarray:
+    """``train`` or ``holdout``: a share of each class, chosen by a hash of the names, is held out."""
+    one_of("subset", subset, ("train", "holdout"))
+    if not 0 < holdout < 1:
+        raise ValueError(f"holdout: expected a share between 0 and 1, got {holdout}")
+    hashes = _hashes(paths)
+    held = np.zeros(len(paths), dtype=bool)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        if len(members) > 1:
+            count = min(max(1, round(holdout * len(members))), len(members) - 1)
+            held[members[np.argsort(hashes[members], kind="stable")[:count]]] = True
+    keep = np.flatnonzero(held if subset == "holdout" else ~held)
+    if not len(keep):
+        raise ValueError(f"subset: {subset!r} of {len(paths)} image(s) is empty; give more images or val/ of their own")
+    return keep
+
+
+def low_shot_part(paths: PathList, labels: np.ndarray, keep: float, seed: int) -> np.ndarray:
+    """A share of each class, at least one image, chosen by a hash of seed and names.
+
+    With one seed, smaller shares lie within larger ones.
+    """
+    if not 0 < keep <= 1:
+        raise ValueError(f"keep={keep}: a share of each class between 0 and 1, such as 0.01 or 0.1")
+    hashes, kept = _hashes(paths, f"{seed}/"), []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        kept.append(members[np.argsort(hashes[members], kind="stable")[: max(1, round(keep * len(members)))]])
+    return np.sort(np.concatenate(kept))
+
+
+def listed_part(paths: PathList, list_file: str, everything: PathList) -> np.ndarray:
+    """Images that ``list_file`` names, by their path below the folder or by the file name alone.
+
+    ``everything`` is the whole folder, of which ``paths`` may be a part: a name that is not even there is an error.
+    """
+    names = set(read_lines(list_file, "list_file"))
+    known = {name for path in everything for name in (path, os.path.basename(path))}
+    if unknown := sorted(names - known):
+        raise ValueError(
+            f"list_file: {len(unknown)} of {len(names)} names in {list_file!r} are no image of the folder, e.g. "
+            f"{unknown[:3]}; a line is a path below root such as {everything[0]!r}, or its file name"
+        )
+    keep = [i for i, path in enumerate(paths) if path in names or os.path.basename(path) in names]
+    if len(paths) == len(everything) and len(keep) > len(names):
+        raise ValueError(
+            f"list_file: {len(names)} names in {list_file!r} stand for {len(keep)} images, as file names repeat; "
+            "name the images by their path below root"
+        )
+    if not keep:
+        raise ValueError(f"list_file: {list_file!r} leaves no image in this subset")
+    return np.array(keep)
+
+
+def _hashes(paths: PathList, prefix: str = "") -> np.ndarray:
+    digests = (hashlib.blake2b(os.fsencode(prefix + path), digest_size=8).digest() for path in paths)
+    return np.array([int.from_bytes(digest, "little") for digest in digests], np.uint64)
