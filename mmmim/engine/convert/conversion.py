@@ -14,6 +14,7 @@ from mmmim.engine.checkpoint_io import atomic_write
 from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, listing
 from mmmim.engine.errors import UsageError, did_you_mean
 
+from .beit import BEIT, CONMIM, INCEPTION
 from .layout import NO_PLACE, Choices, Layout
 from .mae import MAE
 from .mmpretrain import MMPRETRAIN
@@ -21,7 +22,13 @@ from .simmim import SIMMIM
 from .source import Source, read_source
 
 # A new layout is a module with a Layout, and a line here.
-LAYOUTS: dict[str, Layout] = {"mae": MAE, "mmpretrain": MMPRETRAIN, "simmim": SIMMIM}
+LAYOUTS: dict[str, Layout] = {
+    "mae": MAE,
+    "beit": BEIT,
+    "conmim": CONMIM,
+    "simmim": SIMMIM,
+    "mmpretrain": MMPRETRAIN,
+}
 
 
 class Conversion(NamedTuple):
@@ -32,6 +39,7 @@ class Conversion(NamedTuple):
     meta: dict[str, Any]  # meta['mmmim']
     parts: dict[str, nn.Module]  # backbone and neck, on the meta device
     left_out: dict[str, str]  # tensor -> why
+    note: str | None = None
 
     def describe(self) -> str:
         """The architecture in one line."""
@@ -100,11 +108,18 @@ def convert(source: Source, layout: str | None = None, choices: Choices | None =
         meta=_facts(parts["backbone"], state, source, name),
         parts=parts,
         left_out={key: _reason(key, chosen) for key in source.state if key not in names},
+        note=chosen.note(source),
     )
 
 
 def find_layout(source: Source) -> str:
-    fitting = [name for name, layout in LAYOUTS.items() if all(mark in source.state for mark in layout.marks)]
+    found = {
+        name: set(marks)
+        for name, layout in LAYOUTS.items()
+        for marks in layout.marks
+        if all(mark in source.state for mark in marks)
+    }
+    fitting = [name for name, marks in found.items() if not any(marks < other for other in found.values())]
     if len(fitting) == 1:
         return fitting[0]
     known = "\n".join(f"  {name}: {layout.about}" for name, layout in LAYOUTS.items())
@@ -158,7 +173,7 @@ def _described(module: nn.Module) -> str:
 
 
 def _facts(backbone: Any, state: dict[str, Tensor], source: Source, layout: str) -> dict[str, Any]:
-    """What ``MetaHook`` writes. Mean and deviation are ImageNet's, by which every layout here was trained."""
+    """What ``MetaHook`` writes."""
     tuned = any(name.startswith("head.") for name in state)
     facts = dict(
         backbone.describe(),
@@ -171,6 +186,14 @@ def _facts(backbone: Any, state: dict[str, Tensor], source: Source, layout: str)
         converted_from=layout,
     )
     if backbone.in_channels == 3:
-        for name, values in (("mean", IMAGENET_DEFAULT_MEAN), ("std", IMAGENET_DEFAULT_STD)):
+        for name, values in zip(("mean", "std"), _statistics(source, LAYOUTS[layout]), strict=True):
             facts[name] = [float(f"{255 * value:.6g}") for value in values]
     return facts
+
+
+def _statistics(source: Source, layout: Layout) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of the images; the options of BEiT's and ConMIM's runs name them, if the file has them."""
+    imagenet = source.options.get("imagenet_default_mean_and_std")
+    if imagenet is None:
+        return layout.mean, layout.std
+    return (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD) if imagenet else (INCEPTION, INCEPTION)

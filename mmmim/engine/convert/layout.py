@@ -6,9 +6,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from mmmim.engine.errors import UsageError
+
+from .source import Source
 
 State = Mapping[str, Tensor]
 NO_PLACE = "the model has no place for it"
@@ -19,6 +22,7 @@ class Choices(NamedTuple):
 
     num_heads: int | None = None
     img_size: tuple[int, int] | None = None
+    window_size: int | None = None  # SwinV2, in tokens
 
 
 class Layout(NamedTuple):
@@ -26,20 +30,25 @@ class Layout(NamedTuple):
 
     Attributes:
         about: Whose files these are.
-        marks: Tensors that every such file has, and no other layout's.
+        marks: Sets of tensors; a file that has all of one is of this layout, unless another's set includes it.
         rename: Names of a file -> names in our checkpoint (``backbone.*``, ``neck.*``, ``head.*``); others are left
             out. What belongs to the encoder but is unknown gets a name too, so that :attr:`build` can object.
         build: Renamed tensors -> the modules they must fill, by attribute, on the meta device.
         arrange: Renamed tensors in the order of our axes.
         unused: Pattern (fnmatch) of names that are left out -> why.
+        mean, std: Of the images in training, in [0, 1], where the file does not say.
+        note: What the user of such a file should know.
     """
 
     about: str
-    marks: tuple[str, ...]
+    marks: tuple[tuple[str, ...], ...]
     rename: Callable[[Iterable[str]], dict[str, str]]
     build: Callable[[State, Choices], dict[str, nn.Module]]
     arrange: Callable[[State], State] = lambda state: state
     unused: Mapping[str, str] = {}
+    mean: tuple[float, ...] = IMAGENET_DEFAULT_MEAN
+    std: tuple[float, ...] = IMAGENET_DEFAULT_STD
+    note: Callable[[Source], str | None] = lambda source: None
 
 
 def shape_of(state: State, name: str, dims: int) -> tuple[int, ...]:

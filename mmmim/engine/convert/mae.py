@@ -33,7 +33,7 @@ def rename(names: Iterable[str]) -> dict[str, str]:
 
 MAE = Layout(
     about="MAE's own files: pre-trained with or without decoder, fine-tuned, linear probe; timm's names of a ViT",
-    marks=("patch_embed.proj.weight", "blocks.0.attn.qkv.weight", "blocks.0.norm1.weight"),
+    marks=(("patch_embed.proj.weight", "blocks.0.attn.qkv.weight", "blocks.0.attn.qkv.bias"),),
     rename=rename,
     build=build_mae,
     unused={"mask_token": "belongs to a decoder that is not in the file"},

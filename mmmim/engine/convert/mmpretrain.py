@@ -52,9 +52,11 @@ def _encoder_names(depth: int) -> dict[str, str]:
 MMPRETRAIN = Layout(
     about="MAE of MMPretrain: pre-trained, fine-tuned or linear probe; files of tools/export.py --to mmpretrain (ViT)",
     marks=(
-        "backbone.patch_embed.projection.weight",
-        "backbone.layers.0.ln1.weight",
-        "backbone.layers.0.attn.qkv.weight",
+        (
+            "backbone.patch_embed.projection.weight",
+            "backbone.layers.0.ln1.weight",
+            "backbone.layers.0.attn.qkv.weight",
+        ),
     ),
     rename=rename,
     build=build_mae,

@@ -31,9 +31,11 @@ def build_vit(state: State, choices: Choices) -> ViT:
     dims, channels, *patch = shape_of(state, "backbone.patch_embed.proj.weight", 4)
     rows = shape_of(state, "backbone.pos_embed", 3)[1]
     with_cls_token = "backbone.cls_token" in state
-    grid = _grid(rows, with_cls_token, patch, choices.img_size)
+    grid = grid_of_positions(rows, with_cls_token, patch, choices.img_size)
     return ViT(
-        arch=_arch(dims, count(state, "backbone.blocks."), _mlp_ratio(state, "backbone.blocks.", dims), choices),
+        arch=arch_of(
+            dims, count(state, "backbone.blocks."), mlp_ratio(state, "backbone.blocks.", dims), choices.num_heads
+        ),
         img_size=(grid[0] * patch[0], grid[1] * patch[1]),
         patch_size=(patch[0], patch[1]),
         in_channels=channels,
@@ -52,17 +54,17 @@ def _build_decoder(state: State, encoder: ViT) -> MAEDecoder:
         dims=dims,
         depth=count(state, "neck.decoder_blocks."),
         num_heads=1,  # no shape depends on it
-        mlp_ratio=_mlp_ratio(state, "neck.decoder_blocks.", dims),
+        mlp_ratio=mlp_ratio(state, "neck.decoder_blocks.", dims),
         num_prefix=encoder.num_prefix,
     )
 
 
-def _mlp_ratio(state: State, blocks: str, dims: int) -> float:
+def mlp_ratio(state: State, blocks: str, dims: int) -> float:
     return shape_of(state, f"{blocks}0.mlp.fc1.weight", 2)[0] / dims
 
 
-def _arch(dims: int, depth: int, mlp_ratio: float, choices: Choices) -> str | dict:
-    num_heads = choices.num_heads or NUM_HEADS.get(dims)
+def arch_of(dims: int, depth: int, mlp_ratio: float, num_heads: int | None) -> str | dict:
+    num_heads = num_heads or NUM_HEADS.get(dims)
     if num_heads is None:
         widths = ", ".join(f"{heads} for {width}" for width, heads in NUM_HEADS.items())
         raise UsageError(
@@ -75,7 +77,7 @@ def _arch(dims: int, depth: int, mlp_ratio: float, choices: Choices) -> str | di
     return next((name for name, published in ARCHS.items() if published == arch), arch)
 
 
-def _grid(rows: int, with_cls_token: bool, patch: list[int], img_size: tuple[int, int] | None) -> Grid:
+def grid_of_positions(rows: int, with_cls_token: bool, patch: list[int], img_size: tuple[int, int] | None) -> Grid:
     patches = rows - with_cls_token
     if img_size is not None:
         grid = img_size[0] // patch[0], img_size[1] // patch[1]

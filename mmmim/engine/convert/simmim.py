@@ -1,36 +1,50 @@
-"""Official SimMIM pre-training files (Xie et al., 2022): Swin or BEiT's ViT as ``encoder``, one convolution as
-``decoder``."""
+"""Official SimMIM files (Xie et al., 2022): pre-trained Swin or BEiT's ViT as ``encoder`` and one convolution as
+``decoder``; fine-tuned, the plain names of Swin with ``norm`` and ``head``, or BEiT's."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import isqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mmmim.engine.errors import UsageError
-from mmmim.models.backbones import BEiTViT, Swin
-from mmmim.models.backbones.beit_loading import CLS_ROWS, SHARED
+from mmmim.models.backbones import Swin, SwinV2
 from mmmim.models.backbones.swin_names import BUFFERS, official_to_timm
-from mmmim.models.backbones.vit import ARCHS
 from mmmim.models.layers.relative_position import square_window
 from mmmim.models.necks import LinearDecoder
 
+from . import beit
 from .layout import Choices, Layout, State, count, shape_of
 
 SWIN_TABLE = "attn.relative_position_bias_table"
-LAYER_SCALE = 0.1  # initial value in all published ViTs
+SWIN = re.compile(r"^(patch_embed|layers|norm|mask_token|absolute_pos_embed)\b")
+PIXELS_PER_TOKEN = 16  # SwinV2: windows of 12 tokens for images of 192 pixels, of 14 for 224
 
 
 def rename(names: Iterable[str]) -> dict[str, str]:
-    names = list(names)
-    is_swin = any(name.startswith("encoder.layers.") for name in names)
-    renamed = {name: name.replace("decoder.0.", "neck.layers.0.") for name in names if name.startswith("decoder.0.")}
+    names = [name for name in names if name.rpartition(".")[2] not in BUFFERS]
+    pretrained = any(name.startswith("encoder.") for name in names)
+    prefix = "encoder." if pretrained else ""
+    is_swin = any(name.startswith(f"{prefix}layers.") for name in names)
+    if not pretrained and not is_swin:
+        return beit.rename(names)
+    merges_end_a_stage = f"{prefix}layers.0.downsample.reduction.weight" in names  # in timm they begin the next one
+    renamed = {}
     for name in names:
-        if name.startswith("encoder.") and name.rpartition(".")[2] not in BUFFERS:
-            renamed[name] = f"backbone.{official_to_timm(name) if is_swin else name.removeprefix('encoder.')}"
+        ours = name.removeprefix(prefix)
+        if name.startswith(("decoder.0.", "head.")):
+            renamed[name] = re.sub(r"^decoder\.0\.|^head\.(fc\.)?", _own_prefix, name)
+        elif name.startswith(prefix) if pretrained else SWIN.match(name):
+            renamed[name] = f"backbone.{official_to_timm(ours) if merges_end_a_stage else ours}"
     return renamed
+
+
+def _own_prefix(match: re.Match[str]) -> str:
+    return "neck.layers.0." if match[0].startswith("decoder") else "head.fc."
 
 
 def arrange(state: State) -> State:
@@ -51,7 +65,7 @@ def _by_pixels(value: Tensor, channels: int) -> Tensor:
 def build(state: State, choices: Choices) -> dict[str, nn.Module]:
     with torch.device("meta"):
         is_swin = any(name.startswith("backbone.layers.") for name in state)
-        encoder = _swin(state, choices) if is_swin else _vit(state, choices)
+        encoder = _swin(state, choices) if is_swin else beit.build_encoder(state, choices)
         if not any(name.startswith("neck.") for name in state):
             return dict(backbone=encoder)
         outputs = shape_of(state, "neck.layers.0.weight", 2)[0]
@@ -59,48 +73,55 @@ def build(state: State, choices: Choices) -> dict[str, nn.Module]:
         return dict(backbone=encoder, neck=neck)
 
 
-def _swin(state: State, choices: Choices) -> Swin:
+def _swin(state: State, choices: Choices) -> Swin | SwinV2:
     dims, channels, *patch = shape_of(state, "backbone.patch_embed.proj.weight", 4)
     stages = [f"backbone.layers.{stage}.blocks." for stage in range(count(state, "backbone.layers."))]
+    depths = tuple(count(state, stage) for stage in stages)
+    common: dict[str, Any] = dict(
+        patch_size=(patch[0], patch[1]),
+        in_channels=channels,
+        mask_mode="replace" if "backbone.mask_token" in state else None,
+    )
+    if "backbone.layers.0.blocks.0.attn.logit_scale" in state:
+        heads = tuple(shape_of(state, f"{stage}0.attn.logit_scale", 3)[0] for stage in stages)
+        arch = dict(embed_dims=dims, depths=depths, num_heads=heads)
+        return _swin_v2(state, arch, choices, common)
     tables = [shape_of(state, f"{stage}0.{SWIN_TABLE}", 2) for stage in stages]
     window = square_window(tables[0][0], 0)
     whole = [window[axis] * patch[axis] << (len(stages) - 1) for axis in (0, 1)]  # the last stage is one window
-    depths = tuple(count(state, stage) for stage in stages)
     arch = dict(embed_dims=dims, depths=depths, num_heads=tuple(heads for _, heads in tables))
     return Swin(
         arch=next((name for name, known in Swin.archs.items() if known == arch), arch),
         img_size=choices.img_size or (whole[0], whole[1]),
         window_size=window,
-        patch_size=(patch[0], patch[1]),
-        in_channels=channels,
-        mask_mode="replace" if "backbone.mask_token" in state else None,
+        **common,
     )
 
 
-def _vit(state: State, choices: Choices) -> BEiTViT:
-    dims, channels, *patch = shape_of(state, "backbone.patch_embed.proj.weight", 4)
-    rows, num_heads = shape_of(state, f"backbone.{SHARED}", 2)
-    grid = square_window(rows, CLS_ROWS)
-    hidden = shape_of(state, "backbone.blocks.0.mlp.fc1.weight", 2)[0]
-    arch = dict(embed_dims=dims, depth=count(state, "backbone.blocks."), num_heads=num_heads)
-    named = [name for name, known in ARCHS.items() if known == arch and hidden == 4 * dims]
-    return BEiTViT(
-        arch=named[0] if named else dict(arch, mlp_ratio=hidden / dims),
-        img_size=choices.img_size or (grid[0] * patch[0], grid[1] * patch[1]),
-        patch_size=(patch[0], patch[1]),
-        in_channels=channels,
-        rel_pos="shared",
-        pos_embed="learned" if "backbone.pos_embed" in state else "none",
-        layer_scale=LAYER_SCALE if "backbone.blocks.0.gamma_1" in state else None,
-        mask_mode="replace" if "backbone.mask_token" in state else None,
+def _swin_v2(state: State, arch: dict, choices: Choices, common: dict[str, Any]) -> SwinV2:
+    """No tensor of it depends on image or window."""
+    normed = [name for name in state if re.match(r"backbone\.layers\.\d+\.blocks\.\d+\.norm3\.weight$", name)]
+    every = min((int(name.split(".")[4]) + 1 for name in normed), default=0)
+    named = [name for name, known in SwinV2.archs.items() if arch.items() <= known.items()]
+    img_size = choices.img_size or (192, 192)
+    return SwinV2(
+        arch=named[0] if named else arch,
+        img_size=img_size,
+        window_size=choices.window_size or img_size[0] // PIXELS_PER_TOKEN,
+        pretrained_window_sizes=(0,) * len(arch["depths"]),
+        extra_norm_every_n_blocks=every,
+        **common,
     )
 
 
 SIMMIM = Layout(
-    about="SimMIM's own pre-training files of Swin or ViT",
-    marks=("encoder.patch_embed.proj.weight", "encoder.mask_token"),
+    about="SimMIM's own files, Swin or ViT pre-trained, Swin fine-tuned (its fine-tuned ViT has BEiT's names); Swin's",
+    marks=(
+        ("encoder.patch_embed.proj.weight", "encoder.mask_token"),
+        ("patch_embed.proj.weight", "layers.0.blocks.0.attn.qkv.weight"),
+    ),
     rename=rename,
     build=build,
     arrange=arrange,
-    unused={f"*.{buffer}": "is computed from the architecture" for buffer in BUFFERS},
+    unused={f"*{buffer}": "is computed from the architecture" for buffer in BUFFERS},
 )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmmim.engine.errors import UsageError
 
-WEIGHTS = ("model", "state_dict")  # where files keep them, if not at the top
+WEIGHTS = ("model", "state_dict", "module")  # where files keep them, if not at the top
 
 
 class CfgNode:
@@ -38,6 +38,7 @@ class Source(NamedTuple):
     state: dict[str, Tensor]
     epoch: int | None  # finished ones
     not_read: list[str]  # other entries: optimizer, args, ...
+    options: Mapping[str, Any] = {}  # of the run, as far as the file tells
 
 
 def read_source(file: str | Path) -> Source:
@@ -65,7 +66,9 @@ def read_source(file: str | Path) -> Source:
     if all(name.startswith("module.") for name in state):  # of data parallel training
         state = {name.removeprefix("module."): value for name, value in state.items()}
     others = [] if place is None else [str(key) for key in content if key != place]
-    return Source(str(file), state, _finished_epochs(content), others)
+    options = content.get("args")
+    known = vars(options) if isinstance(options, argparse.Namespace) else {}
+    return Source(str(file), state, _finished_epochs(content), others, known)
 
 
 def _finished_epochs(content: Mapping[str, Any]) -> int | None:
