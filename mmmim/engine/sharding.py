@@ -50,8 +50,7 @@ class ShardedDataParallel(nn.Module):
         for tensor in (*module.parameters(), *module.buffers()):
             dist.broadcast(tensor.detach(), 0)
         self.module: Any = module
-        for part in (*parts, module):
-            fully_shard(part)
+        self.parts: list[Any] = [fully_shard(part) for part in (*parts, module)]
         self.gathered: dict[str, Tensor] | None = None
         module.register_state_dict_post_hook(lambda *each: self._full_state(*each))  # it marks the function
         for part in module.modules():
@@ -78,6 +77,8 @@ class ShardedDataParallel(nn.Module):
     def gather(self) -> None:
         """Full parameters on the CPU of the first process; all processes call it together."""
         self.gathered = None
+        for part in self.parts:  # what ran last may be whole still, as the model is after a validation
+            part.reshard()
         state = gathered(dict(self.module.named_parameters()))
         self.gathered = state if dist.get_rank() == 0 else None
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS, init_default_scope
 from test_two_processes import run_in_two_processes
 from tiny_run import train
 
@@ -18,6 +19,7 @@ from mmmim.engine.launch import CPUDistributedDataParallel
 from mmmim.engine.run_options import load_config
 from mmmim.engine.sharding import find_units
 from mmmim.engine.sharding_plan import plan_sharding
+from mmmim.models.algorithms import MaskedImageModel
 from mmmim.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
@@ -87,15 +89,45 @@ def test_steps_are_those_of_ddp(tmp_path: Path) -> None:
     assert planned is not None and (planned.share, planned.whole) == (4 * first["local"], 4 * first["all"])
 
 
+@MODELS.register_module(force=True)
+class ListedPredictions(MaskedImageModel):
+    def forward(self, inputs: Any, *args: Any, mode: str = "tensor", **kwargs: Any) -> Any:
+        return [None] * len(inputs) if mode == "predict" else super().forward(inputs, *args, mode=mode, **kwargs)
+
+
+@METRICS.register_module(force=True)
+class Rising(BaseMetric):
+    """The count of evaluations: each is the best so far."""
+
+    default_prefix = "rising"
+    count = 0
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        self.results.append(0)
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        Rising.count += 1
+        return dict(acc=float(Rising.count))
+
+
 def run(folder: Path, **changes: Any) -> Any:
     """3 epochs of 2 steps."""
     settings = {
-        "model": {**MODEL, "_delete_": True},
+        "model": {**MODEL, "type": "ListedPredictions", "_delete_": True},
         "train_dataloader.batch_size": 4,
         "train_dataloader.dataset": dict(_delete_=True, type="mmmim.ToyImages", num_images=16, img_size=32),
         "default_hooks.checkpoint.interval": 1,
         "default_hooks.checkpoint.by_epoch": True,
+        "default_hooks.checkpoint.save_best": "rising/acc",
         "custom_hooks": [dict(type="mmmim.GatherHook")],
+        "val_dataloader": dict(
+            batch_size=4,
+            dataset=dict(type="mmmim.ToyImages", split="val", num_images=8, img_size=32),
+            sampler=dict(type="mmmim.EpochSampler", shuffle=False),
+            collate_fn=dict(type="default_collate"),
+        ),
+        "val_cfg": dict(),
+        "val_evaluator": dict(type="Rising"),
         "model_wrapper_cfg": dict(type="mmmim.ShardedDataParallel", units=UNITS),
         "launcher": "pytorch",
     }
@@ -115,6 +147,8 @@ def test_checkpoints_are_full_and_resume(tmp_path: Path) -> None:
     assert max(answer["difference"] for answer in answers) == 0
     last = torch.load(tmp_path / "straight/epoch_3.pth", weights_only=True)
     first = torch.load(tmp_path / "straight/epoch_1.pth", weights_only=True)
+    best = torch.load(tmp_path / "straight/best_rising_acc_epoch_3.pth", weights_only=True)
+    assert all(torch.equal(value, last["state_dict"][name]) for name, value in best["state_dict"].items())
     init_default_scope("mmmim")
     plain = model()
     plain.load_state_dict(last["state_dict"])

@@ -146,6 +146,7 @@ class SafeCheckpointHook(CheckpointHook):
         """MMEngine deletes the previous best file before it writes the next one; here that comes after."""
         if not self.save_best:
             return
+        runner.call_hook("before_checkpoint")  # sharded models gather here, all processes together
         before, info = self._best_files, runner.message_hub.runtime_info
         scores = {key: value for key, value in info.items() if key.startswith("best_")}
         self._best_files = dict.fromkeys(before)
