@@ -202,6 +202,11 @@ def test_resuming_does_not_need_the_file(tmp_path: Path, checkpoint: Path) -> No
 def test_stage_and_normalisation_are_compared(tmp_path: Path, checkpoint: Path) -> None:
     with pytest.raises(UsageError, match="is of stage 'ssl', this recipe starts from 'ft'"):
         train(tmp_path, downstream(pretrained(checkpoint)), PretrainedReportHook(stage="ft"))
+    fix = "run ft.py first, or take upernet-ssl.py"
+    with pytest.raises(UsageError, match=rf"fix: {fix}; PretrainedReportHook\.stage=None"):
+        train(tmp_path, downstream(pretrained(checkpoint)), PretrainedReportHook(stage="ft", stage_fix=fix))
+    edit(checkpoint, lambda content: content["meta"]["mmmim"].update(stage="ft"))
+    train(tmp_path, downstream(pretrained(checkpoint)), PretrainedReportHook(stage="ft", stage_fix=fix))
     edit(checkpoint, lambda content: content["meta"]["mmmim"].update(mean=[127.5] * 3))
     log = log_of(train(tmp_path, Downstream(downstream(pretrained(checkpoint)), bgr_to_rgb=False)))
     assert r"pre-training used mean [127.5, 127.5, 127.5], data_preprocessor.mean is [123.6" in log

@@ -47,16 +47,23 @@ class PretrainedReportHook(Hook):
         strict: Raise where tensors are missing, left over or of another shape; False only reports.
         backbone_key: Dotted path of the backbone in the model.
         stage: Ask for a file of this stage: ``ssl`` (pre-training) or ``ft`` (after supervised fine-tuning).
+        stage_fix: What to do with a file of the other stage, for the error message.
     """
 
     priority = "VERY_LOW"
 
-    def __init__(self, strict: bool = True, backbone_key: str = "backbone", stage: str | None = None) -> None:
+    def __init__(
+        self,
+        strict: bool = True,
+        backbone_key: str = "backbone",
+        stage: str | None = None,
+        stage_fix: str = "name such a file",
+    ) -> None:
         if stage not in (None, "ssl", "ft"):
             raise UsageError(f"PretrainedReportHook: stage must be 'ssl', 'ft' or None, got {stage!r}")
         self.strict = strict
         self.backbone_key = backbone_key
-        self.stage = stage
+        self.stage, self.stage_fix = stage, stage_fix
         self.file: str | None = None
         self.state: dict[str, Tensor] = {}
         self.meta: dict[str, Any] = {}
@@ -161,7 +168,7 @@ class PretrainedReportHook(Hook):
                 runner,
                 f"{self.file} is of stage {self.meta['stage']!r}, this recipe starts from {self.stage!r} "
                 "(ssl: pre-training, ft: after supervised fine-tuning)\n"
-                "  fix: name such a file, or set PretrainedReportHook.stage=None to use it all the same",
+                f"  fix: {self.stage_fix}; PretrainedReportHook.stage=None uses it all the same",
             )
         for difference in _normalisation_differences(runner.model, self.meta):
             runner.logger.warning(f"{self.file}: {difference}")

@@ -1,5 +1,6 @@
 from .attention import block_rows, block_with_cls_logits, cls_logits
 from .color_space import ColorSpace
+from .layer_norm import LN2d
 from .patch_mask import Grid, PatchMask, take
 from .patchify import grid_of, patchify, to_pair, unpatchify
 from .pos_embed import FIXED_POSITIONS, resize_pos_embed, sincos_pos_embed, sincos_pos_embed_1d
@@ -10,6 +11,7 @@ __all__ = [
     "FIXED_POSITIONS",
     "ColorSpace",
     "Grid",
+    "LN2d",
     "Noise",
     "PatchMask",
     "block_rows",

@@ -3,6 +3,7 @@ from .linear_decoder import LinearDecoder
 from .mae_decoder import MAEDecoder
 from .probe_blocks import ProbeBlocks
 from .projector import ContrastProjector, PatchProjector
+from .simple_fpn import SimpleFPN
 from .vit_pyramid import ViTPyramid
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "MAEDecoder",
     "PatchProjector",
     "ProbeBlocks",
+    "SimpleFPN",
     "ViTPyramid",
 ]

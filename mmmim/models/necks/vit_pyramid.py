@@ -53,16 +53,22 @@ class ViTPyramid(BaseModule):
         return tuple(level(x) for level, x in zip(self.levels, maps, strict=True))  # (B,C,h*scale,w*scale) each
 
 
+def octaves_of(scale: float) -> int:
+    """2 for a scale of 4, -1 for 1/2."""
+    octaves = math.log2(scale) if scale > 0 else math.nan
+    if not octaves.is_integer():
+        raise ValueError(f"scales must be powers of two such as 4, 2, 1, 0.5, got {scale}")
+    return int(octaves)
+
+
 def _rescale(channels: int, scale: float, norm_cfg: dict) -> nn.Module:
     from mmcv.cnn import build_norm_layer
 
-    octaves = math.log2(scale) if scale > 0 else math.nan
-    if not octaves.is_integer():
-        raise ValueError(f"ViTPyramid: scales must be powers of two such as 4, 2, 1, 0.5, got {scale}")
+    octaves = octaves_of(scale)
     if octaves < 0:
-        return nn.MaxPool2d(round(1 / scale))
+        return nn.MaxPool2d(2**-octaves)
     layers: list[nn.Module] = []
-    for _ in range(int(octaves)):
+    for _ in range(octaves):
         if layers:
             layers += [build_norm_layer(norm_cfg, channels)[1], nn.GELU()]
         layers.append(nn.ConvTranspose2d(channels, channels, kernel_size=2, stride=2))
