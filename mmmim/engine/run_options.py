@@ -17,6 +17,7 @@ from mmmim.engine.config_check import check_config
 from mmmim.engine.config_keys import check_options, find_config
 from mmmim.engine.errors import UsageError, nearest
 from mmmim.engine.lr_scaling import optim_wrappers
+from mmmim.engine.pretrained_head import check_head
 
 REMOTE = ("http://", "https://", "s3://", "torchvision://", "open-mmlab://", "petrel://")
 PLAIN, SCALED, AUTOCAST = "OptimWrapper", "AmpOptimWrapper", "AutocastOptimWrapper"
@@ -54,10 +55,9 @@ def default_work_dir(config: Path) -> Path:
     return Path("work_dirs", config.stem)
 
 
-def checkpoint_slot(cfg: Config) -> dict[str, Any] | None:
-    """``model.backbone.init_cfg`` where it loads pre-trained weights."""
-    backbone = (cfg.get("model") or {}).get("backbone") or {}
-    init = backbone.get("init_cfg")
+def checkpoint_slot(cfg: Config, part: str = "backbone") -> dict[str, Any] | None:
+    """``model.backbone.init_cfg``, or that of another part, where it loads pre-trained weights."""
+    init = ((cfg.get("model") or {}).get(part) or {}).get("init_cfg")
     for candidate in init if isinstance(init, (list, tuple)) else [init]:
         if isinstance(candidate, dict) and str(candidate.get("type")).rpartition(".")[2] in (
             "Pretrained",
@@ -68,10 +68,11 @@ def checkpoint_slot(cfg: Config) -> dict[str, Any] | None:
 
 
 def use_checkpoint(cfg: Config, checkpoint: str | None) -> None:
-    """Start the backbone from ``checkpoint``; ``none`` starts it from random weights.
+    """Start the backbone from ``checkpoint``, and the head where the config loads one; ``none``: random weights.
 
     Raises:
-        UsageError: no such file; the config loads no backbone; or it loads one and none was given.
+        UsageError: no such file; the config loads no backbone; or it loads one and none was given; or it loads a head
+            which the file does not hold.
     """
     slot = checkpoint_slot(cfg)
     if slot is None:
@@ -81,12 +82,12 @@ def use_checkpoint(cfg: Config, checkpoint: str | None) -> None:
                 "type='Pretrained'); to continue a run use --resume, to start a whole model from weights "
                 "--cfg-options load_from=CKPT"
             )
-    elif checkpoint == "none":
-        _drop_slot(cfg)
-    elif checkpoint is not None:
+        return
+    if checkpoint == "none" or (checkpoint is None and slot.get("checkpoint") is None and cfg.get("load_from")):
+        _drop_slots(cfg)  # with load_from the weights of the whole model replace what it would load
+        return
+    if checkpoint is not None:
         slot["checkpoint"] = existing_checkpoint(checkpoint, "--checkpoint")
-    elif slot.get("checkpoint") is None and cfg.get("load_from"):
-        _drop_slot(cfg)  # the weights of the whole model replace what it would load
     elif slot.get("checkpoint") is None:
         raise UsageError(
             "this config starts from a pre-trained backbone: give --checkpoint CKPT, "
@@ -94,11 +95,16 @@ def use_checkpoint(cfg: Config, checkpoint: str | None) -> None:
         )
     else:
         existing_checkpoint(slot["checkpoint"], "model.backbone.init_cfg.checkpoint")
+    if (head_slot := checkpoint_slot(cfg, "head")) is not None:
+        head_slot["checkpoint"] = slot["checkpoint"]
+        check_head(cfg, head_slot)
 
 
-def _drop_slot(cfg: Config) -> None:
-    init, slot = cfg.model.backbone.init_cfg, checkpoint_slot(cfg)
-    cfg.model.backbone.init_cfg = None if init is slot else [part for part in init if part is not slot]
+def _drop_slots(cfg: Config) -> None:
+    for part in ("backbone", "head"):
+        if (slot := checkpoint_slot(cfg, part)) is not None:
+            init = cfg.model[part].init_cfg
+            cfg.model[part].init_cfg = None if init is slot else [each for each in init if each is not slot]
 
 
 def existing_checkpoint(path: str, given_by: str) -> str:

@@ -1,0 +1,12 @@
+# The same at 224 pixels.
+_base_ = "cls_imagenet_224_randaug_crop95.py"
+
+train_dataloader = dict(
+    dataset=dict(
+        transforms=[
+            dict(type="RandomResizedCrop", size=224, scale=(0.08, 1.0), interpolation="bicubic", antialias=True),
+            dict(type="RandomHorizontalFlip"),
+            dict(type="RandAugment", policy="rand-m6-mstd0.5-inc1", img_size=224),
+        ]
+    )
+)

@@ -1,0 +1,21 @@
+# 512 pixels; test: resize 512 / 224 x 256, rounded down.
+_base_ = "cls_imagenet_224_randaug.py"
+
+train_dataloader = dict(
+    dataset=dict(
+        transforms=[
+            dict(type="RandomResizedCrop", size=512, scale=(0.08, 1.0), interpolation="bicubic", antialias=True),
+            dict(type="RandomHorizontalFlip"),
+            dict(type="RandAugment", policy="rand-m9-mstd0.5-inc1", img_size=512),
+        ]
+    )
+)
+val_dataloader = dict(
+    dataset=dict(
+        transforms=[
+            dict(type="Resize", size=585, interpolation="bicubic", antialias=True),
+            dict(type="CenterCrop", size=512),
+        ]
+    )
+)
+test_dataloader = val_dataloader

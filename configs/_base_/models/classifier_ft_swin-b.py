@@ -1,0 +1,17 @@
+_base_ = ["classifier_ft_vit-b.py"]
+
+# Swin-B: the mean of the normed tokens, a linear layer as Swin starts it.
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type="mmmim.Swin",
+        arch="base",
+        img_size=224,
+        window_size=7,
+        mask_mode=None,
+        out_type="avg",
+        drop_path_rate=0.1,
+        init_cfg=dict(type="Pretrained", checkpoint=None, prefix="backbone."),
+    ),
+    head=dict(in_channels=1024, norm=[], init_std=0.02),
+)

@@ -1,0 +1,1 @@
+_base_ = "../../mae/downstream/nonlinear_vit-tiny_toy.py"

@@ -1,0 +1,13 @@
+# Table 15, third column: weight decay 0.01, mixup 0.2, label smoothing 0.1, drop path 0.05.
+_base_ = [
+    "../../_base_/models/classifier_ft_resnet50.py",
+    "../../_base_/datasets/cls_imagenet_224_rsb_repeated.py",
+    "../../_base_/schedules/cls_rsb_600e.py",
+    "../../_base_/cls_runtime.py",
+]
+
+model = dict(
+    data_preprocessor=dict(batch_augment=dict(mixup=0.2, erasing=0.0)),
+    backbone=dict(drop_path_rate=0.05),
+    head=dict(loss="bce", bce_threshold=0.2, label_smoothing=0.1),
+)

@@ -1,0 +1,10 @@
+# The authors give no recipe for ViT-L; BEiT's: 1e-3 at batch 1024 (16 processes x 64). LayerScale as in pre-training.
+_base_ = [
+    "../../_base_/models/classifier_ft_beit-vit-b.py",
+    "../../_base_/datasets/cls_imagenet_224_randaug.py",
+    "../../_base_/schedules/cls_beit_50e.py",
+    "../../_base_/cls_runtime.py",
+]
+
+model = dict(backbone=dict(arch="large", layer_scale=1e-5, drop_path_rate=0.2), head=dict(in_channels=1024))
+train_dataloader = dict(batch_size=64)
