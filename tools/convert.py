@@ -21,10 +21,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--from",
         dest="layout",
         metavar="NAME",
-        help="mae, mmpretrain or simmim (default: recognised by the names of the tensors)",
+        help="mae, beit, conmim, simmim or mmpretrain (default: recognised by the names of the tensors)",
     )
     parser.add_argument("--num-heads", type=int, metavar="N", help="of a ViT whose width is no published one")
     parser.add_argument("--img-size", type=int, nargs="+", metavar="N", help="H W, where images were not square")
+    parser.add_argument("--window-size", type=int, metavar="N", help="of a SwinV2, in tokens (default: pixels / 16)")
     return parser.parse_args(argv)
 
 
@@ -35,9 +36,11 @@ def convert(args: argparse.Namespace) -> None:
     size = args.img_size
     if size is not None and (len(size) > 2 or min(size) < 1):
         raise UsageError(f"--img-size {' '.join(map(str, size))}: give one or two positive numbers, H W")
-    if args.num_heads is not None and args.num_heads < 1:
-        raise UsageError(f"--num-heads {args.num_heads}: must be at least 1")
-    choices = Choices(args.num_heads, None if size is None else (size[0], size[-1]))
+    for option in ("num_heads", "window_size"):
+        value = getattr(args, option)
+        if value is not None and value < 1:
+            raise UsageError(f"--{option.replace('_', '-')} {value}: must be at least 1")
+    choices = Choices(args.num_heads, None if size is None else (size[0], size[-1]), args.window_size)
     source, converted = convert_file(args.file, args.out, args.layout, choices)
 
     print(f"layout {converted.layout}{'' if args.layout else ' (recognised)'}")
@@ -45,6 +48,8 @@ def convert(args: argparse.Namespace) -> None:
     print(f"{len(converted.state)} of {len(source.state)} tensors written to {args.out}: {converted.contents()}")
     for reason, names in converted.left_out_by_reason().items():
         print(f"left out, {reason}: {', '.join(names)}")
+    if converted.note:
+        print(f"note: {converted.note}")
     if source.not_read:
         print(f"not carried over: {', '.join(source.not_read)}")
     print("\nnext:\n" + "\n".join(f"  {line}" for line in follow_up(converted, args.out)))

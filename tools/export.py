@@ -6,6 +6,7 @@ python tools/export.py work_dirs/ccmim/vit-b_800e/epoch_800.pth --to timm --out 
 python tools/export.py CKPT --to torchvision --out resnet50.pth
 python tools/export.py CKPT --to safetensors --out vit-b.safetensors
 python tools/export.py CKPT --to mmpretrain --out vit-b_mmpretrain.pth
+python tools/export.py CKPT --to official --out simmim_swin-b.pth
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--to",
         required=True,
-        choices=("timm", "torchvision", "safetensors", "mmpretrain"),
-        help="parameter names and file format; torchvision: ResNet only",
+        choices=("timm", "torchvision", "safetensors", "mmpretrain", "official", "mae", "beit", "simmim"),
+        help="parameter names and file format; torchvision: ResNet only; official: mae, beit or simmim, whichever "
+        "authors' code has such an encoder",
     )
     parser.add_argument("--out", required=True, metavar="FILE")
     return parser.parse_args(argv)
@@ -32,7 +34,7 @@ def export_file(args: argparse.Namespace) -> None:
 
     encoder = read_encoder(args.checkpoint)
     usage, difference = export(encoder, args.to, args.out)
-    print(f"{len(encoder.state)} tensors written to {args.out}")
+    print(f"encoder of {len(encoder.state)} tensors written to {args.out}")
     print(f"token features of 2 random images differ by at most {difference:.1e} (limit {TOLERANCE:.0e})")
     print(f"\n{usage}")
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from mmengine.runner import CheckpointLoader
@@ -20,6 +21,7 @@ class Encoder(NamedTuple):
 
     state: dict[str, Tensor]
     meta: dict[str, Any]
+    others: Mapping[str, Tensor] = MappingProxyType({})  # the rest, under full names: mask token, decoder, head
 
     @property
     def kind(self) -> str:
@@ -102,17 +104,22 @@ def read_encoder(file: str | Path) -> Encoder:
             f"{file}: not a checkpoint of mmmim: meta['mmmim'] is missing, which says how the encoder is built; "
             "give a file that tools/train.py wrote"
         )
-    state = strip_prefix(model_state(checkpoint), ENCODER_PREFIX)
+    everything = {name: _floats(value) for name, value in model_state(checkpoint).items()}
+    state = strip_prefix(everything, ENCODER_PREFIX)
     if not state:
-        names = listing(list(model_state(checkpoint)))
+        names = listing(list(everything))
         raise UsageError(f"{file}: no tensor starts with {ENCODER_PREFIX!r}; the file holds {names}")
     if meta["mmmim"].get("backbone") not in SETTINGS:
         known = ", ".join(SETTINGS)
         raise UsageError(f"{file}: only {known} can be exported, this is a {meta['mmmim'].get('backbone')}")
     for name in matching(list(state), (*PRETRAIN_ONLY, *DOWNSTREAM_ONLY)):
         del state[name]
-    floats = {name: value.float() if value.is_floating_point() else value for name, value in state.items()}
-    return Encoder({name: value.contiguous() for name, value in floats.items()}, dict(meta["mmmim"]))
+    others = {name: value for name, value in everything.items() if name.removeprefix(ENCODER_PREFIX) not in state}
+    return Encoder(state, dict(meta["mmmim"]), others)
+
+
+def _floats(value: Tensor) -> Tensor:
+    return (value.float() if value.is_floating_point() else value).contiguous()
 
 
 def build_encoder(encoder: Encoder, state: dict[str, Tensor]) -> Features:

@@ -57,11 +57,11 @@ def mmpretrain_class(encoder: Encoder) -> str:
     if encoder.kind == "BEiTViT" and encoder.meta["qkv_bias"] == "qkv":
         raise UsageError("--to mmpretrain: its BEiTViT has no bias of the keys; use --to safetensors")
     if encoder.kind in ("Swin", "SwinV2"):
-        _check_windows(encoder)
+        check_windows(encoder, "mmpretrain")
     return {"BEiTViT": "BEiTViT", "Swin": "SwinTransformer", "SwinV2": "SwinTransformerV2"}[encoder.kind]
 
 
-def _check_windows(encoder: Encoder) -> None:
+def check_windows(encoder: Encoder, target: str) -> None:
     """Its windows are square, and a stage has shifted windows along both axes or none."""
     (h, w), (wh, ww) = encoder.grid, encoder.meta["window_size"]
     shifted = [
@@ -69,7 +69,7 @@ def _check_windows(encoder: Encoder) -> None:
     ]
     if any(a != b for a, b in [*encoder.windows, *shifted]):
         raise UsageError(
-            f"--to mmpretrain: its windows are square, those of this encoder are {encoder.windows} at "
+            f"--to {target}: its windows are square, those of this encoder are {encoder.windows} at "
             f"img_size={tuple(encoder.meta['img_size'])}, shifted where a stage is larger; use --to timm"
         )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from mmmim.engine.errors import UsageError
 
 from .encoder import Encoder, Features, build_encoder
 from .mmpretrain_layout import from_mmpretrain, mmpretrain_usage, to_mmpretrain
+from .official import build_official, official_layout, official_usage, write_official
 from .timm_models import build_timm, timm_code, timm_state
 from .torchvision_models import build_torchvision, torchvision_code
 
@@ -40,7 +42,11 @@ def export(encoder: Encoder, target: str, out: str | Path) -> tuple[str, float]:
     images = torch.randn(shape, generator=generator, dtype=torch.float64)  # single precision would blur the question
     with torch.no_grad():
         expected = build_encoder(encoder, encoder.state)(images)
-        difference = (build(encoder, out)(images) - expected).abs().max().item()
+        try:
+            difference = (build(encoder, out)(images) - expected).abs().max().item()
+        except UsageError:
+            out.unlink()
+            raise
     if not difference < TOLERANCE:
         out.unlink()
         raise UsageError(
@@ -78,10 +84,20 @@ def _safetensors_usage(encoder: Encoder, out: Path) -> str:
     return f"state = safetensors.torch.load_file({str(out)!r})  # timm's parameter names"
 
 
+def _official(target: str) -> tuple[Callable, Callable, Callable]:
+    """``official``, or one of its layouts by name."""
+    return (
+        lambda encoder, out: write_official(encoder, official_layout(encoder, target), out),
+        lambda encoder, out: build_official(encoder, official_layout(encoder, target), out),
+        lambda encoder, out: official_usage(encoder, official_layout(encoder, target), out),
+    )
+
+
 # How to write the file, to compute features from it, and to tell the user what to do with it.
-TARGETS = {
+TARGETS: dict[str, tuple[Callable, Callable, Callable]] = {
     "timm": (_write_timm, build_timm, timm_code),
     "torchvision": (_write_timm, build_torchvision, torchvision_code),
     "safetensors": (_write_safetensors, _build_safetensors, _safetensors_usage),
     "mmpretrain": (_write_mmpretrain, _build_mmpretrain, mmpretrain_usage),
+    **{name: _official(name) for name in ("official", "mae", "beit", "simmim")},
 }
