@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from mmmim.engine.errors import UsageError
@@ -22,4 +24,15 @@ def check_labels(labels: Tensor, num_classes: int | None = None, name: str = "la
         raise UsageError(
             f"{name}: found class id {highest}, but num_classes={num_classes} allows 0..{num_classes - 1}. "
             f"Set num_classes to at least {highest + 1} (model.head.num_classes in a config)."
+        )
+
+
+def check_classes(classes: Sequence[str], num_classes: int) -> None:
+    """Raise ``UsageError`` unless the dataset's ``classes`` are ``num_classes``; a dataset that names none passes."""
+    if classes and len(classes) != num_classes:
+        raise UsageError(
+            f"the training data have {len(classes)} classes ({', '.join(classes[:3])}, ...), but "
+            f"model.head.num_classes={num_classes}. Set it, and num_classes of data_preprocessor.batch_augment where "
+            f"there is one, to {len(classes)} with --cfg-options, or let --data DIR do so; fewer classes than expected "
+            "may mean missing class folders."
         )

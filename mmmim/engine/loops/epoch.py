@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from mmengine.dist import get_world_size
+from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import BatchSampler
 
@@ -29,6 +30,9 @@ class EpochTrainLoop(EpochBasedTrainLoop):
 
     def __init__(self, runner, dataloader, max_epochs: int, stop_after: int | None = None, **kwargs: Any) -> None:
         super().__init__(runner, dataloader, max_epochs, **kwargs)
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if hasattr(model, "check_dataset"):  # a classifier: does the data have its classes?
+            model.check_dataset(self.dataloader.dataset)
         if stop_after is not None and stop_after < 1:
             raise ValueError(f"stop_after: expected a number of iterations >= 1, got {stop_after}")
         # the Runner builds them after the loop

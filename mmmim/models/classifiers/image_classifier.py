@@ -7,8 +7,10 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
 from mmmim.checks import one_of
-from mmmim.evaluation.labels import check_labels
+from mmmim.evaluation.labels import check_classes, check_labels
 from mmmim.registry import MODELS, build_part
+
+from ..heads.layerwise_cls_head import LayerwiseClsHead
 
 
 @MODELS.register_module()
@@ -18,8 +20,9 @@ class ImageClassifier(BaseModel):
     The last output of the backbone is used: ``(B, D)`` as it is, feature maps ``(B, D, h, w)`` averaged. For
     a ViT, ``out_type='avg', final_norm=False`` with the head's ``norm='ln'`` is MAE's global pooling and
     ``out_type='cls'`` the normed class token. Only ``backbone.`` belongs to the pre-trained checkpoint; every
-    norm after the pooling is the head's. ``backbone.frozen_stages=depth`` makes it a linear probe, and with a
-    ``ProbeBlocks`` neck a non-linear one.
+    norm after the pooling is the head's. ``backbone.frozen_stages=depth`` makes it a linear probe, with a
+    ``ProbeBlocks`` neck a non-linear and with ``AttentivePooling`` an attentive one. A ``LayerwiseClsHead`` reads all
+    outputs, one for each of ``backbone.out_indices``.
     """
 
     def __init__(
@@ -33,9 +36,15 @@ class ImageClassifier(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone: Any = _build(backbone)
         self.neck: Any = None if neck is None else _build(neck, **self._facts())
-        self.head: Any = _build(head)
+        self.head: Any = _build(head, levels=_levels(self.backbone))
         trains = any(parameter.requires_grad for parameter in self.backbone.parameters())
         self.stage = "ft" if trains else "ssl"  # what a checkpoint's encoder has seen
+        self.all_levels = isinstance(self.head, LayerwiseClsHead)
+        if self.all_levels and trains:
+            raise ValueError(
+                f"{type(self.head).__name__} probes a frozen encoder: set backbone.frozen_stages="
+                f"{self.backbone.freezable_stages} (now {self.backbone.frozen_stages})"
+            )
         # the batch is still on the host there, so looking at its labels synchronises nothing
         self.data_preprocessor.register_forward_pre_hook(self._check_labels)
 
@@ -44,21 +53,23 @@ class ImageClassifier(BaseModel):
         known = dict(in_dims="embed_dims", num_heads="num_heads", num_prefix="num_prefix")
         return {name: getattr(self.backbone, fact) for name, fact in known.items() if hasattr(self.backbone, fact)}
 
+    def check_dataset(self, dataset: Any) -> None:
+        """What ``EpochTrainLoop`` asks before the first step: as many classes in the data as in the head."""
+        check_classes(getattr(dataset, "classes", ()), self.head.num_classes)
+
     def _check_labels(self, module: nn.Module, arguments: tuple) -> None:
         labels = arguments[0].get("labels")
         if self.training and labels is not None and not isinstance(labels, FakeTensor):  # a dry run has no values
             check_labels(labels, self.head.num_classes)
 
-    def extract_features(self, inputs: Tensor) -> Tensor:
+    def extract_features(self, inputs: Tensor) -> Tensor | list[Tensor]:
+        """``(B, D)`` of the last output, or with a ``LayerwiseClsHead`` a list of all."""
         outputs = self.backbone(inputs)
         if self.neck is not None:
             outputs = self.neck(outputs)
-        features = outputs[-1] if isinstance(outputs, (tuple, list)) else outputs
-        if features.ndim == 4:
-            return features.mean((2, 3))
-        if features.ndim == 3:
-            raise ValueError("ImageClassifier: the backbone returns tokens; set backbone.out_type='avg' or 'cls'.")
-        return features  # (B, D)
+        if self.all_levels:
+            return [_pooled(output) for output in outputs]
+        return _pooled(outputs[-1] if isinstance(outputs, (tuple, list)) else outputs)
 
     def forward(
         self,
@@ -67,7 +78,10 @@ class ImageClassifier(BaseModel):
         indices: Tensor | None = None,
         mode: str = "tensor",
     ) -> Any:
-        """``loss``: losses; ``predict``: list of ``dict(pred_scores, label, index)``; ``tensor``: logits."""
+        """``loss``: losses; ``predict``: list of ``dict(pred_scores, label, index)``; ``tensor``: logits.
+
+        Scores and logits of a ``LayerwiseClsHead`` are dicts with an entry per level.
+        """
         one_of("mode", mode, ("loss", "predict", "tensor"))
         if mode == "tensor":
             return self.head(self.extract_features(inputs))
@@ -76,9 +90,28 @@ class ImageClassifier(BaseModel):
                 raise ValueError("labels: missing from the batch; classification needs a labelled dataset.")
             return self.head.loss(self.extract_features(inputs), labels)
         scores = self.head.predict(self.extract_features(inputs))  # (B, num_classes)
+        if self.all_levels:
+            scores = [dict(zip(scores, row, strict=True)) for row in zip(*scores.values(), strict=True)]
         unknown = [None] * len(scores)
         columns = (scores, unknown if labels is None else labels, unknown if indices is None else indices)
         return [dict(pred_scores=s, label=y, index=i) for s, y, i in zip(*columns, strict=True)]
+
+
+def _pooled(features: Tensor) -> Tensor:
+    if features.ndim == 4:
+        return features.mean((2, 3))
+    if features.ndim == 3:
+        raise ValueError("ImageClassifier: the backbone returns tokens; set backbone.out_type='avg' or 'cls'.")
+    return features  # (B, D)
+
+
+def _levels(backbone: Any) -> dict[str, int]:
+    """Name and width of each of the backbone's outputs; names count from 1."""
+    indices = getattr(backbone, "out_indices", ())
+    if hasattr(backbone, "num_stages"):
+        widths = backbone.stage_dims if hasattr(backbone, "stage_dims") else backbone.dims
+        return {f"stage{index + 1}": widths[index] for index in indices}
+    return {f"block{index + 1}": backbone.embed_dims for index in indices}
 
 
 def _build(part: dict | nn.Module, **known: Any) -> nn.Module:

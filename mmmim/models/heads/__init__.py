@@ -3,6 +3,7 @@ from .cls_heads import LinearClsHead
 from .contrastive import Align, InfoNCE
 from .cross_entropy import CrossEntropyHead
 from .integrated_zoom import IntegratedZoomHead
+from .layerwise_cls_head import LayerwiseClsHead
 from .patch_contrast import InstanceContrastHead, PatchContrastHead
 from .reconstruction import ReconstructionHead
 
@@ -13,6 +14,7 @@ __all__ = [
     "InfoNCE",
     "InstanceContrastHead",
     "IntegratedZoomHead",
+    "LayerwiseClsHead",
     "LinearClsHead",
     "PatchContrastHead",
     "ReconstructionHead",

@@ -1,3 +1,4 @@
+from .attentive_pooling import AttentivePooling
 from .inverse_swin import InverseSwinDecoder
 from .linear_decoder import LinearDecoder
 from .mae_decoder import MAEDecoder
@@ -7,6 +8,7 @@ from .simple_fpn import SimpleFPN
 from .vit_pyramid import ViTPyramid
 
 __all__ = [
+    "AttentivePooling",
     "ContrastProjector",
     "InverseSwinDecoder",
     "LinearDecoder",
