@@ -1,6 +1,7 @@
 """Evaluate a checkpoint with the test set and metrics of its config.
 
 python tools/test.py configs/ccmim/downstream/linear_vit-tiny_toy.py CKPT --out metrics.json
+python tools/test.py configs/ccmim/downstream/upernet_vit-b_160k_ade20k.py CKPT --tta
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("config")
     parser.add_argument("checkpoint", help="of a run of this config")
     parser.add_argument("--data", metavar="DIR", help="folder of images with one sub-folder per class")
-    parser.add_argument("--out", metavar="FILE.json", help="default: test_metrics.json in the work directory")
+    parser.add_argument(
+        "--out", metavar="FILE.json", help="default: test_metrics.json (or _tta.json) in the work directory"
+    )
+    parser.add_argument("--tta", action="store_true", help="with the config's test-time augmentation: several scales")
     parser.add_argument("--work-dir", metavar="DIR", help="default: work_dirs/ and the config's path below configs/")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
     parser.add_argument("--launcher", choices=("none", "pytorch", "slurm"), default="none")

@@ -88,19 +88,40 @@ def test(args: argparse.Namespace) -> None:
     cfg.load_from = options.existing_checkpoint(args.checkpoint, "checkpoint")
     cfg.resume = False
     options.use_checkpoint(cfg, None if options.checkpoint_slot(cfg) is None else "none")
+    if args.tta:
+        use_tta(cfg)
     check_paths(cfg, ("test_dataloader",))
     for key in ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"):
         cfg.pop(key, None)
     setup_launcher(cfg, args.launcher)
     metrics = _runner(cfg).test()
     if is_first_process():
-        out = Path(args.out or Path(cfg.work_dir, "test_metrics.json"))
+        out = Path(args.out or Path(cfg.work_dir, "test_metrics_tta.json" if args.tta else "test_metrics.json"))
         out.parent.mkdir(parents=True, exist_ok=True)
         numbers = {name: float(value) for name, value in metrics.items()}
         out.write_text(json.dumps(numbers, indent=2) + "\n")
         for name, value in numbers.items():
             print(f"{name}: {value:.4f}")
         print(f"written to {out}")
+
+
+def use_tta(cfg: Config) -> None:
+    """Test every image as ``tta_pipeline`` varies it and let ``tta_model`` merge the predictions.
+
+    Raises:
+        UsageError: the config has no such keys.
+    """
+    missing = [key for key in ("tta_model", "tta_pipeline") if cfg.get(key) is None]
+    if missing:
+        raise UsageError(
+            f"--tta: this config has no {' and no '.join(missing)}, which say how to vary the test images and how to "
+            "merge the predictions; configs/_base_/datasets/ade20k.py has both, for segmentation"
+        )
+    dataset = cfg.test_dataloader.dataset
+    while "pipeline" not in dataset:
+        dataset = dataset.dataset
+    dataset.pipeline = cfg.tta_pipeline
+    cfg.model = dict(cfg.tta_model, module=cfg.model)
 
 
 def _plan(cfg: Config, args: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -129,9 +130,11 @@ def use_small_data(cfg: Config, root: Path) -> None:
             )
 
 
-def run_test_tool(trained: Run, checkpoint: Path, out: Path) -> None:
-    """tools/test.py on the config of a finished run."""
-    config = out.with_suffix(".py")
-    trained.cfg.dump(config)
+def run_test_tool(trained: Run, checkpoint: Path, out: Path, variants: list | None = None) -> None:
+    """tools/test.py on the config of a finished run; with --tta where ``variants`` are given."""
+    config, cfg = out.with_suffix(".py"), copy.deepcopy(trained.cfg)
+    if variants is not None:
+        cfg.tta_pipeline[1].transforms[: len(variants)] = variants
+    cfg.dump(config)
     arguments = dict(config=str(config), checkpoint=str(checkpoint), out=str(out), work_dir=str(out.parent))
-    run.test(argparse.Namespace(**arguments, data=None, cfg_options={}, launcher="none"))
+    run.test(argparse.Namespace(**arguments, tta=variants is not None, data=None, cfg_options={}, launcher="none"))

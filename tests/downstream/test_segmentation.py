@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from dense_run import Run, run_test_tool
+from dense_run import DOWNSTREAM, ROOT, Run, run_test_tool
+from mmengine.config import Config
 
 from mmmim.engine.errors import UsageError
+from mmmim.engine.run import use_tta
 
 CONFIG = "upernet_vit-tiny_toy.py"
 SHORT = {
@@ -72,6 +74,41 @@ def test_the_test_tool_repeats_the_metric(segmentation: Run, tmp_path: Path) -> 
     run_test_tool(segmentation, segmentation.work_dir / "iter_20.pth", tmp_path / "metrics.json")
     trained = json.loads(segmentation.scalars.read_text().splitlines()[-1])
     assert json.loads((tmp_path / "metrics.json").read_text())["mIoU"] == pytest.approx(trained["mIoU"], abs=1e-9)
+
+
+ONE_SCALE = [dict(type="Resize", scale=(128, 128), keep_ratio=True)]
+
+
+def test_one_scale_of_the_multi_scale_test_is_the_plain_test(segmentation: Run, tmp_path: Path) -> None:
+    checkpoint = segmentation.work_dir / "iter_20.pth"
+    run_test_tool(segmentation, checkpoint, tmp_path / "one.json", [ONE_SCALE])
+    trained = json.loads(segmentation.scalars.read_text().splitlines()[-1])
+    one = json.loads((tmp_path / "one.json").read_text())
+    assert one == {name: pytest.approx(trained[name], abs=1e-9) for name in ("aAcc", "mIoU", "mAcc")}
+    run_test_tool(segmentation, checkpoint, tmp_path / "three.json", [])
+    three = json.loads((tmp_path / "three.json").read_text())
+    assert three != one and all(0 < value < 100 for value in three.values())
+
+
+def test_the_mirrored_image_may_join_the_multi_scale_test(segmentation: Run, tmp_path: Path) -> None:
+    both = [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)]
+    checkpoint = segmentation.work_dir / "iter_20.pth"
+    run_test_tool(segmentation, checkpoint, tmp_path / "flipped.json", [ONE_SCALE, both])
+    assert 0 < json.loads((tmp_path / "flipped.json").read_text())["mIoU"] < 100
+
+
+def test_scales_of_ade20k() -> None:
+    """SimMIM: 2048 x 512 times 0.75 to 1.25, without flip."""
+    cfg = Config.fromfile(ROOT / "configs" / "_base_" / "datasets" / "ade20k.py")
+    scales, flips, *_ = cfg.tta_pipeline[1].transforms
+    assert [step.scale for step in scales] == [(1536, 384), (1792, 448), (2048, 512), (2304, 576), (2560, 640)]
+    assert [step.prob for step in flips] == [0.0] and all(step.keep_ratio for step in scales)
+
+
+def test_a_config_without_variations_is_refused() -> None:
+    cfg = Config.fromfile(DOWNSTREAM / "mask-rcnn_vit-tiny_toy.py")
+    with pytest.raises(UsageError, match="--tta: this config has no tta_model and no tta_pipeline"):
+        use_tta(cfg)
 
 
 def test_a_resumed_run_equals_a_straight_one(segmentation: Run, dense: Callable[..., Run]) -> None:

@@ -1,4 +1,5 @@
-# ADE20K (SceneParsing, 150 classes) as BEiT, MAE and CAE train it: crops of 512, single-scale test.
+# ADE20K (SceneParsing, 150 classes) as BEiT, MAE and CAE train it: crops of 512, single-scale test; five scales with
+# tools/test.py --tta, as SimMIM has it (no flip).
 assumed_num_images = 20_210  # for plans made where the training images are not
 data_root = "data/ade/ADEChallengeData2016"
 crop_size = (512, 512)
@@ -16,6 +17,22 @@ test_pipeline = [
     dict(type="Resize", scale=(2048, 512), keep_ratio=True),
     dict(type="LoadAnnotations", reduce_zero_label=True),  # after Resize: scored at the labels' own size
     dict(type="PackSegInputs"),
+]
+tta_model = dict(type="SegTTAModel")
+tta_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [
+                dict(type="Resize", scale=(int(2048 * ratio), int(512 * ratio)), keep_ratio=True)
+                for ratio in (0.75, 0.875, 1.0, 1.125, 1.25)
+            ],
+            [dict(type="RandomFlip", prob=0.0)],  # the mirrored image as well: one more with prob=1.0
+            [dict(type="LoadAnnotations", reduce_zero_label=True)],
+            [dict(type="PackSegInputs")],
+        ],
+    ),
 ]
 train_dataloader = dict(
     batch_size=2,  # x 8 GPUs

@@ -7,11 +7,30 @@ prepare = dict(layout="ade20k", root=data_root, num_train=240, num_classes=2)  #
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations"),
+    dict(type="Resize", scale=(128, 128), keep_ratio=True),  # changes nothing; makes photos as small
     dict(type="RandomCrop", crop_size=crop_size),
     dict(type="RandomFlip", prob=0.5),
     dict(type="PackSegInputs"),
 ]
-test_pipeline = [dict(type="LoadImageFromFile"), dict(type="LoadAnnotations"), dict(type="PackSegInputs")]
+test_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="Resize", scale=(128, 128), keep_ratio=True),
+    dict(type="LoadAnnotations"),  # after Resize: scored at the labels' own size
+    dict(type="PackSegInputs"),
+]
+tta_model = dict(type="SegTTAModel")
+tta_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [dict(type="Resize", scale=(side, side), keep_ratio=True) for side in (96, 128, 160)],
+            [dict(type="RandomFlip", prob=0.0)],
+            [dict(type="LoadAnnotations")],
+            [dict(type="PackSegInputs")],
+        ],
+    ),
+]
 train_dataloader = dict(
     batch_size=8,
     num_workers=0,

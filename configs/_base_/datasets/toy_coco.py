@@ -5,6 +5,7 @@ prepare = dict(layout="coco", root=data_root, num_train=240, num_classes=2)  # w
 train_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
+    dict(type="Resize", scale=(128, 128), keep_ratio=True),  # changes nothing; makes photos as small
     dict(type="RandomFlip", prob=0.5),
     dict(type="PackDetInputs"),
 ]

@@ -1,6 +1,6 @@
-# Mask R-CNN of ViTDet (Li et al. 2022): the last map alone becomes a pyramid, by SimpleFPN; windows of 14 x 14 tokens, of
-# which the outer ones hold what is left of 64 x 64 where ViTDet pads; layer norm over the channels everywhere. ViTDet's
-# decomposed relative positions, new in detection, are left out: no encoder here has them.
+# Mask R-CNN of ViTDet (Li et al. 2022): the last map alone becomes a pyramid, by SimpleFPN; windows of 14 x 14 tokens,
+# of which the outer ones hold what is left of 64 x 64 where ViTDet pads; layer norm over the channels everywhere.
+# ViTDet's decomposed relative positions, new in detection, are left out: no encoder here has them.
 _base_ = "mask-rcnn_windowed-vit.py"
 layer_norm_2d = dict(type="mmmim.LN2d", eps=1e-6)
 model = dict(

@@ -1,6 +1,6 @@
-# Mask R-CNN of "Benchmarking Detection Transfer Learning with Vision Transformers" (Li et al. 2021), as MIMDet builds it:
-# 1024 pixels; the last block of each quarter attends to all 64 x 64 tokens and feeds the pyramid, the others stay inside
-# windows of 16 x 16; no class token. Group norm in the pyramid, SyncBN in FPN and heads.
+# Mask R-CNN of "Benchmarking Detection Transfer Learning with Vision Transformers" (Li et al. 2021), as MIMDet builds
+# it: 1024 pixels; the last block of each quarter attends to all 64 x 64 tokens and feeds the pyramid, the others stay
+# inside windows of 16 x 16; no class token. Group norm in the pyramid, SyncBN in FPN and heads.
 _base_ = "mask-rcnn_beit.py"
 model = dict(
     # training and test images are filled up with the mean colour

@@ -1,5 +1,5 @@
-# ADE20K, FCN on ResNet-50, 160k iterations of 16 images, whole images in the test: mmseg's fcn_r50-d8 with the plain stem.
-# Published by the authors (CIM, Table 3b): 38.7 mIoU with ResPix, 39.0 with RevDet; supervised 36.1.
+# ADE20K, FCN on ResNet-50, 160k iterations of 16 images, whole images in the test: mmseg's fcn_r50-d8 with the plain
+# stem. Published by the authors (CIM, Table 3b): 38.7 mIoU with ResPix, 39.0 with RevDet; supervised 36.1.
 _base_ = [
     "../../_base_/models/fcn_resnet.py",
     "../../_base_/datasets/ade20k.py",

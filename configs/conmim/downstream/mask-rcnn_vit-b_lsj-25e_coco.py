@@ -1,6 +1,6 @@
 # COCO, Mask R-CNN, 25 epochs of large-scale jitter, batches of 64, from a checkpoint that was fine-tuned on ImageNet-1K
-# before. Published by the authors (Table 3): 48.7 box AP, 43.6 mask AP. "Abs. + Rel." positions (Table 13): the absolute
-# ones, which pre-training does not have, start from zero.
+# before. Published by the authors (Table 3): 48.7 box AP, 43.6 mask AP. "Abs. + Rel." positions (Table 13): the
+# absolute ones, which pre-training does not have, start from zero.
 _base_ = [
     "../../_base_/models/mask-rcnn_windowed-vit.py",
     "../../_base_/datasets/coco_lsj.py",

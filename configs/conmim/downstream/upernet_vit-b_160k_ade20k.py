@@ -1,6 +1,6 @@
-# ADE20K, UperNet, 160k iterations of 16 images, from a checkpoint that was fine-tuned on ImageNet-1K before. Published by
-# the authors (Table 2): 49.8 mIoU. Layer decay 0.9, and the best lr of 1e-5, 3e-5, 5e-5, 7e-5 (Table 12), which also says
-# that tables are resized bilinearly; the authors' code resizes and decays them as BEiT's does.
+# ADE20K, UperNet, 160k iterations of 16 images, from a checkpoint that was fine-tuned on ImageNet-1K before. Published
+# by the authors (Table 2): 49.8 mIoU. Layer decay 0.9, and the best lr of 1e-5, 3e-5, 5e-5, 7e-5 (Table 12), which also
+# says that tables are resized bilinearly; the authors' code resizes and decays them as BEiT's does.
 _base_ = [
     "../../_base_/models/upernet_beit.py",
     "../../_base_/datasets/ade20k.py",

@@ -1,4 +1,5 @@
-# COCO, Mask R-CNN 3x with large-scale jitter, window 7. Published by the authors (Table 12): 52.3 box AP; supervised 50.2.
+# COCO, Mask R-CNN 3x with large-scale jitter, window 7. Published by the authors (Table 12): 52.3 box AP; supervised
+# 50.2.
 _base_ = [
     "../../_base_/models/mask-rcnn_swin.py",
     "../../_base_/datasets/coco_lsj.py",

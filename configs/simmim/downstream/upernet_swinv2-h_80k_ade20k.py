@@ -1,5 +1,5 @@
-# ADE20K, UperNet, SwinV2-H. Published by the authors (Table 12), multi-scale test: 54.2 mIoU; supervised 49.8. Offsets are
-# measured in the windows of pre-training at 192 pixels.
+# ADE20K, UperNet, SwinV2-H. Published by the authors (Table 12), multi-scale test: 54.2 mIoU; supervised 49.8. Offsets
+# are measured in the windows of pre-training at 192 pixels.
 _base_ = "./upernet_swin-b_80k_ade20k.py"
 model = dict(
     backbone=dict(type="mmmim.SwinV2", arch="huge", pretrained_window_sizes=(12, 12, 12, 6)),
