@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from mmengine.registry import DATASETS as ROOT_DATASETS
@@ -21,11 +22,11 @@ class SeededDataset(Dataset):
     Args:
         dataset: Config of the wrapped dataset, resolved in the default scope.
         prepare: ``dict(layout='ade20k' | 'coco', root=..., num_train=, num_val=, seed=)`` writes that toy set first,
-            if it is not there.
+            if it is not there. Nothing is written for a dataset whose ``data_root`` is another folder.
     """
 
     def __init__(self, dataset: dict, prepare: dict | None = None) -> None:
-        if prepare is not None:
+        if prepare is not None and Path(prepare["root"]) == Path(dataset.get("data_root", prepare["root"])):
             options = dict(prepare)
             LAYOUTS[one_of("prepare.layout", options.pop("layout", None), LAYOUTS)](**options)
         self.dataset = ROOT_DATASETS.build(dataset)

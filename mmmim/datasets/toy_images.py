@@ -29,6 +29,7 @@ class ToyImages(SeededImageDataset):
     Args:
         img_size: Side in pixels, or ``(height, width)``.
         num_classes: The first so many of ``MATERIAL_NAMES``.
+        keep: Low-shot learning: a share of each class, at least one image; the same images as without it.
         channels: 3 is RGB, 1 luminance, any other number fixed mixtures of R, G and B.
     """
 
@@ -39,6 +40,7 @@ class ToyImages(SeededImageDataset):
         split: str = "train",
         transforms: Sequence[dict | Callable] = (),
         num_classes: int = len(MATERIAL_NAMES),
+        keep: float = 1.0,
         channels: int = 3,
         seed: int = 0,
     ) -> None:
@@ -47,6 +49,10 @@ class ToyImages(SeededImageDataset):
         one_of("split", split, SPLITS)
         if not 1 <= num_classes <= len(MATERIAL_NAMES):
             raise ValueError(f"num_classes: there are 1..{len(MATERIAL_NAMES)} materials, got {num_classes}")
+        if not 0 < keep <= 1:
+            raise ValueError(f"keep={keep}: a share of each class between 0 and 1, such as 0.1")
+        if keep < 1:
+            num_images = num_classes * max(1, round(keep * num_images / num_classes))
         super().__init__(num_images, transforms)
         self.size = (img_size, img_size) if isinstance(img_size, int) else (img_size[0], img_size[1])
         self.seed, self.split, self.channels = seed, split, channels

@@ -21,16 +21,24 @@ from .frozen import FrozenEvaluation
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", help="config of the pre-training run, of any method")
+    parser.add_argument("config", help="config of the pre-training run, or of a classifier")
     parser.add_argument("checkpoint", metavar="CKPT", help=".pth file, work directory of a run, or none")
     parser.add_argument("--data", metavar="DIR", help="labelled folder (default: the config's data)")
     parser.add_argument("--random-init", action="store_true", help="evaluate the untrained encoder as well")
-    parser.add_argument("--pool", choices=("avg", "cls"), default="avg", help="feature of an image (default: avg)")
-    parser.add_argument("--crop-ratio", type=float, help="default: 0.875, and 1 for images below 128 pixels")
+    parser.add_argument(
+        "--pool",
+        choices=("avg", "cls"),
+        help="feature of an image (default: as a classifier's config says, otherwise avg)",
+    )
+    parser.add_argument(
+        "--crop-ratio", type=float, help="default: as the config's val_dataloader, else 0.875, or 1 below 128 pixels"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the untrained encoder (default: 0)")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--workers", type=int, default=0, help="data loading processes (default: 0)")
-    parser.add_argument("--num-test", type=int, default=1024, help="toy data: number of test images (default: 1024)")
+    parser.add_argument(
+        "--num-test", type=int, help="toy data: number of test images (default: val_dataloader's, or 1024)"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", metavar="FILE.json", help="default: beside the checkpoint, or in work_dirs/CONFIG")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, help="key=value changes to CONFIG")
@@ -57,7 +65,7 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
         config=args.config,
         checkpoint=None if checkpoint is None else str(checkpoint),
         data=args.data,
-        pool=args.pool,
+        pool=evaluation.pool,
         num_train=len(train),  # type: ignore[arg-type]
         num_test=len(test),  # type: ignore[arg-type]
         num_classes=len(train.classes),  # type: ignore[attr-defined]

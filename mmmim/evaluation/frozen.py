@@ -16,22 +16,26 @@ from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, compare, differing_fact
 from mmmim.engine.errors import UsageError
 from mmmim.registry import DATASETS, MODELS
 
-from .features import Features, extract_features
+from .features import POOLS, Features, extract_features
 
 SMALL_IMAGE = 128  # below it images show their object from edge to edge, and nothing is cropped off
 
 
 class FrozenEvaluation:
-    """The encoder and the labelled data that a pre-training config stands for.
+    """The encoder and the labelled data that a config stands for.
 
-    The data are the config's own: the built-in toy data, or its image folder; ``data_dir`` gives another folder with
-    one sub-folder per class. ``train/`` and ``val/`` below it are used, otherwise a tenth of each class is held out.
-    Images are resized and centre-cropped, without augmentation.
+    Of a pre-training config the data are its own: the built-in toy data, or its image folder. A config with labelled
+    ``train_dataloader`` and ``val_dataloader``, such as a probe's, says both sets, their transforms and what is pooled
+    (``model.backbone.out_type``). ``data_dir`` gives another folder with one sub-folder per class: ``train/`` and
+    ``val/`` below it are used, otherwise a tenth of each class is held out. Without transforms of their own images are
+    resized and centre-cropped; there is no augmentation.
 
     Args:
-        cfg: config of a pre-training run of any method.
-        crop_ratio: crop size over resized short side; default 0.875, and 1 for images below 128 pixels.
-        num_test: with toy data, the number of test images.
+        cfg: config of a pre-training run of any method, or of a classifier.
+        pool: feature of an image, ``avg`` or ``cls``; default: what a classifier's config pools, otherwise ``avg``.
+        crop_ratio: crop size over resized short side; default: the transforms of ``val_dataloader``, otherwise 0.875,
+            and 1 for images below 128 pixels.
+        num_test: with toy data, the number of test images; default: that of ``val_dataloader``, otherwise 1024.
     """
 
     def __init__(
@@ -39,15 +43,15 @@ class FrozenEvaluation:
         cfg: Config,
         data_dir: str | None = None,
         *,
-        pool: str = "avg",
+        pool: str | None = None,
         crop_ratio: float | None = None,
         device: str | torch.device = "cpu",
         batch_size: int = 64,
         num_workers: int = 0,
-        num_test: int = 1024,
+        num_test: int | None = None,
     ) -> None:
         self.cfg = cfg
-        self.pool = pool
+        self.backbone, self.pool = _pooled_backbone(cfg, pool)
         self.device = torch.device(device)
         self.datasets = labelled_splits(cfg, data_dir, crop_ratio, num_test)
         self.loaders = [DataLoader(part, batch_size, num_workers=num_workers) for part in self.datasets]
@@ -56,7 +60,7 @@ class FrozenEvaluation:
     def features(self, checkpoint: str | Path | None = None, seed: int = 0) -> tuple[Features, Features]:
         """Training and test features of the encoder in ``checkpoint``; ``None``: as ``seed`` initialises it."""
         set_random_seed(seed)
-        backbone: torch.nn.Module = MODELS.build(dict(self.cfg.model.backbone, init_cfg=None))
+        backbone: torch.nn.Module = MODELS.build(dict(self.backbone, init_cfg=None))
         if checkpoint is not None:
             load_encoder(backbone, checkpoint)
         backbone.to(self.device)
@@ -84,33 +88,64 @@ def load_encoder(backbone: torch.nn.Module, checkpoint: str | Path) -> str:
 
 
 def labelled_splits(
-    cfg: Config, data_dir: str | None = None, crop_ratio: float | None = None, num_test: int = 1024
+    cfg: Config, data_dir: str | None = None, crop_ratio: float | None = None, num_test: int | None = None
 ) -> tuple[Dataset, Dataset]:
     """Training and test set with evaluation transforms; see :class:`FrozenEvaluation`."""
-    dataset = dict(cfg.train_dataloader.dataset, transforms=_transforms(cfg.model.backbone, crop_ratio))
-    kind = str(dataset["type"]).removeprefix("mmmim.")
-    if data_dir is None and kind == "ImageFolder":
-        data_dir = _data_dir(dataset["root"])
-    parts = Config(
-        dict(
-            model=dict(type=cfg.model.type),
-            train_features=dict(dataset=dataset),
-            test_features=dict(dataset=dict(dataset)),
-        )
-    )
+    train, test = _dataset_configs(cfg, crop_ratio, num_test)
+    if data_dir is None and test is None and _kind(train) == "ImageFolder":
+        data_dir = _data_dir(train["root"])
     if data_dir is not None:
+        parts = Config(
+            dict(
+                model=dict(type=cfg.model.type),
+                train_features=dict(dataset=train),
+                test_features=dict(dataset=test or dict(train)),
+            )
+        )
         parts = use_folder(parts, data_dir)
-    elif kind == "ToyImages":
-        parts.test_features.dataset.update(split="val", num_images=num_test)
-    else:
-        raise UsageError(f"{kind} of this config has no labelled split; give a folder of class folders with --data DIR")
-    train, test = (DATASETS.build(parts[name].dataset) for name in ("train_features", "test_features"))
-    if not train.classes:
+        train, test = parts.train_features.dataset, parts.test_features.dataset
+    elif test is None:
+        raise UsageError(
+            f"{_kind(train)} of this config has no labelled split; give a folder of class folders with --data DIR"
+        )
+    splits = DATASETS.build(train), DATASETS.build(test)
+    if not splits[0].classes:
         raise UsageError(
             f"{data_dir}: the dataset has no labels; k-NN and probes need one sub-folder per class, at least two, "
             "in DIR or in DIR/train and DIR/val"
         )
-    return train, test
+    return splits
+
+
+def _is_classifier(cfg: Config) -> bool:
+    return "Classifier" in str(cfg.model.type)
+
+
+def _dataset_configs(cfg: Config, crop_ratio: float | None, num_test: int | None) -> tuple[dict, dict | None]:
+    """Training and test set; None where the config says no test set."""
+    train = dict(cfg.train_dataloader.dataset, transforms=_transforms(cfg.model.backbone, crop_ratio))
+    if _is_classifier(cfg) and cfg.get("val_dataloader"):
+        test = dict(cfg.val_dataloader.dataset)
+        transforms = test.get("transforms", []) if crop_ratio is None else train["transforms"]
+        if num_test is not None and _kind(test) == "ToyImages":
+            test["num_images"] = num_test
+        return dict(train, transforms=transforms), dict(test, transforms=transforms)
+    if _kind(train) == "ToyImages":
+        return train, dict(train, split="val", num_images=num_test or 1024)
+    return train, None
+
+
+def _kind(dataset: dict) -> str:
+    return str(dataset["type"]).removeprefix("mmmim.")
+
+
+def _pooled_backbone(cfg: Config, pool: str | None) -> tuple[dict, str]:
+    """Backbone config and what is pooled of its output: a classifier's backbone pools itself."""
+    backbone = dict(cfg.model.backbone)
+    own = backbone.get("out_type")
+    if own not in POOLS:
+        return backbone, pool or "avg"
+    return dict(backbone, out_type=pool or own), pool or own
 
 
 def _data_dir(root: str) -> str:

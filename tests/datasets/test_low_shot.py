@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 
-from mmmim.datasets import ImageFolder, use_folder
+from mmmim.datasets import ImageFolder, ToyImages, use_folder
 
 
 @pytest.fixture
@@ -92,6 +92,16 @@ def test_data_option_keeps_the_share_of_the_training_images(folder):
     cfg = use_folder(cfg, str(folder))
     assert cfg.train_dataloader.dataset.keep == 0.1 and "keep" not in cfg.val_dataloader.dataset
     assert cfg.model.head.num_classes == 3
+
+
+@pytest.mark.parametrize(("keep", "each"), [(0.1, 13), (0.01, 1), (1e-4, 1), (1.0, 128)])
+def test_share_of_the_built_in_pictures(keep, each):
+    data = ToyImages(num_images=1024, keep=keep)
+    assert len(data) == 8 * each
+    assert np.bincount([data.label(i) for i in range(len(data))]).tolist() == [each] * 8
+    assert data[5]["inputs"].equal(ToyImages(num_images=1024)[5]["inputs"])
+    with pytest.raises(ValueError, match="keep=0: a share"):
+        ToyImages(keep=0)
 
 
 # ---------------------------------------------------------------- empty class folders

@@ -76,6 +76,29 @@ def test_linear_probe_recipe():
     assert trained == {(1000, 768), (1000,)}
 
 
+def test_attentive_probe_recipe():
+    cfg = config("ccmim/downstream/attentive_vit-b_90e_in1k.py", processes=32)
+    groups, rates = rates_over_training(cfg, 90)
+    assert cfg.train_dataloader.batch_size * 32 == cfg.auto_scale_lr.recipe_batch_size == 8192
+    assert rates[10] == pytest.approx([0.4]) and rates[90] == pytest.approx([0], abs=1e-5)
+    assert (groups[0]["momentum"], groups[0]["weight_decay"]) == (0.9, 0)
+    # norm, keys and values, one query, the linear layer; nothing of the encoder
+    trained = sum(p.numel() for group in groups for p in group["params"] if p.requires_grad)
+    assert trained == 2 * 768 + 2 * 768 * 769 + 768 + 769 * 1000
+
+
+@pytest.mark.parametrize(("percent", "peak"), [(1, 1e-4), (10, 5e-4)])
+def test_low_shot_recipe(percent, peak):
+    cfg = config(f"ccmim/downstream/lowshot{percent}_vit-b_in1k.py", processes=8)
+    groups, rates = rates_over_training(cfg, 100)
+    assert cfg.train_dataloader.batch_size * 8 == cfg.auto_scale_lr.recipe_batch_size == 512
+    assert max(rates[5]) == pytest.approx(peak) and max(rates[100]) == pytest.approx(1e-6, rel=0.01)
+    assert min(group["lr_scale"] for group in groups) == pytest.approx(0.65**13)
+    assert cfg.train_dataloader.dataset.keep == percent / 100 and "keep" not in cfg.val_dataloader.dataset
+    augment = cfg.model.data_preprocessor.batch_augment
+    assert (augment is None, cfg.model.backbone.drop_path_rate) == ((True, 0.0) if percent == 1 else (False, 0.1))
+
+
 def test_non_linear_probe_recipe():
     cfg = config("mae/downstream/nonlinear_vit-b_90e_in1k.py", processes=8)
     groups, rates = rates_over_training(cfg, 90)
@@ -124,6 +147,9 @@ def test_non_linear_toy_probe_starts_from_a_checkpoint(tmp_path):
     [
         "ccmim/downstream/ft_vit-tiny_toy.py",
         "ccmim/downstream/linear_vit-tiny_toy.py",
+        "ccmim/downstream/attentive_vit-tiny_toy.py",
+        "ccmim/downstream/layerwise_vit-tiny_toy.py",
+        "ccmim/downstream/lowshot10_vit-tiny_toy.py",
         "mae/downstream/nonlinear_vit-tiny_toy.py",
     ],
 )
@@ -135,7 +161,7 @@ def test_toy_configs_train_and_evaluate(name, tmp_path):
             work_dir=str(tmp_path),
             experiment_name=f"{kind}_toy",
             log_level="WARNING",
-            train_dataloader=dict(batch_size=8, dataset=dict(num_images=32)),
+            train_dataloader=dict(batch_size=8, dataset=dict(num_images=320 if kind == "lowshot10" else 32)),
             val_dataloader=dict(dataset=dict(num_images=16)),
             train_cfg=dict(max_epochs=1, val_interval=1),
             custom_hooks=[dict(type="StepLossHook")],
@@ -145,16 +171,17 @@ def test_toy_configs_train_and_evaluate(name, tmp_path):
     before = {name: value.clone() for name, value in runner.model.state_dict().items()}
     runner.train()
     losses = [json.loads(line)["loss"] for line in (tmp_path / "step_losses.jsonl").read_text().splitlines()]
-    assert len(losses) == 4 and losses[0] == pytest.approx(math.log(8), abs=0.3)
+    steps, num_probes, tunes = 4, 6 if kind == "layerwise" else 1, kind in ("ft", "lowshot10")
+    assert len(losses) == steps and losses[0] / num_probes == pytest.approx(math.log(8), abs=0.3)
     assert all(map(math.isfinite, losses))
     moved = {name for name, value in runner.model.state_dict().items() if not torch.equal(value, before[name])}
-    assert any(name.startswith("backbone.") for name in moved) == (kind == "ft")
-    assert "head.fc.weight" in moved
+    assert any(name.startswith("backbone.") for name in moved) == tunes
+    assert sum(name.endswith("fc.weight") for name in moved if name.startswith("head.")) == num_probes
     (scalars,) = tmp_path.glob("*/vis_data/scalars.json")
     results = [json.loads(line) for line in scalars.read_text().splitlines()]
     assert any(0 <= result.get("accuracy/top1", -1) <= 100 for result in results)
     checkpoint = torch.load(next(tmp_path.glob("epoch_1.pth")), weights_only=False)
-    assert checkpoint["meta"]["mmmim"]["stage"] == ("ft" if kind == "ft" else "ssl")
+    assert checkpoint["meta"]["mmmim"]["stage"] == ("ft" if tunes else "ssl")
 
 
 def test_check_labels_accepts_what_is_in_range():

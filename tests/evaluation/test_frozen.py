@@ -76,6 +76,53 @@ def test_untrained_encoders_depend_on_the_seed_alone(pretrain_config):
     assert torch.equal(first, again) and not torch.allclose(first, other)
 
 
+@pytest.fixture
+def classifier_config(pretrain_config, class_folder):
+    """A probe with the encoder of the pre-training config, on folders of its own."""
+
+    def loader(split, transforms):
+        dataset = dict(type="ImageFolder", root=f"{class_folder}/{split}", labelled=True, transforms=transforms)
+        return dict(batch_size=4, num_workers=0, dataset=dataset)
+
+    cfg = Config.fromfile(pretrain_config)
+    cfg.model = dict(
+        type="ImageClassifier",
+        backbone=dict(cfg.model.backbone, out_type="avg"),
+        head=dict(type="LinearClsHead", num_classes=2, in_channels=32),
+        data_preprocessor=cfg.model.data_preprocessor,
+    )
+    cfg.train_dataloader = loader("train", [dict(type="RandomResizedCrop", size=32)])
+    cfg.val_dataloader = loader("val", [dict(type="Resize", size=[32, 32]), dict(type="CenterCrop", size=32)])
+    return cfg
+
+
+def test_a_classifiers_config_says_both_sets_and_their_transforms(classifier_config, class_folder):
+    train, test = labelled_splits(classifier_config)
+    assert "train" in train.name(0) and "val" in test.name(0) and (len(train), len(test)) == (8, 8)
+    assert [type(t).__name__ for t in train.transforms] == ["Resize", "CenterCrop"]
+    assert list(train.transforms[0].size) == [32, 32] == list(test.transforms[0].size)
+    train, test = labelled_splits(classifier_config, crop_ratio=0.5)
+    assert train.transforms[0].size == test.transforms[0].size == [64]
+    classifier_config.train_dataloader.dataset.keep = 0.25  # low-shot k-NN
+    assert len(labelled_splits(classifier_config)[0]) == 2
+    held_out = labelled_splits(classifier_config, str(class_folder / "train"))
+    assert held_out[1].transforms[0].size == [32, 32] and len(held_out[1]) == 2
+
+
+@pytest.mark.parametrize(("out_type", "pool"), [("avg", None), ("avg", "cls"), ("cls", None), ("raw", None)])
+def test_a_classifiers_backbone_is_pooled_as_its_config_says(classifier_config, checkpoint, out_type, pool):
+    classifier_config.model.backbone.out_type = out_type
+    evaluation = FrozenEvaluation(classifier_config, pool=pool)
+    expected = pool or ("cls" if out_type == "cls" else "avg")
+    assert evaluation.pool == expected
+    train, test = evaluation.features(checkpoint)
+    backbone = MODELS.build(dict(classifier_config.model.backbone, out_type=expected)).eval()
+    load_encoder(backbone, checkpoint)
+    images = torch.stack([evaluation.datasets[1][i]["inputs"] for i in range(8)])
+    torch.testing.assert_close(test.x, backbone(evaluation.preprocessor(dict(inputs=images))["inputs"])[-1].detach())
+    assert train.y.tolist() == test.y.tolist() == [0] * 4 + [1] * 4
+
+
 def test_a_foreign_checkpoint_is_refused(pretrain_config, checkpoint):
     deeper = Config.fromfile(pretrain_config).model.backbone
     deeper.arch.depth = 3

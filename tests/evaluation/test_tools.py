@@ -42,6 +42,16 @@ def test_probe_repeats_over_seeds(pretrain_config, tmp_path):
     assert len(by_seed) == 2 and result["random_init"]["top1"] == pytest.approx(sum(by_seed) / 2)
 
 
+@pytest.mark.parametrize("kind", ["knn", "layerwise", "attentive"])
+def test_knn_takes_classifier_configs(tmp_path, kind):
+    config, out = TOOLS.parent / f"configs/ccmim/downstream/{kind}_vit-tiny_toy.py", tmp_path / "knn.json"
+    options = ["--num-test", 24, "--k", 5, "--out", out, "--cfg-options", "train_dataloader.dataset.num_images=40"]
+    assert run("knn", config, "none", *options) == 0
+    result = json.loads(out.read_text())
+    assert (result["num_train"], result["num_test"], result["num_classes"], result["pool"]) == (40, 24, 8, "avg")
+    assert 0 <= result["random_init"]["k5"] <= 100
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
