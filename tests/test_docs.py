@@ -89,8 +89,9 @@ def check_row(args: Namespace) -> str | None:
         tables = load_tables(args.method)
         if args.table and re.search("[a-z]", args.table):
             table = find_table(args.table, tables)
-            if args.row and re.search("[a-z]", args.row):
-                table.row(args.row)
+            for row in args.row:
+                if re.search("[a-z]", row):
+                    table.row(row)
     except ValueError as error:
         return str(error)
     return None

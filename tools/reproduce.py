@@ -1,26 +1,29 @@
-"""List the results tables of a paper, or start the run that belongs to one row.
+"""Rebuild a results table of a paper: what would run, the runs, and published and own numbers side by side.
 
 python tools/reproduce.py ccmim --list
-python tools/reproduce.py ccmim table5 --row importance-sampling-100e --dry-run
+python tools/reproduce.py ccmim table5 --scale toy --dry-run
+python tools/reproduce.py ccmim table5 --scale toy
 python tools/reproduce.py ccmim table5 --row importance-sampling-100e --gpus 32 -- --data /data/imagenet
+python tools/reproduce.py ccmim table5 --gpus 32 --slurm PARTITION
 """
 
 from __future__ import annotations
 
 import argparse
-import shlex
-import subprocess
+import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
+from mmmim.demo.stages import available_cores
 from mmmim.engine.errors import UsageError
-from mmmim.engine.tables import Row, Table, cfg_options, find_table, load_tables, row_config
+from mmmim.engine.tables import Row, Table, find_table, load_tables
+from mmmim.reproduce.collect import collect, write
+from mmmim.reproduce.plan import ROOT, RowPlan, Run, Settings, plan_table, unique
+from mmmim.reproduce.runs import Runner
 
-ROOT = Path(__file__).resolve().parents[1]
 
-
-def parse_args(argv: list[str]) -> argparse.Namespace:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    argv = sys.argv[1:] if argv is None else argv
     own, extra = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -29,16 +32,21 @@ def parse_args(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("method", help="folder below configs/, for example ccmim")
     parser.add_argument("table", nargs="?", help="table1, fig2, ...; with --list: show this one only")
-    parser.add_argument("--row", help="row to run")
+    parser.add_argument("--row", nargs="+", default=[], help="rows to run (default: all that have a run)")
+    parser.add_argument("--scale", choices=("full", "toy"), default="full", help="toy: tiny models, built-in pictures")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="run everything with seeds 0 to N-1")
     parser.add_argument("--list", action="store_true", help="print tables, rows and published numbers")
-    parser.add_argument("--dry-run", action="store_true", help="build everything, print the plan, train nothing")
-    parser.add_argument("--gpus", type=int, default=1, help="number of processes in all (default: 1)")
+    parser.add_argument("--dry-run", action="store_true", help="print runs, their cost and commands; run nothing")
+    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="processes of a training (default: 1)")
+    parser.add_argument("--slurm", metavar="PARTITION", help="submit the runs in place of running them here")
+    parser.add_argument("--out", default="work_dirs/reproduce", metavar="DIR", help="of the finished table")
     args = parser.parse_args(own)
     args.extra = extra
-    if not args.list and not (args.table and args.row):
-        parser.error("give --list, or TABLE and --row ROW")
-    if args.gpus < 1:
-        parser.error(f"--gpus: at least 1, got {args.gpus}")
+    if not args.list and not args.table:
+        parser.error("give --list, or TABLE")
+    for name in ("gpus", "seeds"):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name}: at least 1, got {getattr(args, name)}")
     return args
 
 
@@ -56,47 +64,56 @@ def describe(method: str, table: Table) -> str:
     return "\n".join(lines)
 
 
-def work_dir(method: str, table: Table, row: Row, extra: list[str]) -> str:
-    if "--work-dir" in extra[:-1]:
-        return extra[extra.index("--work-dir") + 1]
-    return f"work_dirs/{method}/{table.name}/{row.name}"
-
-
-def train_command(config: str, folder: str, row: Row, args: argparse.Namespace) -> list[str]:
-    command = ["bash", "tools/dist_train.sh", config, str(args.gpus)]
-    if args.gpus == 1:
-        command = [sys.executable, "tools/train.py", config]
-    if "--work-dir" not in args.extra:
-        command += ["--work-dir", folder]
-    if row.overrides:
-        command += ["--cfg-options", *cfg_options(row.overrides)]
-    return command + (["--dry-run"] if args.dry_run else []) + args.extra
+def chosen_rows(plans: list[RowPlan], names: list[str], table: Table) -> list[RowPlan]:
+    """The rows that are named, or all that have a run."""
+    if not names:
+        chosen = [plan for plan in plans if plan.runs or plan.root]
+        if not chosen:
+            raise UsageError(f"{table.name}: no row has a run")
+        return chosen
+    wanted: list[Row] = [table.row(name) for name in names]
+    chosen = [plan for plan in plans if plan.row in wanted]
+    for plan in chosen:
+        if plan.row.config is None:
+            raise UsageError(f"row '{plan.row.name}': published numbers of another method, there is no run to start")
+        if not (plan.runs or plan.root):
+            raise UsageError(f"row '{plan.row.name}': {'; '.join(plan.remarks)}")
+    return chosen
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(sys.argv[1:] if argv is None else argv)
+    args = parse_args(argv)
+    os.chdir(ROOT)
     try:
         tables = load_tables(args.method)
-        shown = tables if args.table is None else [find_table(args.table, tables)]
         if args.list:
+            shown = tables if args.table is None else [find_table(args.table, tables)]
             print("\n\n".join(describe(args.method, table) for table in shown))
             return 0
-        table = shown[0]
-        row = table.row(args.row)
-        epochs = row_config(args.method, row).train_cfg.max_epochs
+        return build(args, find_table(args.table, tables))
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    folder = work_dir(args.method, table, row, args.extra)
-    command = train_command(f"configs/{args.method}/{row.config}", folder, row, args)
-    print(describe(args.method, replace(table, rows=(row,))))
-    print(f"running: {shlex.join(command)}", flush=True)
-    code = subprocess.run(command, cwd=ROOT, check=False).returncode
-    if code == 0 and row.evaluation:
-        print("what follows for the published numbers:")
-        for name in row.evaluation:
-            print(f"  python tools/train.py configs/{args.method}/{name} --checkpoint {folder}/epoch_{epochs}.pth")
-    return code
+
+
+def build(args: argparse.Namespace, table: Table) -> int:
+    settings = Settings("toy" if args.method == "toy" else args.scale, args.seeds, args.gpus, tuple(args.extra))
+    plans = plan_table(args.method, table, settings)
+    runs = unique(chosen_rows(plans, args.row, table))
+    if args.dry_run:
+        for run in runs:
+            print(" ".join(run.command()))
+        return 0
+
+    def table_so_far(run: Run | None = None) -> Path:
+        return write(collect(args.method, table, plans, settings), Path(args.out))
+
+    runner = Runner(available_cores(), lanes=2 if settings.scale == "toy" else 1, ended=table_so_far)
+    runner.run(runs)
+    print(f"\n{table_so_far().read_text()}")
+    for run, why in runner.failed.items():
+        print(f"failed: {run.name}: {why}", file=sys.stderr)
+    return bool(runner.failed)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,10 @@ from typing import Any
 from mmmim.engine.tables import Row, Table
 
 B300, B800 = "vit-b_300e.py", "vit-b_800e.py"
+FINETUNE = dict(finetune="downstream/ft_vit-b_100e_in1k.py")
+LINEAR = dict(linear="downstream/linear_vit-b_100e_in1k.py")
+MASK_RCNN = dict.fromkeys(("bbox_mAP", "segm_mAP"), "downstream/mask-rcnn_vit-b_1x_coco.py")
+UPERNET = dict(mIoU="downstream/upernet_vit-b_160k_ade20k.py")
 
 
 def epochs(count: int) -> dict[str, Any]:
@@ -23,9 +27,9 @@ IMAGENET = Table(
     ("finetune", "finetune_384"),
     (
         Row("vit-s-300e", published={"finetune": 81.3}),
-        Row("vit-b-300e", config=B300, published={"finetune": 82.9}),
-        Row("vit-b-800e", config=B800, published={"finetune": 83.2, "finetune_384": 84.6}),
-        Row("vit-b-1600e", config=B800, overrides=epochs(1600), published={"finetune": 83.3}),
+        Row("vit-b-300e", config=B300, published={"finetune": 82.9}, evaluation=FINETUNE),
+        Row("vit-b-800e", config=B800, published={"finetune": 83.2, "finetune_384": 84.6}, evaluation=FINETUNE),
+        Row("vit-b-1600e", config=B800, overrides=epochs(1600), published={"finetune": 83.3}, evaluation=FINETUNE),
         Row("vit-l-800e", published={"finetune": 85.2, "finetune_384": 86.3}),
     ),
 )
@@ -41,8 +45,9 @@ CCMIM = Table(
             "vit-b-300e",
             config=B300,
             published={"linear": 37.6, "finetune": 83.0, "bbox_mAP": 39.5, "segm_mAP": 35.9},
+            evaluation=LINEAR | FINETUNE | MASK_RCNN,
         ),
-        Row("vit-b-800e", config=B800, published={"bbox_mAP": 42.1, "segm_mAP": 37.8}),
+        Row("vit-b-800e", config=B800, published={"bbox_mAP": 42.1, "segm_mAP": 37.8}, evaluation=MASK_RCNN),
     ),
 )
 
@@ -56,6 +61,7 @@ SIMMIM = Table(
             "vit-b-800e",
             config=B800,
             published={"finetune": 83.2, "linear": 56.7, "cost": 1.5},
+            evaluation=FINETUNE | LINEAR,
             note="epochs not printed",
         ),
     ),
@@ -68,7 +74,7 @@ ADE20K = Table(
     ("mIoU",),
     (
         Row("vit-b-300e-linear-layer", config=B300, published={"mIoU": 43.2}),
-        Row("vit-b-300e-upernet", config=B300, published={"mIoU": 45.5}),
+        Row("vit-b-300e-upernet", config=B300, published={"mIoU": 45.5}, evaluation=UPERNET),
         Row("vit-s-upernet-finetuned", published={"mIoU": 46.3}),
         Row("vit-b-upernet-finetuned", published={"mIoU": 47.7}),
     ),
@@ -79,7 +85,7 @@ MMPRETRAIN = Table(
     "Top-1 of MMPretrain's own run, whose betas are (0.9, 0.999)",
     "open-mmlab/mmpretrain, configs/beit",
     ("finetune",),
-    (Row("vit-b-300e", config=B300, published={"finetune": 83.1}),),
+    (Row("vit-b-300e", config=B300, published={"finetune": 83.1}, evaluation=FINETUNE),),
 )
 
 TABLES = [IMAGENET, CCMIM, SIMMIM, ADE20K, MMPRETRAIN]

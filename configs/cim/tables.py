@@ -14,14 +14,24 @@ from mmmim.engine.tables import Row, Table
 PAPER = "CIM, ICLR 2023"
 BASE = "vit-b_respix_300e.py"
 TOP1 = ("finetune",)
+RESPIX_B, REVDET_B = (f"downstream/ft_vit-b_100e_in1k-{objective}.py" for objective in ("respix", "revdet"))
 
 
-def top1(name: str, accuracy: float, config: str | None = None, note: str = "") -> Row:
-    return Row(name, config=config, published={"finetune": accuracy}, note=note)
+def top1(name: str, accuracy: float, config: str | None = None, finetune: str = "", note: str = "") -> Row:
+    evaluation = dict(finetune=finetune) if finetune else {}
+    return Row(name, config=config, published={"finetune": accuracy}, evaluation=evaluation, note=note)
 
 
 def ablation(name: str, accuracy: float, overrides: dict[str, Any] | None = None, note: str = "") -> Row:
-    return Row(name, config=BASE, overrides=overrides or {}, published={"finetune": accuracy}, note=note)
+    evaluation = dict(finetune=RESPIX_B)
+    return Row(
+        name,
+        config=BASE,
+        overrides=overrides or {},
+        published={"finetune": accuracy},
+        evaluation=evaluation,
+        note=note,
+    )
 
 
 def epochs(count: int) -> dict[str, Any]:
@@ -39,8 +49,8 @@ TABLE_1 = Table(
         top1("mocov3-s", 81.4, note="600 epochs, twice the attention heads"),
         top1("dino-s", 81.5, note="1600 epochs"),
         top1("beit-s", 81.3, note="300 epochs"),
-        top1("respix-s", 81.5, "vit-s_respix_300e.py"),
-        top1("revdet-s", 81.6, "vit-s_revdet_300e.py"),
+        top1("respix-s", 81.5, "vit-s_respix_300e.py", "downstream/ft_vit-s_200e_in1k.py"),
+        top1("revdet-s", 81.6, "vit-s_revdet_300e.py", "downstream/ft_vit-s_200e_in1k.py"),
         top1("deit-b", 81.8, note="from scratch"),
         top1("mae-b-scratch", 82.3, note="from scratch, by MAE's authors"),
         top1("dino-b", 82.8, note="1600 epochs"),
@@ -48,12 +58,13 @@ TABLE_1 = Table(
         top1("beit-b-300e", 82.9),
         top1("beit-b-800e", 83.2),
         top1("mae-b", 83.1, note="800 epochs, run by CIM's authors"),
-        top1("revdet-b", 83.3, "vit-b_revdet_300e.py"),
-        top1("respix-b", 83.3, BASE),
+        top1("revdet-b", 83.3, "vit-b_revdet_300e.py", REVDET_B),
+        top1("respix-b", 83.3, BASE, RESPIX_B),
     ),
 )
 
 RESPIX, REVDET = "resnet50_respix_300e.py", "resnet50_revdet_300e.py"
+RESNET = {epochs: f"downstream/ft_resnet50_{epochs}e_in1k.py" for epochs in (100, 300, 600)}
 
 TABLE_2 = Table(
     "table2",
@@ -62,7 +73,7 @@ TABLE_2 = Table(
     TOP1,
     (
         top1("rsb-a3-ft100", 78.1, note="from scratch"),
-        top1("revdet-ft100", 78.8, REVDET),
+        top1("revdet-ft100", 78.8, REVDET, RESNET[100]),
         top1("rsb-a2-ft300", 79.8, note="from scratch"),
         top1("simsiam-ft300", 79.1, note="400 epochs"),
         top1("mocov2-ft300", 79.6, note="400 epochs"),
@@ -70,17 +81,22 @@ TABLE_2 = Table(
         top1("simclr-2000e-ft300", 80.0),
         top1("byol-ft300", 80.0, note="400 epochs"),
         top1("swav-ft300", 80.1, note="600 epochs"),
-        top1("respix-ft300", 79.9, RESPIX),
-        top1("revdet-ft300", 80.5, REVDET),
+        top1("respix-ft300", 79.9, RESPIX, RESNET[300]),
+        top1("revdet-ft300", 80.5, REVDET, RESNET[300]),
         top1("rsb-a1-ft600", 80.4, note="from scratch"),
-        top1("revdet-ft600", 80.7, REVDET),
+        top1("revdet-ft600", 80.7, REVDET, RESNET[600]),
     ),
 )
 
 
 # --- Table 3: ADE20K ---
-def ade(name: str, miou: float, config: str | None = None, note: str = "") -> Row:
-    return Row(name, config=config, published={"mIoU": miou}, note=note)
+LINEAR_SEG = "downstream/linear-seg_vit-b_160k_ade20k.py"
+FCN = {iterations: f"downstream/fcn_resnet50_{iterations}_ade20k.py" for iterations in ("80k", "160k")}
+
+
+def ade(name: str, miou: float, config: str | None = None, segment: str = "", note: str = "") -> Row:
+    evaluation = dict(mIoU=segment) if segment else {}
+    return Row(name, config=config, published={"mIoU": miou}, evaluation=evaluation, note=note)
 
 
 TABLE_3A = Table(
@@ -91,8 +107,8 @@ TABLE_3A = Table(
     (
         ade("dino", 43.0, note="1600 epochs"),
         ade("beit", 43.2, note="300 epochs"),
-        ade("respix", 43.5, BASE),
-        ade("revdet", 43.6, "vit-b_revdet_300e.py"),
+        ade("respix", 43.5, BASE, LINEAR_SEG),
+        ade("revdet", 43.6, "vit-b_revdet_300e.py", LINEAR_SEG),
     ),
 )
 
@@ -104,7 +120,7 @@ TABLE_3B = Table(
     (
         ade("scratch-80k", 29.9),
         ade("supervised-80k", 35.9, note="120 epochs"),
-        ade("revdet-80k", 36.2, REVDET),
+        ade("revdet-80k", 36.2, REVDET, FCN["80k"]),
         ade("scratch-160k", 36.7),
         ade("supervised-160k", 36.1, note="120 epochs"),
         ade("byol-160k", 37.1, note="400 epochs"),
@@ -113,8 +129,8 @@ TABLE_3B = Table(
         ade("mocov2-160k", 37.5, note="400 epochs"),
         ade("simclr-800e-160k", 37.6),
         ade("simclr-2000e-160k", 37.7),
-        ade("respix-160k", 38.7, RESPIX),
-        ade("revdet-160k", 39.0, REVDET),
+        ade("respix-160k", 38.7, RESPIX, FCN["160k"]),
+        ade("revdet-160k", 39.0, REVDET, FCN["160k"]),
     ),
 )
 
@@ -185,6 +201,7 @@ TABLE_7 = Table(
 )
 
 # --- Tables 8 and 9: larger encoders ---
+RESNET_X4 = "downstream/ft_resnet50x4_100e_in1k.py"
 TABLE_8 = Table(
     "table8",
     "ResNet-50x2 (94M parameters) and x4 (375M), fine-tuned for as many epochs as the name says",
@@ -194,12 +211,12 @@ TABLE_8 = Table(
         top1("scratch-x2-ft400", 81.1),
         top1("simclr-x2-ft100", 81.6, note="1000 epochs"),
         top1("simclr-x2-ft200", 82.1, note="1000 epochs"),
-        top1("revdet-x2-ft100", 81.7, "resnet50x2_revdet_300e.py"),
-        top1("revdet-x2-ft200", 82.2, "resnet50x2_revdet_300e.py"),
+        top1("revdet-x2-ft100", 81.7, "resnet50x2_revdet_300e.py", "downstream/ft_resnet50x2_100e_in1k.py"),
+        top1("revdet-x2-ft200", 82.2, "resnet50x2_revdet_300e.py", "downstream/ft_resnet50x2_200e_in1k.py"),
         top1("scratch-x4-ft400", 80.9),
         top1("simclr-x4-ft100", 82.6, note="1000 epochs"),
         top1("simmim-x4-ft100", 81.6, note="300 epochs"),
-        top1("revdet-x4-ft100", 82.6, "resnet50x4_revdet_300e.py"),
+        top1("revdet-x4-ft100", 82.6, "resnet50x4_revdet_300e.py", RESNET_X4),
     ),
 )
 
@@ -212,7 +229,13 @@ TABLE_9 = Table(
         top1("scratch", 82.6),
         top1("mocov3", 84.1),
         top1("beit", 85.2),
-        top1("respix", 84.3, "vit-l_respix_300e.py", "the paper gives neither epochs nor settings"),
+        top1(
+            "respix",
+            84.3,
+            "vit-l_respix_300e.py",
+            "downstream/ft_vit-l_50e_in1k.py",
+            "the paper gives neither epochs nor settings",
+        ),
     ),
 )
 
@@ -270,8 +293,8 @@ TABLE_11 = Table(
         cost("beit-300e", 82.9, 1.0),
         cost("beit-800e", 83.2, 2.7),
         cost("beit-1600e", 83.3, 5.3),
-        cost("cim-300e", 83.3, 1.8, config=BASE, note=SLIP),
-        cost("cim-800e", 83.4, 4.8, config=BASE, overrides=epochs(800)),
+        cost("cim-300e", 83.3, 1.8, config=BASE, evaluation=dict(finetune=RESPIX_B), note=SLIP),
+        cost("cim-800e", 83.4, 4.8, config=BASE, overrides=epochs(800), evaluation=dict(finetune=RESPIX_B)),
     ),
 )
 
@@ -288,6 +311,7 @@ TABLE_12 = Table(
             0.9,
             config="resnet50x4_revdet_300e.py",
             overrides=epochs(100),
+            evaluation=dict(finetune=RESNET_X4),
             note="the objective is not stated: that of Table 8",
         ),
     ),

@@ -9,18 +9,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmmim.engine.tables import Row, Table
+from mmmim.engine.tables import Evaluation, Row, Table
 
 PAPER = "ConMIM, arXiv 2205.09616v1"
 CODE = "TencentARC/ConMIM, README"
 BASE = "vit-b_300e.py"
 TOP1 = ("finetune",)
 SIZES = ("finetune", "finetune_384")  # at 224 pixels, and a tenth of the epochs more at 384
+FINETUNE = {
+    "vit-s": "downstream/ft_vit-s_200e_in1k.py",
+    "vit-b": "downstream/ft_vit-b_100e_in1k.py",
+    "vit-l": "downstream/ft_vit-l_50e_in1k.py",
+}
+FINETUNE_384 = {"vit-s": "downstream/ft384_vit-s_20e_in1k.py", "vit-b": "downstream/ft384_vit-b_10e_in1k.py"}
 
 
 def ablation(name: str, accuracy: float | None, overrides: dict[str, Any] | None = None, note: str = "") -> Row:
     published = {} if accuracy is None else {"finetune": accuracy}
-    return Row(name, config=BASE, overrides=overrides or {}, published=published, note=note)
+    evaluation = dict(finetune=FINETUNE["vit-b"])
+    return Row(name, config=BASE, overrides=overrides or {}, published=published, evaluation=evaluation, note=note)
 
 
 def other(name: str, accuracy: float, note: str = "") -> Row:
@@ -29,7 +36,11 @@ def other(name: str, accuracy: float, note: str = "") -> Row:
 
 def sizes(name: str, numbers: dict[int, float], config: str | None = None, **settings: Any) -> Row:
     published = {{224: "finetune", 384: "finetune_384"}[size]: accuracy for size, accuracy in numbers.items()}
-    return Row(name, config=config, published=published, **settings)
+    arch = "" if config is None else config[:5]
+    evaluation: dict[str, str | Evaluation] = dict(finetune=FINETUNE[arch]) if arch else {}
+    if "finetune_384" in published and arch in FINETUNE_384:
+        evaluation["finetune_384"] = Evaluation(FINETUNE_384[arch], after=FINETUNE[arch])
+    return Row(name, config=config, published=published, evaluation=evaluation, **settings)
 
 
 def replaced(part: str, **settings: Any) -> dict[str, Any]:
@@ -66,7 +77,12 @@ TABLE_1 = Table(
     ),
 )
 
+
 # --- Tables 2 and 3: transfer ---
+def after_finetuning(arch: str, config: str, *metrics: str) -> dict[str, Evaluation]:
+    return dict.fromkeys(metrics, Evaluation(f"downstream/{config}.py", after=FINETUNE[arch]))
+
+
 TABLE_2 = Table(
     "table2",
     "ADE20K (UperNet, 160k); * fine-tuned on ImageNet-1K before",
@@ -74,18 +90,32 @@ TABLE_2 = Table(
     ("mIoU",),
     (
         Row("beit-s", published={"mIoU": 46.3}, note="*"),
-        Row("conmim-s", config="vit-s_300e.py", published={"mIoU": 47.7}, note="*"),
+        Row(
+            "conmim-s",
+            config="vit-s_300e.py",
+            published={"mIoU": 47.7},
+            evaluation=after_finetuning("vit-s", "upernet_vit-s_160k_ade20k", "mIoU"),
+            note="*",
+        ),
         Row("supervised-b", published={"mIoU": 45.3}),
         Row("mocov3-b", published={"mIoU": 47.2}),
         Row("dino-b", published={"mIoU": 46.8}),
         Row("beit-b", published={"mIoU": 47.7}, note="*"),
-        Row("conmim-b", config="vit-b_800e.py", published={"mIoU": 49.8}, note="*"),
+        Row(
+            "conmim-b",
+            config="vit-b_800e.py",
+            published={"mIoU": 49.8},
+            evaluation=after_finetuning("vit-b", "upernet_vit-b_160k_ade20k", "mIoU"),
+            note="*",
+        ),
     ),
 )
 
 
 def coco(name: str, lr: str, box: float, mask: float, config: str | None = None) -> Row:
-    return Row(name, config=config, published={"bbox_mAP": box, "segm_mAP": mask}, note=f"best lr {lr}")
+    published, arch = {"bbox_mAP": box, "segm_mAP": mask}, "" if config is None else config[:5]
+    evaluation = after_finetuning(arch, f"mask-rcnn_{arch}_lsj-25e_coco", *published) if arch else {}
+    return Row(name, config=config, published=published, evaluation=evaluation, note=f"best lr {lr}")
 
 
 TABLE_3 = Table(

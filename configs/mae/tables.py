@@ -5,7 +5,10 @@ from __future__ import annotations
 from mmmim.engine.tables import Row, Table, warmup_cosine
 
 METRICS = ("linear", "finetune")
-EVALUATION = {"b": ("downstream/linear_vit-b_90e_in1k.py", "downstream/ft_vit-b_100e_in1k.py")}
+EVALUATION = {
+    "b": dict(linear="downstream/linear_vit-b_90e_in1k.py", finetune="downstream/ft_vit-b_100e_in1k.py"),
+    "l": dict(finetune="downstream/ft_vit-l_50e_in1k.py"),
+}
 
 
 def row(arch: str, epochs: int, linear: float, finetune: float) -> Row:
@@ -15,7 +18,7 @@ def row(arch: str, epochs: int, linear: float, finetune: float) -> Row:
         config=f"vit-{arch}_800e.py",
         overrides={} if epochs == 800 else warmup_cosine(epochs, warmup=40),
         published={"linear": linear, "finetune": finetune},
-        evaluation=EVALUATION.get(arch, ()),
+        evaluation=EVALUATION.get(arch, {}),
     )
 
 

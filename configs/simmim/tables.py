@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmmim.engine.tables import Row, Table
+from mmmim.engine.tables import Evaluation, Row, Table
 
 PAPER = "SimMIM, CVPR 2022"
 BASE = "swin-b_100e.py"
 TOP1 = ("finetune",)
+FT_192, FT_224 = "downstream/ft_swin-b_100e_in1k-192.py", "downstream/ft_swin-b_100e_in1k-224.py"
 
 
 def replaced(part: str, **settings: Any) -> dict[str, Any]:
@@ -22,7 +23,8 @@ def replaced(part: str, **settings: Any) -> dict[str, Any]:
 
 def ablation(name: str, accuracy: float | None, overrides: dict[str, Any] | None = None, note: str = "") -> Row:
     published = {} if accuracy is None else {"finetune": accuracy}
-    return Row(name, config=BASE, overrides=overrides or {}, published=published, note=note)
+    evaluation = dict(finetune=FT_192)
+    return Row(name, config=BASE, overrides=overrides or {}, published=published, evaluation=evaluation, note=note)
 
 
 # --- Table 1: masking strategies ---
@@ -155,6 +157,7 @@ TABLE_5 = Table(
 
 # --- Tables 6, 7: other encoders and sizes ---
 VIT = ("finetune", "linear", "cost")
+VIT_B = dict(finetune="downstream/ft_vit-b_100e_in1k.py", linear="downstream/linear_vit-b_100e_in1k.py")
 TABLE_6 = Table(
     "table6",
     "ViT-B: fine-tuning and linear-probe top-1, pre-training cost relative to SimMIM",
@@ -166,10 +169,26 @@ TABLE_6 = Table(
         Row("mocov3", published={"finetune": 83.2, "linear": 76.7, "cost": 1.8}),
         Row("vit-384", published={"finetune": 79.9, "cost": 4.0}),
         Row("beit", published={"finetune": 83.2, "linear": 56.7, "cost": 1.5}, note="cost without the dVAE"),
-        Row("simmim", config="vit-b_800e.py", published={"finetune": 83.8, "linear": 56.7, "cost": 1.0}),
-        Row("simmim-as-printed", config="vit-b_800e_paper.py", note="the paper's learning rate and warm-up"),
+        Row(
+            "simmim",
+            config="vit-b_800e.py",
+            published={"finetune": 83.8, "linear": 56.7, "cost": 1.0},
+            evaluation=VIT_B,
+        ),
+        Row(
+            "simmim-as-printed",
+            config="vit-b_800e_paper.py",
+            evaluation=VIT_B,
+            note="the paper's learning rate and warm-up",
+        ),
     ),
 )
+
+
+def larger(name: str, accuracy: float, config: str, finetune: str, note: str) -> Row:
+    evaluation = dict(finetune=f"downstream/ft_{finetune}.py")
+    return Row(name, config=config, published={"finetune": accuracy}, evaluation=evaluation, note=note)
+
 
 TABLE_7 = Table(
     "table7",
@@ -180,12 +199,12 @@ TABLE_7 = Table(
         Row("supervised-swin-b", published={"finetune": 83.3}, note="fine-tuned at 224"),
         Row("supervised-swin-l", published={"finetune": 83.5}, note="fine-tuned at 224"),
         Row("supervised-swinv2-h", published={"finetune": 83.3}, note="fine-tuned at 224"),
-        Row("swin-b-100e-192", config=BASE, published={"finetune": 82.8}, note="fine-tuned at 192"),
-        Row("swin-b-100e", config=BASE, published={"finetune": 83.5}, note="fine-tuned at 224"),
-        Row("swin-b", config="swin-b_800e.py", published={"finetune": 84.0}, note="fine-tuned at 224"),
-        Row("swin-l", config="swin-l_800e.py", published={"finetune": 85.4}, note="fine-tuned at 224"),
-        Row("swinv2-h", config="swinv2-h_800e.py", published={"finetune": 85.7}, note="fine-tuned at 224"),
-        Row("swinv2-h-512", config="swinv2-h_800e.py", published={"finetune": 87.1}, note="fine-tuned at 512"),
+        larger("swin-b-100e-192", 82.8, BASE, "swin-b_100e_in1k-192", "fine-tuned at 192"),
+        larger("swin-b-100e", 83.5, BASE, "swin-b_100e_in1k-224", "fine-tuned at 224"),
+        larger("swin-b", 84.0, "swin-b_800e.py", "swin-b_100e_in1k-224", "fine-tuned at 224"),
+        larger("swin-l", 85.4, "swin-l_800e.py", "swin-l_100e_in1k-224", "fine-tuned at 224"),
+        larger("swinv2-h", 85.7, "swinv2-h_800e.py", "swinv2-h_50e_in1k-224", "fine-tuned at 224"),
+        larger("swinv2-h-512", 87.1, "swinv2-h_800e.py", "swinv2-h_50e_in1k-512", "fine-tuned at 512"),
         Row("swinv2-g-640", config="swinv2-g_20e.py", published={"finetune": 90.2}, note="private data, tuned at 640"),
     ),
 )
@@ -233,10 +252,17 @@ TABLE_9 = Table(
 
 # --- Tables 10-12: transfer ---
 TRANSFER = ("finetune", "inat18", "bbox_mAP", "mIoU")
+EVALUATION: dict[str, str | Evaluation] = dict(
+    finetune=FT_192,
+    inat18="downstream/ft_swin-b_100e_inat18.py",
+    bbox_mAP="downstream/mask-rcnn_swin-b_lsj-3x_coco.py",
+    mIoU=Evaluation("downstream/upernet_swin-b_80k_ade20k.py", after=FT_192),
+)
 
 
 def transfer(name: str, overrides: dict[str, Any], numbers: tuple[float, ...], note: str = "") -> Row:
-    return Row(name, config=BASE, overrides=overrides, published=dict(zip(TRANSFER, numbers, strict=True)), note=note)
+    published = dict(zip(TRANSFER, numbers, strict=True))
+    return Row(name, config=BASE, overrides=overrides, published=published, evaluation=EVALUATION, note=note)
 
 
 TABLE_10 = Table(
@@ -267,8 +293,20 @@ TABLE_11 = Table(
 )
 
 
-def dense(name: str, box: float, miou: float, config: str | None = None) -> Row:
-    return Row(name, config=config, published={"bbox_mAP": box, "mIoU": miou})
+FINETUNED = {
+    "swin-b": FT_224,
+    "swin-l": "downstream/ft_swin-l_100e_in1k-224.py",
+    "swinv2-h": "downstream/ft_swinv2-h_50e_in1k-224.py",
+}
+
+
+def dense(name: str, box: float, miou: float) -> Row:
+    published = {"bbox_mAP": box, "mIoU": miou}
+    if name not in FINETUNED:
+        return Row(name, published=published)
+    boxes = f"downstream/mask-rcnn_{name}_lsj-3x_coco.py"
+    maps = Evaluation(f"downstream/upernet_{name}_80k_ade20k.py", after=FINETUNED[name])
+    return Row(name, f"{name}_800e.py", published=published, evaluation=dict(bbox_mAP=boxes, mIoU=maps))
 
 
 TABLE_12 = Table(
@@ -278,11 +316,11 @@ TABLE_12 = Table(
     ("bbox_mAP", "mIoU"),
     (
         dense("supervised-swin-b", 50.2, 50.4),
-        dense("swin-b", 52.3, 52.8, "swin-b_800e.py"),
+        dense("swin-b", 52.3, 52.8),
         dense("supervised-swin-l", 50.9, 50.0),
-        dense("swin-l", 53.8, 53.5, "swin-l_800e.py"),
+        dense("swin-l", 53.8, 53.5),
         dense("supervised-swinv2-h", 50.2, 49.8),
-        dense("swinv2-h", 54.4, 54.2, "swinv2-h_800e.py"),
+        dense("swinv2-h", 54.4, 54.2),
     ),
 )
 
@@ -322,7 +360,12 @@ APPENDIX_E = Table(
     TOP1,
     (
         Row("supervised", published={"finetune": 80.7}),
-        Row("simmim", config="resnet50x4_300e.py", published={"finetune": 81.6}),
+        Row(
+            "simmim",
+            config="resnet50x4_300e.py",
+            published={"finetune": 81.6},
+            evaluation=dict(finetune="downstream/ft_resnet50x4_100e_in1k.py"),
+        ),
     ),
 )
 
@@ -332,9 +375,9 @@ MMPRETRAIN = Table(
     "open-mmlab/mmpretrain, configs/simmim",
     TOP1,
     (
-        Row("swin-b-100e", config=BASE, published={"finetune": 82.70}, note="fine-tuned at 192"),
-        Row("swin-b-800e", config="swin-b_800e.py", published={"finetune": 83.80}, note="fine-tuned at 224"),
-        Row("swin-l-800e", config="swin-l_800e.py", published={"finetune": 84.80}, note="fine-tuned at 224"),
+        larger("swin-b-100e", 82.70, BASE, "swin-b_100e_in1k-192", "fine-tuned at 192"),
+        larger("swin-b-800e", 83.80, "swin-b_800e.py", "swin-b_100e_in1k-224", "fine-tuned at 224"),
+        larger("swin-l-800e", 84.80, "swin-l_800e.py", "swin-l_100e_in1k-224", "fine-tuned at 224"),
     ),
 )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import runpy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,20 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 @dataclass(frozen=True)
+class Evaluation:
+    """A run that gives a number.
+
+    Args:
+        config: Config relative to ``configs/<method>/``, or ``probe`` and ``knn``: the tools of that name on the
+            pre-training config.
+        after: Evaluation whose checkpoint it starts from, as a config; ``None``: the pre-training's.
+    """
+
+    config: str
+    after: str | None = None
+
+
+@dataclass(frozen=True)
 class Row:
     """One row (or one cell group) of a published table.
 
@@ -28,17 +43,25 @@ class Row:
         overrides: Dotted config key -> value, as ``--cfg-options`` takes them. A dict value is merged into
             the config's; with ``_delete_=True`` in it, it replaces it.
         published: Metric -> number as printed; a metric the paper leaves out is absent.
-        evaluation: Configs (relative to ``configs/<method>/``) of the runs on the pre-trained checkpoint that
-            give the numbers.
+        evaluation: Metric -> the config (or :class:`Evaluation`) whose run on the pre-trained checkpoint gives it;
+            ``None``: the row's own run gives it.
         note: What the numbers alone do not say.
+        toy: Overrides of the toy config in place of the mapped ones, or why the row has no toy version.
+        untrained: Nothing is pre-trained: evaluations start from random weights of the config's encoder.
     """
 
     name: str
     config: str | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
     published: dict[str, float] = field(default_factory=dict)
-    evaluation: tuple[str, ...] = ()
+    evaluation: Mapping[str, str | Evaluation | None] = field(default_factory=dict)
     note: str = ""
+    toy: dict[str, Any] | str | None = None
+    untrained: bool = False
+
+    def evaluations(self) -> dict[str, Evaluation | None]:
+        """``evaluation`` with every value spelled out."""
+        return {key: Evaluation(e) if isinstance(e, str) else e for key, e in self.evaluation.items()}
 
 
 @dataclass(frozen=True)
@@ -96,12 +119,16 @@ def row_config(method: str, row: Row, configs: Path = CONFIGS) -> Config:
 def base_config_path(method: str, row: Row, configs: Path = CONFIGS) -> Path:
     if row.config is None:
         raise UsageError(f"row '{row.name}': published numbers of another method, there is no run to start")
-    for name in (row.config, *row.evaluation):
-        path = configs / method / name
-        if not path.is_file():
-            known = [str(p.relative_to(configs / method)) for p in (configs / method).rglob("*.py")]
-            raise UsageError(f"row '{row.name}': no config '{path}'{_hint(name, known)}")
-    return configs / method / row.config
+    return config_path(method, row.config, f"row '{row.name}'", configs)
+
+
+def config_path(method: str, name: str, asked_by: str, configs: Path = CONFIGS) -> Path:
+    """``configs/<method>/<name>``, where ``name`` may lead to another method's (``../mae/vit-b_800e.py``)."""
+    path = Path(os.path.normpath(configs / method / name))
+    if not path.is_file():
+        known = [str(p.relative_to(path.parents[0])) for p in path.parent.glob("*.py")]
+        raise UsageError(f"{asked_by}: no config '{path}'{_hint(path.name, known)}")
+    return path
 
 
 def warmup_cosine(epochs: int, warmup: int) -> dict[str, Any]:

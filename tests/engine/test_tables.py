@@ -13,6 +13,7 @@ from mmmim.engine.tables import (
     Row,
     Table,
     cfg_options,
+    config_path,
     find_table,
     iter_rows,
     load_tables,
@@ -73,7 +74,6 @@ def test_command_line_words_mean_the_same_as_the_overrides(configs: Path) -> Non
     ("row", "message"),
     [
         (Row("r", config="bse.py"), "did you mean 'base.py'"),
-        (Row("r", config="base.py", evaluation=("linear.py",)), "no config"),
         (Row("r"), "published numbers of another method"),
         (Row("r", config="base.py", overrides={"model.mask_ration": 0.5}), "did you mean 'mask_ratio'"),
         (Row("r", config="base.py", overrides={"param_scheduler.2.end": 1}), "list of 2"),
@@ -110,6 +110,21 @@ def test_unknown_names_suggest_the_nearest(configs: Path) -> None:
 def test_published_metrics_are_columns_of_their_table(method: str) -> None:
     for table, row in iter_rows(method):
         assert set(row.published) <= set(table.metrics), (table.name, row.name)
+
+
+@pytest.mark.parametrize("method", methods())
+def test_evaluations_give_columns_of_their_table_and_their_configs_are_there(method: str) -> None:
+    for table, row in iter_rows(method):
+        assert set(row.evaluation) <= set(table.metrics), (table.name, row.name)
+        for evaluation in row.evaluations().values():
+            for name in (evaluation.config, evaluation.after) if evaluation else ():
+                if name not in ("probe", "knn", None):
+                    config_path(method, name, row.name)
+
+
+def test_an_evaluation_without_its_config_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"row 'r': no config .*did you mean 'ft_vit-tiny_toy.py'"):
+        config_path("mae", "downstream/ft_vit-tni_toy.py", "row 'r'")
 
 
 @pytest.mark.parametrize("method", methods())

@@ -1,29 +1,43 @@
 from __future__ import annotations
 
+import json
 import re
 import runpy
-import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from mmmim.engine.tables import load_tables
+from mmmim.engine.tables import find_table, load_tables
+from mmmim.reproduce import plan
+from mmmim.reproduce.plan import TOOLS, Run, task_of
+from mmmim.reproduce.runs import Runner
 
 main = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "reproduce.py"))["main"]
+METRICS = {"pretrain": {"loss": 1.5}, "mask-rcnn": {"coco/bbox_mAP": 0.25, "coco/segm_mAP": 0.2}}
 
 
 @pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Commands that would have run."""
-    ran: list[list[str]] = []
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """Runs that would have been made; each leaves the files that a real one leaves."""
+    runs: list[Run] = []
 
-    def run(command: list[str], **_: object) -> SimpleNamespace:
-        ran.append(command)
-        return SimpleNamespace(returncode=0)
+    def execute(self: Runner, run: Run) -> int:
+        runs.append(run)
+        if run.start is not None:
+            assert run.start.result.is_file()
+        if run.tool in TOOLS:
+            values = {"top1": 70.0 + run.seed, "k20": 60.0}
+            run.result.write_text(json.dumps({"random_init" if run.untrained else "pretrained": values}))
+            return 0
+        (run.folder / "1/vis_data").mkdir(parents=True)
+        metrics = METRICS.get(task_of(run.config), {"accuracy/top1": 80.0 + run.seed, "mIoU": 40.0})
+        (run.folder / "1/vis_data/scalars.json").write_text(json.dumps(metrics) + '\n{"unfinis')
+        run.result.touch()
+        return 0
 
-    monkeypatch.setattr(subprocess, "run", run)
-    return ran
+    monkeypatch.setattr(Runner, "execute", execute)
+    monkeypatch.setattr(plan, "RUNS", tmp_path / "runs")
+    return runs
 
 
 @pytest.mark.parametrize("method", ["ccmim", "mae"])
@@ -40,24 +54,23 @@ def test_the_list_names_every_row_with_its_published_numbers(method: str, capsys
         assert len(re.findall("published only", out)) == 18 + 14 + 8 + 8
 
 
-def test_one_process_runs_train_with_the_row_s_overrides(commands, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ccmim", "table5", "--row", "importance-100e", "--", "--data", "DIR"]) == 0
-    command = " ".join(commands[0][1:])
-    assert command.startswith(
-        "tools/train.py configs/ccmim/vit-b_300e.py --work-dir work_dirs/ccmim/table5/importance-100e"
-    )
-    assert "train_cfg.max_epochs=100" in command and "model.masker.noise=none" in command
-    assert command.endswith("--data DIR")
-    out = capsys.readouterr().out
-    assert "linear_vit-b_90e_in1k.py --checkpoint work_dirs/ccmim/table5/importance-100e/epoch_100.pth" in out
-
-
-def test_several_processes_go_through_the_launcher_and_a_work_dir_is_kept(commands) -> None:
-    words = ["ccmim", "table1", "--row", "ccmim-800e", "--gpus", "32", "--dry-run", "--", "--work-dir", "mine"]
+def test_a_whole_table_is_run_once_and_shows_both_numbers(ran: list[Run], tmp_path: Path) -> None:
+    words = ["ccmim", "table5", "--scale", "toy", "--out", str(tmp_path)]
     assert main(words) == 0
-    assert commands[0] == [
-        "bash", "tools/dist_train.sh", "configs/ccmim/vit-b_800e.py", "32", "--dry-run", "--work-dir", "mine",
-    ]  # fmt: skip
+    assert len(ran) == 24 and len(set(ran)) == 24  # 8 pre-trainings, each probed and fine-tuned
+    table = (tmp_path / "ccmim_table5_toy.md").read_text()
+    assert "| importance-sampling-100e | 41.1 | 70.0 | 80.5 | 80.0 |" in table
+    assert "python tools/reproduce.py ccmim table5 --scale toy" in table and "not comparable" in table
+    assert main(words) == 0
+    assert len(ran) == 24
+
+
+def test_rows_that_were_not_run_stay_empty(ran: list[Run], tmp_path: Path) -> None:
+    words = ["ccmim", "table5", "--scale", "toy", "--row", "random-100e", "--seeds", "2", "--out", str(tmp_path)]
+    assert main(words) == 0
+    table = (tmp_path / "ccmim_table5_toy.md").read_text()
+    assert "| random-100e | 33.6 | 70.5 ± 0.7 | 79.4 | 80.5 ± 0.7 |" in table
+    assert "| block-wise-100e | 32.9 |  | 79.2 |  |" in table
 
 
 @pytest.mark.parametrize(
@@ -67,17 +80,13 @@ def test_several_processes_go_through_the_launcher_and_a_work_dir_is_kept(comman
         (["ccmim", "tabel5", "--row", "x"], "did you mean 'table5'"),
         (["ccmim", "table5", "--row", "importance-sampling-100"], "did you mean 'importance-sampling-100e'"),
         (["ccmim", "table1", "--row", "mae-300e"], "published numbers of another method"),
+        (["ccmim", "finetuning", "--scale", "toy", "--row", "literal"], "no toy version"),
     ],
 )
-def test_unknown_names_suggest_the_nearest(
-    commands, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+def test_what_cannot_be_run_is_named(
+    ran: list[Run], capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     assert main(words) == 2
     assert message in capsys.readouterr().err
-    assert commands == []
-
-
-def test_a_real_dry_run(capfd: pytest.CaptureFixture[str]) -> None:
-    assert main(["ccmim", "table5", "--row", "block-wise-400e", "--dry-run", "--gpus", "32"]) == 0
-    out = capfd.readouterr().out
-    assert re.search(r"epochs +400", out) and re.search(r"effective batch +1,?024", out)
+    assert not ran
+    assert find_table("table5", load_tables("ccmim"))

@@ -1,0 +1,140 @@
+"""Logs -> a table with published and own numbers side by side, as Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from mmmim.engine.tables import Table
+from mmmim.reproduce.plan import RowPlan, Run, Settings
+from mmmim.reproduce.runs import finished, metrics_of, read_record
+
+KNN = "k20"
+ACCURACY = "accuracy/top1"
+TOY_NOTE = "**Toy scale**: a tiny model on generated pictures; not comparable with the published numbers."
+RECORD = ("command", "seed", "config", "commit", "date", "versions", "device", "seconds")
+
+
+def number(run: Run, metric: str) -> float | None:
+    """What a finished run gives for a column of a table."""
+    if not finished(run):
+        return None
+    found = metrics_of(run)
+    names = {"probe": ("top1",), "knn": (KNN,)}.get(run.tool, (metric, f"coco/{metric}", ACCURACY))
+    return next((round(found[name], 3) for name in names if name in found), None)
+
+
+def collect(method: str, table: Table, plans: Sequence[RowPlan], settings: Settings) -> dict[str, Any]:
+    """Everything that is known of a table, as it is written to its JSON file."""
+    rows: list[dict[str, Any]] = []
+    runs: dict[str, Any] = {}
+    for plan in plans:
+        own: dict[str, list[float]] = {}
+        for metric, ran in plan.runs.items():
+            values = [value for run in ran if (value := number(run, metric)) is not None]
+            if values:
+                own[metric] = values
+        for run in plan.all_runs():
+            if run.name not in runs and finished(run):
+                record = read_record(run)
+                runs[run.name] = {key: record.get(key) for key in RECORD} | dict(metrics=rounded(metrics_of(run)))
+        used = {metric: [run.name for run in ran] for metric, ran in plan.runs.items()}
+        row = dict(name=plan.row.name, published=plan.row.published, own=own, runs=used)
+        rows.append(row | dict(missing=plan.missing, remarks=plan.remarks, note=plan.row.note))
+    return dict(
+        method=method,
+        table=table.name,
+        title=table.title,
+        source=table.source,
+        scale=settings.scale,
+        seeds=settings.seeds,
+        command=command_of(method, table, settings),
+        metrics=list(table.metrics),
+        rows=rows,
+        runs=runs,
+    )
+
+
+def rounded(values: dict[str, float]) -> dict[str, float]:
+    return {key: round(value, 4) for key, value in values.items()}
+
+
+def command_of(method: str, table: Table, settings: Settings) -> str:
+    words = ["python tools/reproduce.py", method, table.name]
+    words += ["--scale toy"] if settings.scale == "toy" and method != "toy" else []
+    words += [f"--seeds {settings.seeds}"] if settings.seeds > 1 else []
+    return " ".join([*words, *(["--", *settings.extra] if settings.extra else [])])
+
+
+def cell(values: Sequence[float]) -> str:
+    """``61.2``, or mean ± standard deviation over seeds; empty where nothing was run."""
+    if not values:
+        return ""
+    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
+
+
+def cells(data: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows of a table; the published column of a metric only where there is a published number."""
+    printed = [m for m in data["metrics"] if any(m in row["published"] for row in data["rows"])]
+    head = ["row"]
+    for metric in data["metrics"]:
+        head += [f"{metric} published"] if metric in printed else []
+        head.append(f"{metric} own")
+    body = []
+    for row in data["rows"]:
+        line = [row["name"]]
+        for metric in data["metrics"]:
+            line += [str(row["published"].get(metric, ""))] if metric in printed else []
+            line.append(cell(row["own"].get(metric, [])))
+        body.append(line)
+    return head, body
+
+
+def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def markdown(data: dict[str, Any]) -> str:
+    toy = data["scale"] == "toy"
+    seeds = f"; own numbers: mean ± standard deviation over {data['seeds']} seeds" if data["seeds"] > 1 else ""
+    parts = [
+        f"# {data['method']} {data['table']}" + (" at toy scale" if toy else ""),
+        f"{data['title']}. Source of the published numbers: {data['source']}{seeds}.",
+        *([TOY_NOTE] if toy else []),
+        f"```bash\n{data['command']}\n```",
+        markdown_table(*cells(data)),
+    ]
+    remarks = [f"- {row['name']}: {'; '.join(row['remarks'])}" for row in data["rows"] if row["remarks"]]
+    return "\n\n".join([*parts, *(["\n".join(remarks)] if remarks else [])]) + "\n"
+
+
+def as_csv(data: dict[str, Any]) -> str:
+    """Mean and standard deviation in columns of their own."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = [f"{metric}_{kind}" for metric in data["metrics"] for kind in ("published", "own", "std", "runs")]
+    writer.writerow(["row", *columns])
+    for row in data["rows"]:
+        line: list[Any] = [row["name"]]
+        for metric in data["metrics"]:
+            own = row["own"].get(metric, [])
+            spread = round(stdev(own), 3) if len(own) > 1 else ""
+            line += [row["published"].get(metric, ""), round(mean(own), 3) if own else "", spread, len(own)]
+        writer.writerow(line)
+    return text.getvalue()
+
+
+def write(data: dict[str, Any], out: Path) -> Path:
+    """``<out>/<method>_<table>[_toy].{md,csv,json}``; returns the Markdown file."""
+    stem = f"{data['method']}_{data['table']}" + ("_toy" if data["scale"] == "toy" and data["method"] != "toy" else "")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"{stem}.json").write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    (out / f"{stem}.csv").write_text(as_csv(data))
+    (out / f"{stem}.md").write_text(markdown(data))
+    return out / f"{stem}.md"

@@ -1,0 +1,196 @@
+"""Runs commands, two at a time where asked, and keeps a record of each."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mmmim.demo.stages import environment
+from mmmim.reproduce.plan import ROOT, TOOLS, Run, task_of
+
+PACKAGES = ("mmmim", "torch", "torchvision", "timm", "onedl-mmengine", "onedl-mmsegmentation", "onedl-mmdetection")
+BOXES = "coco/"
+
+
+def finished(run: Run) -> bool:
+    """Its last checkpoint or measurement is there, and a number; the folder's name stands for the command."""
+    return (ROOT / run.result).is_file() and bool(metrics_of(run))
+
+
+def read_record(run: Run) -> dict[str, Any]:
+    """``run.json`` of a run; empty where there is none or none that can be read."""
+    try:
+        record = json.loads((ROOT / run.folder / "run.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def metrics_of(run: Run) -> dict[str, float]:
+    """All numbers that a finished run gave, in percent."""
+    if run.tool in TOOLS:
+        try:
+            measured = json.loads((ROOT / run.result).read_text())
+        except ValueError:  # of a run that was killed
+            return {}
+        values = measured["random_init" if run.untrained else "pretrained"]
+        return {key: float(value) for key, value in values.items() if not isinstance(value, list)}
+    last: dict[str, float] = {}
+    for line in scalars(run):
+        last |= {key: float(value) for key, value in line.items() if isinstance(value, int | float)}
+    if task_of(run.config) == "pretrain":
+        return {"loss": last["loss"]} if "loss" in last else {}
+    found = {key: value for key, value in last.items() if key.startswith(("accuracy/", BOXES))}
+    found |= {key: last[key] for key in ("mIoU", "aAcc", "mAcc") if key in last}
+    return {key: 100 * value if key.startswith(BOXES) else value for key, value in found.items()}
+
+
+def scalars(run: Run) -> Iterator[dict[str, Any]]:
+    """What was logged, oldest first; a line that a killed run left unfinished is passed over."""
+    for file in sorted((ROOT / run.folder).glob("*/vis_data/scalars.json")):
+        for line in file.read_text().splitlines():
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
+
+
+def start_record(run: Run) -> dict[str, Any]:
+    """Everything about a run that is known before it starts."""
+    return dict(
+        command=shlex.join(run.command()),
+        config=run.config,
+        seed=run.seed,
+        commit=git_commit(),
+        date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        versions=versions(),
+        device=device(),
+    )
+
+
+def write_record(run: Run, record: dict[str, Any]) -> None:
+    (ROOT / run.folder).mkdir(parents=True, exist_ok=True)
+    (ROOT / run.folder / "run.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+@cache
+def git_commit() -> str | None:
+    """Short hash of the code, with ``+`` where tracked files differ from it."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@cache
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def device() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {platform.machine()}"
+
+
+@contextmanager
+def alone(run: Run) -> Iterator[None]:
+    """Another process that makes the same run is waited for."""
+    (ROOT / run.folder).mkdir(parents=True, exist_ok=True)
+    with (ROOT / run.folder / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def log_of(run: Run) -> Path:
+    return run.folder / "output.log"
+
+
+class Runner:
+    """Runs what is not finished yet; ``lanes`` commands at a time share the cores.
+
+    Args:
+        ended: Called after every run, with the run.
+    """
+
+    def __init__(self, cores: int, lanes: int, ended: Callable[[Run], None] = lambda run: None) -> None:
+        self.cores, self.lanes, self.ended = cores, min(lanes, cores), ended
+        self.failed: dict[Run, str] = {}
+        self.processes: list[subprocess.Popen] = []
+
+    def run(self, runs: Sequence[Run]) -> None:
+        started: dict[Run, Future] = {}
+        with ThreadPoolExecutor(self.lanes) as pool:
+            for run in runs:  # those that others start from come first, so no lane waits for one that is not running
+                started[run] = pool.submit(self._one, run, started.get(run.start) if run.start else None)
+            try:
+                for future in as_completed(started.values()):
+                    future.result()
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in self.processes:
+                    process.terminate()
+                raise
+
+    def _one(self, run: Run, before: Future | None) -> None:
+        if before is not None:
+            before.result()
+        if run.start in self.failed:
+            self.failed[run] = f"not run, since {run.start.name} failed"  # type: ignore[union-attr]
+            return
+        with alone(run):
+            if finished(run):
+                print(f"done before: {run.name}", flush=True)
+            else:
+                self._start(run)
+        self.ended(run)
+
+    def _start(self, run: Run) -> None:
+        record = start_record(run)
+        write_record(run, record)
+        print(f"running: {shlex.join(run.command())}", flush=True)
+        begun = time.perf_counter()
+        status = self.execute(run)
+        seconds = round(time.perf_counter() - begun, 1)
+        if status != 0 or not finished(run):
+            why = f"status {status}" if status else f"it ended without {run.result.name} or without a number"
+            self.failed[run] = f"{why}; its output is in {log_of(run)}"
+            print(f"failed: {run.name}: {self.failed[run]}", file=sys.stderr, flush=True)
+            return
+        write_record(run, record | dict(seconds=seconds, metrics=metrics_of(run)))
+        numbers = ", ".join(f"{key} {value:.4g}" for key, value in metrics_of(run).items())
+        print(f"ended after {seconds:.0f} s: {run.name}: {numbers}", flush=True)
+
+    def execute(self, run: Run) -> int:
+        """The exit status of the command, whose output is appended to the run's log."""
+        command = [sys.executable if word == "python" else word for word in run.command()]
+        with (ROOT / log_of(run)).open("a") as file:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=environment(self.cores // self.lanes), stdout=file, stderr=subprocess.STDOUT
+            )
+            self.processes.append(process)
+            return process.wait()

@@ -1,0 +1,104 @@
+"""A row of a table at toy size: the toy config of its method and encoder family, with what the row is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmmim.engine.tables import CONFIGS, Evaluation, Row, Table, row_config
+
+# Lengths and sizes of the large run; the toy config has its own.
+DROPPED = (
+    "train_cfg",
+    "param_scheduler",
+    "train_dataloader",
+    *(f"model.backbone.{size}" for size in ("arch", "img_size", "patch_size", "window_size")),
+)
+OTHER_DATA = ("inat18", "inat19", "flowers102")
+
+
+@dataclass
+class ToyRow:
+    """``config`` is None where the row has no toy version; ``remarks`` say why, or what was kept and dropped."""
+
+    config: str | None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    remarks: list[str] = field(default_factory=list)
+
+
+def toy_row(method: str, table: Table, row: Row) -> ToyRow:
+    assert row.config is not None
+    if "_toy" in row.config:
+        return ToyRow(row.config, row.overrides)
+    if isinstance(row.toy, str):
+        return ToyRow(None, remarks=[f"no toy version: {row.toy}"])
+    config = toy_config(method, row.config)
+    if config is None:
+        return ToyRow(None, remarks=[f"no toy version: {row.config} has no toy config"])
+    dropped = sorted(key for key in row.overrides if is_dropped(key))
+    kept = {key: value for key, value in row.overrides.items() if key not in dropped} if row.toy is None else row.toy
+    if "param_scheduler" in row.overrides:  # another scheduler: it is kept and stretched
+        kept = kept | {key: row.overrides[key] for key in ("param_scheduler", "train_cfg.max_epochs")}
+    words = shorter(method, table, row, config)
+    remarks = [
+        config.removesuffix(".py"),
+        *(["as the toy config"] if not kept else [f"with {', '.join(sorted(kept))}"]),
+    ]
+    sizes = [key for key in dropped if key not in kept and not key.startswith(("train_cfg", "param_scheduler"))]
+    if sizes:
+        remarks.append(f"without {', '.join(sizes)}")
+    if words:
+        remarks.append(f"{words[1]} epochs")
+    return ToyRow(config, kept, words, ["toy: " + "; ".join(remarks)])
+
+
+def is_dropped(key: str) -> bool:
+    return any(key == name or key.startswith(f"{name}.") for name in DROPPED)
+
+
+def shorter(method: str, table: Table, row: Row, config: str) -> tuple[str, ...]:
+    """Where rows of a table differ in length: the longest is as long as the toy config, others in proportion."""
+    same = [each for each in table.rows if each.config and toy_config(method, each.config) == config]
+    lengths = {each.name: row_config(method, each).train_cfg.max_epochs for each in same}
+    longest, own = max(lengths.values()), lengths[row.name]
+    if len(set(lengths.values())) == 1 and "param_scheduler" not in row.overrides:
+        return ()
+    whole = row_config(method, Row("toy", config)).train_cfg.max_epochs
+    epochs = max(1, int(whole * own / longest + 0.5))
+    return () if epochs == whole and "param_scheduler" not in row.overrides else ("--epochs", str(epochs))
+
+
+def family_of(stem: str) -> str:
+    """``vit``, ``swin`` or ``resnet``."""
+    return next(family for family in ("vit", "swin", "resnet") if stem.startswith(family))
+
+
+def toy_config(method: str, config: str) -> str | None:
+    """The toy config of the same encoder family, and of the same task where a method has several."""
+    family, parts = family_of(Path(config).stem), Path(config).stem.split("_")
+    for path in sorted((CONFIGS / method).glob(f"{family}*_toy.py")):
+        task = path.stem.split("_")[1:-1]
+        if not task or task[0] in parts:
+            return path.name
+    return None
+
+
+def toy_evaluation(method: str, config: str, evaluation: Evaluation) -> Evaluation | None:
+    """The same evaluation of a toy encoder; the linear probe is that of ``tools/probe.py``."""
+    if evaluation.config in ("probe", "knn") or "_toy" in evaluation.config:
+        return evaluation
+    stem = Path(evaluation.config).stem
+    task = stem.split("_")[0]
+    if any(name in stem for name in OTHER_DATA):
+        return None
+    if task in ("linear", "knn"):
+        return Evaluation("probe" if task == "linear" else "knn")
+    after = None if evaluation.after is None else toy_evaluation(method, config, Evaluation(evaluation.after))
+    names = {"fpn": ("fpn", "upernet"), "nonlinear2": ("nonlinear",), "ft384": ("ft96",)}.get(task, (task,))
+    for name in names:
+        found = sorted((CONFIGS / method / "downstream").glob(f"{name}_{family_of(config)}*_toy.py"))
+        if found:
+            return Evaluation(f"downstream/{found[0].name}", None if after is None else after.config)
+    return None
