@@ -6,6 +6,7 @@ python tools/export.py work_dirs/ccmim/vit-b_800e/epoch_800.pth --to timm --out 
 python tools/export.py CKPT --to torchvision --out resnet50.pth
 python tools/export.py CKPT --to safetensors --out vit-b.safetensors
 python tools/export.py CKPT --to mmpretrain --out vit-b_mmpretrain.pth
+python tools/export.py FINETUNED.pth --to timm --with-head --out classifier.pth
 python tools/export.py CKPT --to official --out simmim_swin-b.pth
 """
 
@@ -26,6 +27,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "authors' code has such an encoder",
     )
     parser.add_argument("--out", required=True, metavar="FILE")
+    parser.add_argument(
+        "--with-head", action="store_true", help="the whole classifier of a fine-tuned checkpoint (timm, torchvision)"
+    )
     return parser.parse_args(argv)
 
 
@@ -33,9 +37,10 @@ def export_file(args: argparse.Namespace) -> None:
     from mmmim.engine.export import TOLERANCE, export, read_encoder
 
     encoder = read_encoder(args.checkpoint)
-    usage, difference = export(encoder, args.to, args.out)
+    usage, difference = export(encoder, args.to, args.out, args.with_head)
     print(f"encoder of {len(encoder.state)} tensors written to {args.out}")
-    print(f"token features of 2 random images differ by at most {difference:.1e} (limit {TOLERANCE:.0e})")
+    compared = "logits" if args.with_head else "token features"
+    print(f"{compared} of 2 random images differ by at most {difference:.1e} (limit {TOLERANCE:.0e})")
     print(f"\n{usage}")
 
 

@@ -185,10 +185,20 @@ def _facts(backbone: Any, state: dict[str, Tensor], source: Source, layout: str)
         to_rgb=True,
         converted_from=layout,
     )
+    if tuned:
+        facts["classifier"] = _classifier(backbone, state)
     if backbone.in_channels == 3:
         for name, values in zip(("mean", "std"), _statistics(source, LAYOUTS[layout]), strict=True):
             facts[name] = [float(f"{255 * value:.6g}") for value in values]
     return facts
+
+
+def _classifier(backbone: Any, state: dict[str, Tensor]) -> dict[str, Any]:
+    """What the head sees: the mean of the patches, normed after it, or the class token."""
+    norms = {"head.norm.0.weight": "ln", "head.norm.0.running_mean": "bn"}
+    norm = [kind for name, kind in norms.items() if name in state]
+    by_mean = "backbone.norm.weight" not in state or not hasattr(backbone, "num_prefix") or not backbone.num_prefix
+    return dict(backbone=dict(out_type="avg" if by_mean else "cls"), head=dict(norm=norm))
 
 
 def _statistics(source: Source, layout: Layout) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -22,6 +22,7 @@ class Encoder(NamedTuple):
     state: dict[str, Tensor]
     meta: dict[str, Any]
     others: Mapping[str, Tensor] = MappingProxyType({})  # the rest, under full names: mask token, decoder, head
+    settings: Mapping[str, Any] = MappingProxyType({})  # of the whole model, as far as its config is known
 
     @property
     def kind(self) -> str:
@@ -115,7 +116,10 @@ def read_encoder(file: str | Path) -> Encoder:
     for name in matching(list(state), (*PRETRAIN_ONLY, *DOWNSTREAM_ONLY)):
         del state[name]
     others = {name: value for name, value in everything.items() if name.removeprefix(ENCODER_PREFIX) not in state}
-    return Encoder(state, dict(meta["mmmim"]), others)
+    from .classifier import model_settings
+
+    settings = meta["mmmim"].get("classifier") or model_settings(meta.get("cfg"))
+    return Encoder(state, dict(meta["mmmim"]), others, settings)
 
 
 def _floats(value: Tensor) -> Tensor:

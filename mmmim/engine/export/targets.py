@@ -8,27 +8,32 @@ import torch
 
 from mmmim.engine.errors import UsageError
 
+from .classifier import Classifier, build_classifier, read_classifier
 from .encoder import Encoder, Features, build_encoder
 from .mmpretrain_layout import from_mmpretrain, mmpretrain_usage, to_mmpretrain
 from .official import build_official, official_layout, official_usage, write_official
-from .timm_models import build_timm, timm_code, timm_state
+from .timm_models import build_timm, run_code, timm_classifier_state, timm_code, timm_state
 from .torchvision_models import build_torchvision, torchvision_code
 
 TOLERANCE = 1e-5
 
 
-def export(encoder: Encoder, target: str, out: str | Path) -> tuple[str, float]:
+def export(encoder: Encoder, target: str, out: str | Path, with_head: bool = False) -> tuple[str, float]:
     """Write ``encoder`` to ``out`` as ``target`` wants it, and compare features of what was written.
 
     Returns:
-        How to load the file, and the largest difference of the token features of two random images.
+        How to load the file, and the largest difference of the token features, ``with_head`` of the logits, of two
+        random images.
 
     Raises:
         UsageError: ``target`` is unknown or has no such model, or the features differ by more than ``TOLERANCE``.
     """
     if target not in TARGETS:
         raise UsageError(f"--to {target}: choose one of {', '.join(TARGETS)}")
-    write, build, explain = TARGETS[target]
+    if with_head and target not in CLASSIFIERS:
+        raise UsageError(f"--with-head: is for --to {' and '.join(CLASSIFIERS)}; --to official always has the head")
+    classifier = read_classifier(encoder) if with_head else None
+    write, build, explain = TARGETS[target] if classifier is None else _with_head(target, classifier)
     out = Path(out)
     if target != "safetensors" and out.suffix == ".safetensors":
         raise UsageError(
@@ -41,16 +46,20 @@ def export(encoder: Encoder, target: str, out: str | Path) -> tuple[str, float]:
     shape, generator = (2, encoder.meta["in_channels"], *encoder.meta["img_size"]), torch.Generator().manual_seed(0)
     images = torch.randn(shape, generator=generator, dtype=torch.float64)  # single precision would blur the question
     with torch.no_grad():
-        expected = build_encoder(encoder, encoder.state)(images)
+        ours = build_encoder(encoder, encoder.state) if classifier is None else build_classifier(encoder, classifier)
+        expected = ours(images)
         try:
             difference = (build(encoder, out)(images) - expected).abs().max().item()
         except UsageError:
             out.unlink()
             raise
+    if with_head:  # relative to large logits: a folded batch norm is rounded
+        difference /= max(1.0, expected.abs().max().item())
     if not difference < TOLERANCE:
         out.unlink()
+        what = "logits" if with_head else "features"
         raise UsageError(
-            f"--to {target}: features differ by {difference:.1e} (limit {TOLERANCE:.0e}); nothing is written"
+            f"--to {target}: {what} differ by {difference:.1e} (limit {TOLERANCE:.0e}); nothing is written"
         )
     return usage, difference
 
@@ -90,6 +99,18 @@ def _official(target: str) -> tuple[Callable, Callable, Callable]:
         lambda encoder, out: write_official(encoder, official_layout(encoder, target), out),
         lambda encoder, out: build_official(encoder, official_layout(encoder, target), out),
         lambda encoder, out: official_usage(encoder, official_layout(encoder, target), out),
+    )
+
+
+CLASSIFIERS = {"timm": timm_code, "torchvision": torchvision_code}
+
+
+def _with_head(target: str, classifier: Classifier) -> tuple[Callable, Callable, Callable]:
+    code = CLASSIFIERS[target]
+    return (
+        lambda encoder, out: torch.save(timm_classifier_state(encoder, classifier), out),
+        lambda encoder, out: run_code(code(encoder, out, classifier)),
+        lambda encoder, out: code(encoder, out, classifier),
     )
 
 

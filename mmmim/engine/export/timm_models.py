@@ -9,10 +9,12 @@ from typing import Any
 
 import timm
 import torch
+import torchvision
 from torch import Tensor
 
 from mmmim.engine.errors import UsageError
 
+from .classifier import Classifier
 from .encoder import Encoder, Features
 from .torchvision_models import check_stem
 
@@ -23,19 +25,21 @@ class Code(str):
     __repr__ = str.__str__
 
 
-def timm_code(encoder: Encoder, file: str | Path) -> str:
+def timm_code(encoder: Encoder, file: str | Path, classifier: Classifier | None = None) -> str:
     """Code that makes ``model`` and loads ``file`` into it; it needs ``timm``, ``torch`` and ``partial``.
 
     Raises:
         UsageError: timm has no such model.
     """
-    if name := timm_name(encoder):
+    if classifier is None and (name := timm_name(encoder)):
         return f"model = timm.create_model({name!r}, num_classes=0, checkpoint_path={str(file)!r})"
     kind = "ViT" if encoder.has_absolute_positions_only else encoder.kind
     model, settings = SETTINGS[kind](encoder)
+    if classifier is not None:
+        settings |= _head(kind, encoder, classifier)
     arguments = ", ".join(f"{key}={value!r}" for key, value in settings.items())
     lines = [f"model = timm.models.{model}({arguments})"]
-    if kind == "BEiTViT" and not encoder.has_norm:
+    if kind == "BEiTViT" and not encoder.has_norm and not settings["use_fc_norm"]:
         lines.append("model.norm = torch.nn.Identity()")
     return "\n".join([*lines, f"model.load_state_dict(torch.load({str(file)!r}))"])
 
@@ -54,10 +58,31 @@ def timm_state(encoder: Encoder) -> dict[str, Tensor]:
     return state
 
 
+def timm_classifier_state(encoder: Encoder, classifier: Classifier) -> dict[str, Tensor]:
+    layer = {"Swin": "head.fc", "SwinV2": "head.fc", "ResNet": "fc"}.get(encoder.kind, "head")
+    weight, bias = classifier.linear()
+    head = {f"{layer}.weight": weight, f"{layer}.bias": bias}
+    return timm_state(encoder) | {f"fc_norm.{name}": value for name, value in classifier.fc_norm().items()} | head
+
+
+def _head(kind: str, encoder: Encoder, classifier: Classifier) -> dict[str, Any]:
+    settings: dict[str, Any] = dict(num_classes=classifier.num_classes)
+    if kind in ("ViT", "BEiTViT"):
+        settings |= dict(global_pool="token" if classifier.pool == "cls" else "avg")
+    if kind == "ViT":  # its final norm moves behind the mean
+        return settings | dict(fc_norm=classifier.has_fc_norm, final_norm=encoder.has_norm or classifier.has_fc_norm)
+    return settings | dict(use_fc_norm=classifier.has_fc_norm) if kind == "BEiTViT" else settings
+
+
+def run_code(code: str) -> Any:
+    """``model`` of printed code, in double precision."""
+    names: dict[str, Any] = dict(timm=timm, torchvision=torchvision, torch=torch, partial=partial)
+    exec(code, names)
+    return names["model"].eval().double()
+
+
 def build_timm(encoder: Encoder, file: Path) -> Features:
-    names: dict[str, Any] = dict(timm=timm, torch=torch, partial=partial)
-    exec(timm_code(encoder, file), names)
-    model = names["model"].eval().double()
+    model = run_code(timm_code(encoder, file))
 
     def tokens(images: Tensor) -> Tensor:
         features = model.forward_features(images)

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from mmmim.engine.errors import UsageError
 
+from .classifier import Classifier
 from .encoder import Encoder, Features
 
 DILATED = {32: [False, False, False], 16: [False, False, True], 8: [False, True, True]}  # stages 2, 3 and 4
 
 
-def torchvision_code(encoder: Encoder, file: str | Path) -> str:
+def torchvision_code(encoder: Encoder, file: str | Path, classifier: Classifier | None = None) -> str:
     """Code that makes ``model`` and loads ``file`` into it; it needs ``torchvision`` and ``torch``.
 
     Raises:
@@ -37,16 +38,17 @@ def torchvision_code(encoder: Encoder, file: str | Path) -> str:
                 "use --to timm"
             )
         settings = f"replace_stride_with_dilation={DILATED[encoder.output_stride]}"
+    if classifier is not None:
+        settings = ", ".join(filter(None, (settings, f"num_classes={classifier.num_classes}")))
     if isinstance(meta["arch"], str):
         model = f"{meta['arch']}({settings})"
     else:
         block = f"torchvision.models.resnet.{encoder.resnet_block}"
         model = f"ResNet({', '.join(filter(None, (block, str(meta['depths']), settings)))})"
-    return (
-        f"model = torchvision.models.{model}\n"
-        "model.fc = torch.nn.Identity()\n"
-        f"model.load_state_dict(torch.load({str(file)!r}))"
-    )
+    lines = [f"model = torchvision.models.{model}", f"model.load_state_dict(torch.load({str(file)!r}))"]
+    if classifier is None:
+        lines.insert(1, "model.fc = torch.nn.Identity()")
+    return "\n".join(lines)
 
 
 def check_stem(encoder: Encoder, target: str) -> None:

@@ -1,0 +1,154 @@
+"""Classifiers leave with their head: timm's and torchvision's models give our logits."""
+
+from __future__ import annotations
+
+import runpy
+from functools import partial
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+import torchvision
+from mmengine.config import Config
+from official_names import beit_finetuned, drawn
+from test_export import RESNET, STAGES, VIT
+
+from mmmim.engine.convert import convert_file
+from mmmim.engine.errors import UsageError
+from mmmim.engine.export import export, read_encoder
+from mmmim.engine.export.classifier import model_settings
+from mmmim.engine.run import run_tool
+from mmmim.models.classifiers import ImageClassifier
+
+BEIT = dict(VIT, type="mmmim.BEiTViT", mask_mode=None, rel_pos="block")
+PLAIN = dict(VIT, type="mmmim.ViT")
+SWIN = dict(type="mmmim.Swin", arch=STAGES, img_size=32, patch_size=2, window_size=4, mask_mode=None, out_type="avg")
+SWIN_V2 = dict(SWIN, type="mmmim.SwinV2", pretrained_window_sizes=(0, 0, 0))
+CONV = dict(RESNET, type="mmmim.ResNet", mask_mode=None, out_type="avg")
+
+
+def write_classifier(path: Path, backbone: dict, norm: object = (), **more: object) -> ImageClassifier:
+    torch.manual_seed(0)
+    width = 512 if backbone["type"] == "mmmim.ResNet" else 64 if "Swin" in backbone["type"] else 32
+    head = dict(type="mmmim.LinearClsHead", num_classes=5, in_channels=width, norm=norm)
+    settings = dict(type="mmmim.ImageClassifier", backbone=backbone, head=head, **more)
+    model = ImageClassifier(**{name: value for name, value in settings.items() if name != "type"}).eval()
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point():
+                value.add_(0.1 * torch.rand_like(value))
+    facts = dict(model.backbone.describe(), method="ImageClassifier", stage="ft")
+    text = Config(dict(model=settings)).pretty_text  # as MMEngine stores it
+    torch.save(dict(state_dict=model.state_dict(), meta=dict(mmmim=facts, cfg=text)), path)
+    return model
+
+
+def logits_agree(usage: str, model: ImageClassifier) -> None:
+    names = dict(timm=timm, torchvision=torchvision, torch=torch, partial=partial)
+    exec(usage, names)
+    images = torch.randn(3, 3, *model.backbone.img_size, dtype=torch.float64)
+    with torch.no_grad():
+        theirs, ours = names["model"].double().eval()(images), model.double()(images)
+    assert ours.shape == (3, 5) and ours.std() > 0.01
+    torch.testing.assert_close(theirs, ours, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "norm"),
+    [
+        (dict(PLAIN, out_type="avg", final_norm=False), "ln"),
+        (dict(PLAIN, out_type="avg", final_norm=False), "ln_fixed"),
+        (dict(PLAIN, out_type="avg", final_norm=False, with_cls_token=False), "ln"),
+        (dict(PLAIN, out_type="avg"), ()),
+        (dict(PLAIN, out_type="cls"), ()),
+        (dict(PLAIN, out_type="cls"), "bn"),
+        (dict(PLAIN, out_type="cls", final_norm=False), ()),
+        (dict(BEIT, out_type="avg", final_norm=False), "ln"),
+        (dict(BEIT, out_type="avg", fc_norm=True), ()),
+        (dict(BEIT, out_type="cls"), "bn"),
+        (dict(BEIT, out_type="avg"), ()),
+        (dict(BEIT, out_type="avg", final_norm=False, rel_pos="none", pos_embed="learned"), "ln"),
+        (SWIN, ()),
+        (SWIN, "bn"),
+        (SWIN_V2, ()),
+        (CONV, ()),
+        (CONV, "bn"),
+    ],
+)
+def test_timm_gives_our_logits(tmp_path: Path, backbone: dict, norm: object) -> None:
+    model = write_classifier(tmp_path / "ft.pth", backbone, norm)
+    usage, difference = export(read_encoder(tmp_path / "ft.pth"), "timm", tmp_path / "out.pth", with_head=True)
+    assert difference < 1e-5
+    logits_agree(usage, model)
+
+
+@pytest.mark.parametrize("norm", [(), "bn"])
+def test_torchvision_gives_our_logits(tmp_path: Path, norm: object) -> None:
+    model = write_classifier(tmp_path / "ft.pth", CONV, norm)
+    usage, difference = export(read_encoder(tmp_path / "ft.pth"), "torchvision", tmp_path / "out.pth", with_head=True)
+    assert difference < 1e-5 and "num_classes=5" in usage and "Identity" not in usage
+    logits_agree(usage, model)
+
+
+def test_a_converted_classifier_goes_on_to_timm(tmp_path: Path) -> None:
+    torch.save(dict(model=drawn(beit_finetuned())), tmp_path / "official.pth")
+    convert_file(tmp_path / "official.pth", tmp_path / "ours.pth")
+    out = tmp_path / "out.pth"
+    assert export(read_encoder(tmp_path / "ours.pth"), "timm", out, with_head=True)[1] < 1e-5
+    assert {"fc_norm.weight", "head.bias"} <= set(torch.load(out))
+
+
+@pytest.mark.parametrize("backbone", [dict(PLAIN, out_type="avg", final_norm=False), SWIN, SWIN_V2])
+def test_official_files_have_the_head(tmp_path: Path, backbone: dict) -> None:
+    write_classifier(tmp_path / "ft.pth", backbone, "ln" if "ViT" in backbone["type"] else ())
+    usage, difference = export(read_encoder(tmp_path / "ft.pth"), "official", tmp_path / "out.pth")
+    stored = torch.load(tmp_path / "out.pth")["model"]
+    assert difference == 0 and stored["head.weight"].shape[0] == 5 and "left out" not in usage
+    assert ("fc_norm.weight" in stored) == ("ViT" in backbone["type"])
+
+
+@pytest.mark.parametrize(
+    ("backbone", "norm", "more", "reason"),
+    [
+        (dict(PLAIN, out_type="avg"), "ln", {}, "are normed twice"),
+        (SWIN, "ln", {}, "are normed twice"),
+        (dict(PLAIN, out_type="cls"), ["ln", "bn"], {}, r"has the norms \['ln', 'bn'\]"),
+        (dict(PLAIN, out_type="raw"), (), dict(neck=dict(type="mmmim.ProbeBlocks", depth=1)), "is a neck"),
+    ],
+)
+def test_heads_that_others_do_not_have_are_refused(
+    tmp_path: Path, backbone: dict, norm: object, more: dict, reason: str
+) -> None:
+    write_classifier(tmp_path / "ft.pth", backbone, norm, **more)
+    with pytest.raises(UsageError, match=f"--with-head: .*{reason}"):
+        export(read_encoder(tmp_path / "ft.pth"), "timm", tmp_path / "out.pth", with_head=True)
+    assert not (tmp_path / "out.pth").exists()
+
+
+def test_mistakes_are_one_message(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    tool = runpy.run_path("tools/export.py")
+
+    def error(*words: object) -> str:
+        options = ["--with-head", "--out", tmp_path / "out.pth", *words]
+        assert run_tool(tool["export_file"], tool["parse_args"]([str(word) for word in options])) == 2
+        return capsys.readouterr().err
+
+    file = tmp_path / "ft.pth"
+    write_classifier(file, SWIN)
+    assert "--with-head: is for --to timm and torchvision" in error(file, "--to", "safetensors")
+    checkpoint = torch.load(file)
+    torch.save(dict(checkpoint, meta=dict(mmmim=checkpoint["meta"]["mmmim"])), file)
+    assert "the checkpoint does not say what its head sees" in error(file, "--to", "timm")
+    state = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("backbone.")}
+    torch.save(dict(checkpoint, state_dict=state), file)
+    assert "holds no head of a classifier" in error(file, "--to", "timm")
+
+
+def test_a_config_is_read_without_running_it(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    run = f"os.mkdir({str(victim)!r})"
+    text = f"import os\n{run}\nmodel = dict(backbone=dict(out_type='cls', depth=-1), x={run})\n"
+    assert model_settings(text) == dict(backbone=dict(out_type="cls", depth=-1), x=None)
+    assert not victim.exists()
+    assert model_settings("model = (") == model_settings(None) == model_settings("a = 1") == {}
