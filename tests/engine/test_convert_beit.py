@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from mmengine.config import Config
 from official_names import (
     BUFFERS,
     beit_finetuned,
@@ -25,12 +26,14 @@ from timm.models import beit, swin_transformer, swin_transformer_v2
 from torch import Tensor, nn
 
 from mmmim.engine.checkpoint_keys import strip_prefix
-from mmmim.engine.convert import Choices, Conversion, Source, convert, convert_file
+from mmmim.engine.convert import Choices, Conversion, Source, convert, convert_file, follow_up
 from mmmim.engine.errors import UsageError
 from mmmim.models.backbones import BEiTViT, SwinV2
 from mmmim.models.classifiers import ImageClassifier
 from mmmim.models.necks import LinearDecoder, PatchProjector
 
+ROOT = Path(__file__).parents[2]
+SWIN_B = swin(128, (2, 2, 18, 2), (4, 8, 16, 32), 7, 4)
 ARCH = dict(embed_dims=32, depth=2, num_heads=4)
 BACKBONE = dict(type="mmmim.BEiTViT", arch=ARCH, img_size=32, patch_size=8)
 STAGES = dict(embed_dims=16, depths=(2, 2, 2), num_heads=(1, 2, 4))
@@ -270,6 +273,32 @@ def test_swin_v2_before_fine_tuning() -> None:
     normed |= {f"encoder.layers.1.blocks.1.norm3.{kind}": torch.ones(32) for kind in ("weight", "bias")}
     normed |= {f"encoder.layers.2.blocks.1.norm3.{kind}": torch.ones(64) for kind in ("weight", "bias")}
     assert convert(source._replace(state=normed)).meta["extra_norm_every_n_blocks"] == 2
+
+
+@pytest.mark.parametrize(
+    ("shapes", "layout", "config"),
+    [
+        (beit_finetuned(768, 12, 12, 14, 16, 1000), None, "configs/beit/downstream/ft_vit-b_100e_in1k.py"),
+        (beit_finetuned(768, 12, 12, 14, 16, 1000), "simmim", "configs/simmim/downstream/ft_vit-b_100e_in1k.py"),
+        (beit_finetuned(384, 12, 6, 14, 16, 1000), "conmim", "configs/conmim/downstream/ft_vit-s_200e_in1k.py"),
+        (SWIN_B | linear("head", 1024, 1000), None, "configs/simmim/downstream/ft_swin-b_100e_in1k-224.py"),
+    ],
+)
+def test_the_next_command_tests_the_authors_classifier(shapes: dict, layout: str | None, config: str) -> None:
+    """The config's classifier has exactly the tensors of a published file, at full size."""
+    state = {name: torch.ones((), dtype=torch.bfloat16).expand(shape) for name, shape in shapes.items()}
+    conversion = convert(Source("ft.pth", state, None, []), layout)
+    command = follow_up(conversion, "ft.pth")[0]
+    assert command.startswith(f"python tools/test.py {config} ft.pth")
+    mean = ",".join(["127.5"] * 3)
+    assert (f"model.data_preprocessor.mean={mean}" in command) == (conversion.layout == "beit")
+    settings = Config.fromfile(ROOT / config).model
+    settings.pop("type")
+    settings.backbone.pop("init_cfg")
+    with torch.device("meta"):
+        model = ImageClassifier(**{name: settings[name] for name in ("backbone", "head")})
+    ours = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    assert {name: tuple(value.shape) for name, value in conversion.state.items()} == ours
 
 
 def test_a_fine_tuned_vit_of_simmim_has_beit_s_names() -> None:

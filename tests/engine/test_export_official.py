@@ -145,6 +145,16 @@ def test_the_printed_command_reads_the_file_back(tmp_path: Path, cls: type, sett
             assert torch.equal(back[f"backbone.{name}"], value), name
 
 
+@pytest.mark.parametrize("mean", [123.675, 127.5])
+def test_beit_s_file_says_how_images_were_normalised(tmp_path: Path, mean: float) -> None:
+    layout = "conmim" if mean == 123.675 else "beit"
+    torch.save(dict(model=drawn(beit_finetuned())), tmp_path / "official.pth")
+    convert_file(tmp_path / "official.pth", tmp_path / "ours.pth", layout)
+    export(read_encoder(tmp_path / "ours.pth"), "official", tmp_path / "back.pth")
+    again = convert_file(tmp_path / "back.pth", tmp_path / "again.pth")[1]
+    assert again.layout == "beit" and again.meta["mean"][0] == mean and again.note is None
+
+
 def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "run.pth", mask_mode="replace")
     usage, _ = export(read_encoder(tmp_path / "run.pth"), "official", tmp_path / "out.pth")

@@ -67,8 +67,8 @@ def read_source(file: str | Path) -> Source:
         state = {name.removeprefix("module."): value for name, value in state.items()}
     others = [] if place is None else [str(key) for key in content if key != place]
     options = content.get("args")
-    known = vars(options) if isinstance(options, argparse.Namespace) else {}
-    return Source(str(file), state, _finished_epochs(content), others, known)
+    known = vars(options) if isinstance(options, argparse.Namespace) else options
+    return Source(str(file), state, _finished_epochs(content), others, known if isinstance(known, Mapping) else {})
 
 
 def _finished_epochs(content: Mapping[str, Any]) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from math import isqrt
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,6 +45,7 @@ NAMES: dict[str, Names] = {
     ),
 }
 PROBE: Names = ((r"^head\.norm\.0\.(running_.*|num_batches_tracked)$", r"head.0.\1"), (r"^head\.fc\.", "head.1."))
+IMAGENET_MEAN, INCEPTION_MEAN = [123.675, 116.28, 103.53], [127.5, 127.5, 127.5]
 ONE_LAYER = {"neck.layers.0.weight", "neck.layers.0.bias"}
 
 
@@ -175,7 +177,10 @@ def build_official(encoder: Encoder, layout: str, file: Path) -> Features:
 
 
 def write_official(encoder: Encoder, layout: str, file: Path) -> None:
-    torch.save(dict(model=to_official(encoder, layout)[0]), file)
+    stored: dict[str, Any] = dict(model=to_official(encoder, layout)[0])
+    if layout == "beit" and (mean := encoder.meta.get("mean")) in (IMAGENET_MEAN, INCEPTION_MEAN):
+        stored["args"] = dict(imagenet_default_mean_and_std=mean == IMAGENET_MEAN)  # an option of BEiT's code
+    torch.save(stored, file)
 
 
 def official_usage(encoder: Encoder, layout: str, file: str | Path) -> str:
