@@ -27,11 +27,16 @@ def evaluate_share(rank, port, results):
     scores = torch.eye(3)[PREDICTED[indices]]
     columns = zip(scores, LABELS[indices], indices, strict=True)
     metric.process(None, [dict(pred_scores=s, label=y, index=i) for s, y, i in columns])
+    by_level = Accuracy(topk=(1,))
+    if rank == 1:  # the other process has no batch
+        rows = [dict(block1=torch.eye(3)[y], block4=torch.eye(3)[p]) for y, p in zip(LABELS, PREDICTED, strict=True)]
+        columns = zip(rows, LABELS, torch.arange(5), strict=True)
+        by_level.process(None, [dict(pred_scores=s, label=y, index=i) for s, y, i in columns])
     torch.manual_seed(0)
     backbone = ViT(dict(embed_dims=16, depth=1, num_heads=2), img_size=16, patch_size=8)
     batch = dict(inputs=images(indices), labels=LABELS[indices], indices=indices)
     features = extract_features(backbone, [batch], lambda each: each)
-    results.put((rank, metric.evaluate(5), features.x.numpy(), features.y.tolist()))
+    results.put((rank, metric.evaluate(5) | dict(levels=by_level.evaluate(5)), features.x.numpy(), features.y.tolist()))
     dist.destroy_process_group()
 
 
@@ -51,4 +56,6 @@ def test_each_sample_counts_once_on_every_process(free_port):
         assert metrics["accuracy/top1"] == pytest.approx(100 * 3 / 5)
         assert metrics["accuracy/mean_class"] == pytest.approx(100 * (1 + 1 / 2 + 0) / 3)
         assert y == LABELS.tolist()
+        levels = {name.removeprefix("accuracy/"): value for name, value in metrics["levels"].items()}
+        assert levels == pytest.approx(dict(block1_top1=100, block4_top1=60, top1=100, best_block=1))
         torch.testing.assert_close(torch.from_numpy(x), expected)
