@@ -4,6 +4,7 @@ custom_imports = dict(imports=["mmmim.compat.openmmlab"], allow_failed_imports=F
 
 default_hooks = dict(
     step_seed=dict(type="mmmim.StepSeedHook"),
+    labels=dict(type="mmmim.SegLabelCheckHook"),
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
     param_scheduler=dict(type="ParamSchedulerHook"),

@@ -33,15 +33,23 @@ def check_paths(cfg: Config, sections: tuple[str, ...]) -> None:
         )
 
 
+def writes_its_data(node: dict[str, Any]) -> bool:
+    """Whether ``prepare`` writes the files of the wrapped dataset, which then reads ``prepare.root``."""
+    prepare = node.get("prepare")
+    if not prepare:
+        return False
+    return Path(prepare["root"]) == Path((node.get("dataset") or {}).get("data_root", prepare["root"]))
+
+
 def _datasets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every dataset config below ``node``: the values of ``dataset`` and ``datasets``, innermost ones of wrappers.
 
-    A dataset with ``prepare`` writes its files itself.
+    What :func:`writes_its_data` is left out.
     """
     if isinstance(node, (list, tuple)):
         for index, value in enumerate(node):
             yield from _datasets(value, f"{path}[{index}]")
-    elif isinstance(node, dict) and not node.get("prepare"):
+    elif isinstance(node, dict) and not writes_its_data(node):
         if path.rpartition(".")[2].partition("[")[0] in ("dataset", "datasets") and "type" in node:
             yield path, node
         for key, value in node.items():

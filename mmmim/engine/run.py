@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 
 from mmmim.engine import run_options as options
 from mmmim.engine.data_paths import check_paths
+from mmmim.engine.dense_checks import check_dense
 from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import close_launcher, is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
@@ -65,8 +66,9 @@ def train(args: argparse.Namespace) -> None:
     options.use_resume(cfg, args.resume)
     options.use_checkpoint(cfg, args.checkpoint)
     check_paths(cfg, ("train_dataloader", "val_dataloader", "custom_hooks"))
+    doubts = check_dense(cfg, ("train_dataloader", "val_dataloader"))
     scaling = scale_lr(cfg, num_processes(args.launcher))
-    remarks = [*options.fit_to_device(cfg), *scaling.warnings, *length_warnings(cfg)]
+    remarks = [*options.fit_to_device(cfg), *scaling.warnings, *length_warnings(cfg), *doubts]
     setup_launcher(cfg, args.launcher)
     runner = _runner(cfg)
     for line in scaling.lines:
@@ -91,6 +93,7 @@ def test(args: argparse.Namespace) -> None:
     if args.tta:
         use_tta(cfg)
     check_paths(cfg, ("test_dataloader",))
+    check_dense(cfg, ("test_dataloader",))
     for key in ("train_dataloader", "train_cfg", "optim_wrapper", "param_scheduler"):
         cfg.pop(key, None)
     setup_launcher(cfg, args.launcher)
@@ -130,9 +133,12 @@ def _plan(cfg: Config, args: argparse.Namespace) -> None:
 
     if args.checkpoint is not None:
         options.use_checkpoint(cfg, args.checkpoint)
+    doubts = check_dense(cfg, ("train_dataloader", "val_dataloader"))
     processes = args.world_size or num_processes(args.launcher)
     if is_first_process():
         print(describe(dry_run(cfg, processes), cfg))
+        for doubt in doubts:
+            print(f"note: {doubt}")
 
 
 def _with_data(cfg: Config, folder: str | None) -> Config:

@@ -5,6 +5,7 @@ from .momentum import MomentumUpdateHook
 from .nonfinite import NonFiniteLossHook
 from .pretrained_report import PretrainedReportHook
 from .runtime_info import BufferedRuntimeInfoHook
+from .seg_labels import SegLabelCheckHook
 from .step_losses import StepLossHook
 from .step_seed import StepSeedHook
 from .step_timer import StepTimerHook
@@ -18,6 +19,7 @@ __all__ = [
     "NonFiniteLossHook",
     "PretrainedReportHook",
     "SafeCheckpointHook",
+    "SegLabelCheckHook",
     "StepLossHook",
     "StepSeedHook",
     "StepTimerHook",

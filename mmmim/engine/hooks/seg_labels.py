@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from mmmim.engine.dense_checks import IGNORED, label_error, wrong_labels
+from mmmim.registry import HOOKS
+
+
+@HOOKS.register_module()
+class SegLabelCheckHook(Hook):
+    """Stops a segmentation run at the first label that is no class, and names the file.
+
+    MMSegmentation's loss fails on such a label with an index error, on a GPU with a device-side assertion. The labels
+    of a batch are looked at on the CPU, before they are moved: nothing waits for the device.
+    """
+
+    priority = "VERY_HIGH"
+
+    def before_train(self, runner: Runner) -> None:
+        model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        heads = model.decode_head if hasattr(model.decode_head, "__len__") else [model.decode_head]
+        self.num_classes, self.ignored = heads[-1].num_classes, getattr(heads[-1], "ignore_index", IGNORED)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        for sample in data_batch["data_samples"]:
+            labels = sample.gt_sem_seg.data
+            wrong = labels[(labels != self.ignored) & ((labels < 0) | (labels >= self.num_classes))]
+            if wrong.numel():
+                found = wrong_labels(np.asarray(wrong), self.num_classes, self.ignored)
+                raise label_error(sample.get("seg_map_path"), found, self.num_classes, self.ignored)
