@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mmmim.engine.run import run_tool
-from mmmim.models.backbones import ViT
+from mmmim.models.backbones import BEiTViT, ViT
 from mmmim.models.necks import MAEDecoder
 
 ROOT = Path(__file__).parents[2]
@@ -49,21 +49,31 @@ def test_it_says_what_it_found_and_what_is_next(tmp_path: Path, tiny: Path, caps
     assert lines[5] == "next:" and "no config here has this encoder" in lines[6]
 
 
-def test_fine_tuning_loads_every_tensor(tool, tmp_path: Path) -> None:
-    arch = dict(embed_dims=128, depth=6, num_heads=4)  # of configs/_base_/models/toy_arch.py
-    torch.save(dict(model=official(arch, 64, 8, dims=16, depth=1, num_heads=2)), tmp_path / "mae.pth")
-    assert convert(tmp_path / "mae.pth", "--out", tmp_path / "ckpt.pth", "--num-heads", 4) == 0
-    config = ROOT / "configs/mae/downstream/ft_vit-tiny_toy.py"
+ARCH = dict(embed_dims=128, depth=6, num_heads=4)  # of configs/_base_/models/toy_arch.py
+
+
+@pytest.mark.parametrize(
+    ("layout", "tensors", "unused"),
+    [
+        ("mae", 4 + 6 * 12, ["norm.weight", "norm.bias"]),  # the recipe replaces the final norm
+        ("beit", 3 + 6 * (15 + 1), ["mask_token", "norm.weight", "norm.bias"]),  # a table per block
+    ],
+)
+def test_fine_tuning_loads_every_tensor(tool, tmp_path: Path, layout: str, tensors: int, unused: list[str]) -> None:
+    mae = layout == "mae"
+    state = official(ARCH, 64, 8, dims=16, depth=1, num_heads=2) if mae else BEiTViT(ARCH, 64, 8).state_dict()
+    torch.save(dict(model=state), tmp_path / "official.pth")
+    assert convert(tmp_path / "official.pth", "--out", tmp_path / "ckpt.pth", "--num-heads", 4) == 0
+    config = ROOT / f"configs/{layout}/downstream/ft_vit-tiny_toy.py"
     small = ["train_dataloader.dataset.num_images=8", "train_dataloader.batch_size=8"]
     small += ["val_dataloader.dataset.num_images=8", "auto_scale_lr.recipe_batch_size=8"]
     small += ["train_cfg.max_epochs=1", "train_cfg.val_interval=2", "param_scheduler=None"]
     words = ["--checkpoint", tmp_path / "ckpt.pth", "--work-dir", tmp_path / "run"]
     assert tool("train", config, *words, "--cfg-options", *small) == 0
     report = json.loads((tmp_path / "run/pretrained_report.json").read_text())
-    tensors = 4 + 6 * 12  # all but the final norm, which this recipe replaces
     assert report["loaded_of_expected"] == f"{tensors}/{tensors}"
-    assert report["unused"] == ["norm.weight", "norm.bias"] and not report["missing"] and not report["unexpected"]
-    assert report["meta"]["converted_from"] == "mae"
+    assert report["unused"] == unused and not report["missing"] and not report["unexpected"]
+    assert report["meta"]["converted_from"] == layout
 
 
 def test_the_decoder_paints(toy, tmp_path: Path, tiny: Path) -> None:
@@ -80,7 +90,9 @@ def test_the_decoder_paints(toy, tmp_path: Path, tiny: Path) -> None:
     [
         (["nowhere.pth"], "nowhere.pth: does not exist"),
         (["FILE"], "16 is no published width"),
-        (["FILE", "--from", "beit"], "--from beit: unknown"),
+        (["FILE", "--from", "bert"], "--from bert: unknown; did you mean 'beit'"),
+        (["FILE", "--from", "beit"], "as layout 'beit': how many heads"),
+        (["FILE", "--window-size", "0"], "--window-size 0: must be at least 1"),
         (["FILE", "--num-heads", "0"], "--num-heads 0: must be at least 1"),
         (["FILE", "--num-heads", "2", "--img-size", "1", "2", "3"], "give one or two positive numbers"),
     ],
