@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from .image_files import find_images
-from .image_folder import check_folders, class_folders
+from .image_folder import ImageFolder, check_folders, class_folders
 
 OWN_DATASETS = ("Collages", "Flowers102", "INaturalist", "ImageFolder", "ImageList", "ToyImages")
 TRAIN_FOLDERS = ("train", "training")
@@ -122,8 +122,11 @@ def _set_num_classes(cfg: Config, num_classes: int) -> None:
 
 def _check_batch(cfg: Config, num_images: int, folder: str) -> None:
     loader = cfg.get("train_dataloader") or {}
+    dataset = dict(loader.get("dataset") or {})
+    if dataset.get("keep") or dataset.get("list_file"):
+        num_images = len(ImageFolder(**{key: value for key, value in dataset.items() if key != "type"}))
     if loader.get("drop_last") and num_images < loader.get("batch_size", 1):
         raise ValueError(
-            f"--data: {folder!r} has {num_images} images, fewer than one batch of {loader['batch_size']}; add "
+            f"--data: {folder!r} has {num_images} training images, fewer than one batch of {loader['batch_size']}; add "
             f"--cfg-options train_dataloader.batch_size={num_images}"
         )

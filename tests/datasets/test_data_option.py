@@ -146,5 +146,7 @@ def test_missing_and_empty_folder(pretrain, tmp_path):
 
 def test_fewer_images_than_a_batch(pretrain, tmp_path, picture):
     picture(tmp_path / "photos" / "1.png")
-    with pytest.raises(ValueError, match=r"has 1 images, fewer than one batch of 4; .*train_dataloader.batch_size=1"):
+    with pytest.raises(
+        ValueError, match=r"has 1 training images, fewer than one batch of 4; .*train_dataloader.batch_size=1"
+    ):
         use_folder(pretrain, str(tmp_path / "photos"))

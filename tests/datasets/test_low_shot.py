@@ -94,6 +94,15 @@ def test_data_option_keeps_the_share_of_the_training_images(folder):
     assert cfg.model.head.num_classes == 3
 
 
+def test_data_option_counts_what_is_left(folder):
+    loader = dict(batch_size=6, drop_last=True, dataset=dict(type="ImageFolder", root="x", keep=0.1))
+    val = dict(dataset=dict(type="ImageFolder", root="x"))
+    model = dict(type="ImageClassifier", head=dict(num_classes=9))
+    with pytest.raises(ValueError, match="has 5 training images, fewer than one batch of 6"):
+        use_folder(Config(dict(model=model, train_dataloader=loader, val_dataloader=val)), str(folder))
+    use_folder(Config(dict(model=model, train_dataloader=dict(loader, batch_size=5), val_dataloader=val)), str(folder))
+
+
 @pytest.mark.parametrize(("keep", "each"), [(0.1, 13), (0.01, 1), (1e-4, 1), (1.0, 128)])
 def test_share_of_the_built_in_pictures(keep, each):
     data = ToyImages(num_images=1024, keep=keep)
