@@ -35,7 +35,7 @@ def short_dense(iterations: int, epochs: int) -> dict[str, dict[str, Any]]:
         "param_scheduler.0.end": epochs,
         "default_hooks.checkpoint.interval": epochs,
     }
-    return {"upernet": segmentation, "fcn": segmentation, "mask-rcnn": detection}
+    return {"upernet": segmentation, "fcn": segmentation, "linear-seg": segmentation, "mask-rcnn": detection}
 
 
 def short_classification(epochs: int, batch_size: int, images: int) -> dict[str, Any]:
