@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
+from mmmim.engine.checkpoint_keys import matching
 from mmmim.engine.config_check import check_config
 from mmmim.engine.lr_scaling import scale_lr, schedulers
 from mmmim.registry import MODELS
@@ -24,6 +26,8 @@ SHIPPED = sorted(
     for path in CONFIGS.glob("*/downstream/*.py")
     if any(fnmatch(path.name, kind) for kind in KINDS)
 )
+
+KNN = sorted(str(path.relative_to(CONFIGS).with_suffix("")) for path in CONFIGS.glob("*/downstream/knn_*.py"))
 
 
 def recipe(name: str, processes: int = 1) -> Config:
@@ -41,7 +45,7 @@ def build(cfg: Config) -> nn.Module:
 def test_a_recipe_builds_and_its_parts_fit(name: str) -> None:
     cfg = Config.fromfile(CONFIGS / f"{name}.py")
     check_config(cfg)
-    model = build(cfg).train()
+    model: Any = build(cfg).train()
     for loader, count in ((cfg.train_dataloader, 2), (cfg.val_dataloader, 1)):
         sizes = {t["size"] for t in loader.dataset.transforms if "Crop" in t["type"]}
         assert len(sizes) == 1
@@ -65,6 +69,24 @@ def test_a_recipe_builds_and_its_parts_fit(name: str) -> None:
     assert [hook.type for hook in cfg.custom_hooks] == ["mmmim.PretrainedReportHook"]
     frozen = not any(p.requires_grad for p in model.backbone.parameters())
     assert frozen == ("linear" in name)
+
+
+@pytest.mark.parametrize("name", SHIPPED + KNN)
+def test_the_encoder_is_the_one_of_pre_training(name: str) -> None:
+    method, _, file = name.split("/")
+    backbone = file.split("_")[1]
+    sources = sorted(CONFIGS.glob(f"{method}/{backbone}_*.py")) or sorted(CONFIGS.glob(f"mae/{backbone}_*.py"))
+    cfg = Config.fromfile(CONFIGS / f"{name}.py")
+    with DefaultScope.overwrite_default_scope("mmmim"), torch.device("meta"):
+        encoder = MODELS.build(cfg.model.backbone)
+        ours = encoder.state_dict()
+        theirs = MODELS.build(Config.fromfile(sources[-1]).model.backbone).state_dict()
+    left_over, absent = theirs.keys() - ours.keys(), ours.keys() - theirs.keys()
+    assert left_over == set(matching(left_over, encoder.pretrain_only))
+    assert not absent or ("rel_pos_bias.relative_position_bias_table" in left_over and len(absent) == encoder.depth)
+    reshaped = {key for key in ours.keys() & theirs.keys() if ours[key].shape != theirs[key].shape}
+    assert reshaped == set(matching(reshaped, ("pos_embed", "*.relative_position_bias_table")))
+    assert not reshaped or file.startswith("ft")
 
 
 # name: processes, lr, last lr, epochs, warm-up, layer decay, weight decay, drop path

@@ -1,0 +1,1 @@
+_base_ = "../../conmim/downstream/knn_vit-tiny_toy.py"

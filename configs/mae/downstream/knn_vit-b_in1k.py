@@ -1,0 +1,1 @@
+_base_ = "../../ccmim/downstream/knn_vit-b_in1k.py"

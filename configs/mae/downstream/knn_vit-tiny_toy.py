@@ -1,0 +1,1 @@
+_base_ = "../../ccmim/downstream/knn_vit-tiny_toy.py"

@@ -1,0 +1,1 @@
+_base_ = "../../beit/downstream/knn_vit-b_in1k.py"
