@@ -1,5 +1,6 @@
 # Table 15, first column: trained at 160 pixels, tested at 224; 12e-3 at batch 2048 (16 processes x 128). Binary
 # cross-entropy on mixed labels; the threshold that makes a label is that of RSB's recipes, the paper names none.
+# It leaves next to nothing of label smoothing; model.head.bce_threshold=None keeps soft labels.
 _base_ = [
     "../../_base_/models/classifier_ft_resnet50.py",
     "../../_base_/datasets/cls_imagenet_160_rsb.py",
