@@ -5,6 +5,7 @@ python tools/reproduce.py ccmim table5 --scale toy --dry-run
 python tools/reproduce.py ccmim table5 --scale toy
 python tools/reproduce.py ccmim table5 --row importance-sampling-100e --gpus 32 -- --data /data/imagenet
 python tools/reproduce.py ccmim table5 --gpus 32 --slurm PARTITION
+python tools/reproduce.py --page
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from mmmim.demo.stages import available_cores
 from mmmim.engine.errors import UsageError
 from mmmim.engine.tables import Row, Table, find_table, load_tables
 from mmmim.reproduce.collect import collect, write
-from mmmim.reproduce.plan import ROOT, RowPlan, Run, Settings, plan_table, unique
+from mmmim.reproduce.command import ROOT
+from mmmim.reproduce.page import PAGE, page
+from mmmim.reproduce.plan import RowPlan, Settings, plan_table, unique
 from mmmim.reproduce.runs import Runner
+from mmmim.reproduce.slurm import submit
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -30,7 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Words after -- go to tools/train.py as they are.",
     )
-    parser.add_argument("method", help="folder below configs/, for example ccmim")
+    parser.add_argument("method", nargs="?", help="folder below configs/, for example ccmim; toy: all, at toy scale")
     parser.add_argument("table", nargs="?", help="table1, fig2, ...; with --list: show this one only")
     parser.add_argument("--row", nargs="+", default=[], help="rows to run (default: all that have a run)")
     parser.add_argument("--scale", choices=("full", "toy"), default="full", help="toy: tiny models, built-in pictures")
@@ -40,10 +44,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--gpus", type=int, default=1, metavar="N", help="processes of a training (default: 1)")
     parser.add_argument("--slurm", metavar="PARTITION", help="submit the runs in place of running them here")
     parser.add_argument("--out", default="work_dirs/reproduce", metavar="DIR", help="of the finished table")
+    parser.add_argument("--page", action="store_true", help="write docs/results.md from docs/results/*.json")
     args = parser.parse_args(own)
     args.extra = extra
-    if not args.list and not args.table:
-        parser.error("give --list, or TABLE")
+    if not args.page and (args.method is None or not (args.list or args.table)):
+        parser.error("give METHOD --list, METHOD TABLE, or --page")
     for name in ("gpus", "seeds"):
         if getattr(args, name) < 1:
             parser.error(f"--{name}: at least 1, got {getattr(args, name)}")
@@ -67,7 +72,7 @@ def describe(method: str, table: Table) -> str:
 def chosen_rows(plans: list[RowPlan], names: list[str], table: Table) -> list[RowPlan]:
     """The rows that are named, or all that have a run."""
     if not names:
-        chosen = [plan for plan in plans if plan.runs or plan.root]
+        chosen = [plan for plan in plans if plan.runs]
         if not chosen:
             raise UsageError(f"{table.name}: no row has a run")
         return chosen
@@ -85,6 +90,10 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     os.chdir(ROOT)
     try:
+        if args.page:
+            PAGE.write_text(page())
+            print(f"written to {PAGE.relative_to(ROOT)}")
+            return 0
         tables = load_tables(args.method)
         if args.list:
             shown = tables if args.table is None else [find_table(args.table, tables)]
@@ -101,11 +110,16 @@ def build(args: argparse.Namespace, table: Table) -> int:
     plans = plan_table(args.method, table, settings)
     runs = unique(chosen_rows(plans, args.row, table))
     if args.dry_run:
-        for run in runs:
-            print(" ".join(run.command()))
+        from mmmim.reproduce.cost import describe as describe_runs
+
+        print(describe_runs(runs))
+        return 0
+    if args.slurm:
+        submit(runs, args.slurm)
+        print("When the jobs have ended, the same command without --slurm writes the table.")
         return 0
 
-    def table_so_far(run: Run | None = None) -> Path:
+    def table_so_far() -> Path:
         return write(collect(args.method, table, plans, settings), Path(args.out))
 
     runner = Runner(available_cores(), lanes=2 if settings.scale == "toy" else 1, ended=table_so_far)

@@ -21,10 +21,17 @@ def replaced(part: str, **settings: Any) -> dict[str, Any]:
     return {f"model.{part}": dict(settings, _delete_=True)}
 
 
-def ablation(name: str, accuracy: float | None, overrides: dict[str, Any] | None = None, note: str = "") -> Row:
+def ablation(
+    name: str, accuracy: float | None, overrides: dict[str, Any] | None = None, note: str = "", toy: Any = None
+) -> Row:
     published = {} if accuracy is None else {"finetune": accuracy}
     evaluation = dict(finetune=FT_192)
-    return Row(name, config=BASE, overrides=overrides or {}, published=published, evaluation=evaluation, note=note)
+    return Row(name, BASE, overrides or {}, published=published, evaluation=evaluation, note=note, toy=toy)
+
+
+def toy_cell(cell: int) -> int:
+    """An output of the toy encoder covers 8 pixels, of the large one 32."""
+    return cell // 4
 
 
 # --- Table 1: masking strategies ---
@@ -34,18 +41,24 @@ def square(side: int, accuracy: float) -> Row:
         accuracy,
         replaced("masker", type="SquareMasker", side=side, cell_size=32),
         note=f"mask ratio {side**2}/36",
+        toy=replaced("masker", type="SquareMasker", side=side + 1, cell_size=toy_cell(32)),  # of 8 x 8, not 6 x 6
     )
 
 
 def block(cell: int, ratio: float, accuracy: float) -> Row:
     settings = dict(mask_ratio=ratio, cell_size=cell, min_block=16 if cell == 16 else 4, patience=10, rounding="hidden")
-    return ablation(f"block-s{cell}-r{ratio}", accuracy, replaced("masker", type="BlockMasker", **settings))
+    toy = settings | dict(cell_size=toy_cell(cell))
+    overrides, toy = (replaced("masker", type="BlockMasker", **each) for each in (settings, toy))
+    return ablation(f"block-s{cell}-r{ratio}", accuracy, overrides, toy=toy)
 
 
 def random(cell: int, ratio: float, accuracy: float) -> Row:
     overrides = {"model.masker.cell_size": cell, "model.masker.mask_ratio": ratio}
     note = "the default of all other tables" if (cell, ratio) == (32, 0.6) else ""
-    return ablation(f"random-s{cell}-r{ratio}", accuracy, overrides, note)
+    toy: Any = overrides | {"model.masker.cell_size": toy_cell(cell)}
+    if toy_cell(cell) < 2:
+        toy = "a cell would be smaller than a token"
+    return ablation(f"random-s{cell}-r{ratio}", accuracy, overrides, note, toy)
 
 
 CELLS = {4: (81.9, 82.0, 82.1), 8: (82.0, 82.1, 82.4), 16: (82.4, 82.7, 82.8)}
@@ -79,6 +92,10 @@ HEADS: dict[str, dict[str, Any]] = {
         "neck", type="InverseSwinDecoder", dims=128, depths=(2, 18, 2, 2), num_heads=(32, 16, 8, 4)
     ),
 }
+TOY_HEADS: dict[str, Any] = {
+    "inverse-swin-t": replaced("neck", type="InverseSwinDecoder", dims=32, depths=(2, 2, 2), num_heads=(4, 2, 1)),
+    "inverse-swin-b": replaced("neck", type="InverseSwinDecoder", dims=48, depths=(2, 6, 2), num_heads=(4, 2, 1)),
+}
 INVERSE = "inner structure of the head unpublished, ours was fitted to the parameter total"
 
 TABLE_2 = Table(
@@ -87,7 +104,7 @@ TABLE_2 = Table(
     f"{PAPER}, Table 2",
     TOP1,
     tuple(
-        ablation(name, accuracy, HEADS[name], INVERSE if name.startswith("inverse") else "")
+        ablation(name, accuracy, HEADS[name], INVERSE if name.startswith("inverse") else "", TOY_HEADS.get(name))
         for name, accuracy in zip(HEADS, (82.8, 82.8, 82.4, 82.5), strict=True)
     ),
 )
@@ -97,6 +114,13 @@ def resolution(side: int) -> dict[str, Any]:
     return {"model.target_generator.downsample": 192 // side}
 
 
+COARSE = "coarser than an output of the toy encoder, 8 pixels"
+
+
+def coarse(side: int) -> str | None:
+    return COARSE if 192 // side > 8 else None
+
+
 RESOLUTIONS = {6: 82.3, 12: 82.7, 24: 82.8, 48: 82.7, 96: 82.8, 192: 82.8}
 
 TABLE_3 = Table(
@@ -104,7 +128,10 @@ TABLE_3 = Table(
     "Resolution of the predicted pixels",
     f"{PAPER}, Table 3",
     TOP1,
-    tuple(ablation(f"{side}x{side}", accuracy, resolution(side)) for side, accuracy in RESOLUTIONS.items()),
+    tuple(
+        ablation(f"{side}x{side}", accuracy, resolution(side), toy=coarse(side))
+        for side, accuracy in RESOLUTIONS.items()
+    ),
 )
 
 TABLE_4 = Table(
@@ -132,6 +159,8 @@ CLUSTERS = classes(type="ColorClusterTarget", palette="data/igpt/kmeans_centers.
 CLUSTERS_NOTE = "needs iGPT's palette in data/igpt/kmeans_centers.npy"
 TOO_LARGE = "not run in the paper: the head would have {} parameters"
 TOKENS = classes(type="TokenTarget", tokenizer=dict(type="DALLETokenizer"), tokens_per_patch=2)
+TOY_TOKENS = classes(type="TokenTarget", tokenizer=dict(type="TinyDVAE"), tokens_per_patch=1)
+NO_PALETTE = "it needs iGPT's palette"
 TOKENS_NOTE = "BEiT's tokens, 2 x 2 per cell of 32 pixels; needs DALL-E's weights in data/tokenizers/dalle"
 
 TABLE_5 = Table(
@@ -145,13 +174,13 @@ TABLE_5 = Table(
         Row("256-bin-192", note=TOO_LARGE.format("806M")),
         ablation("256-bin-48", 82.3, bins(256, 48)),
         Row("igpt-192", note=TOO_LARGE.format("537M")),
-        ablation("igpt-48", 82.4, CLUSTERS, CLUSTERS_NOTE),
-        ablation("beit", 82.7, TOKENS, TOKENS_NOTE),
+        ablation("igpt-48", 82.4, CLUSTERS, CLUSTERS_NOTE, NO_PALETTE),
+        ablation("beit", 82.7, TOKENS, TOKENS_NOTE, TOY_TOKENS),
         ablation("l2-192", 82.7, pixels(192, "l2")),
         ablation("smooth-l1-192", 82.7, pixels(192, "smooth_l1")),
         ablation("l1-192", 82.8, pixels(192, "l1")),
         ablation("l1-48", 82.7, pixels(48, "l1")),
-        ablation("l1-6", 82.3, pixels(6, "l1")),
+        ablation("l1-6", 82.3, pixels(6, "l1"), toy=COARSE),
     ),
 )
 
@@ -260,9 +289,9 @@ EVALUATION: dict[str, str | Evaluation] = dict(
 )
 
 
-def transfer(name: str, overrides: dict[str, Any], numbers: tuple[float, ...], note: str = "") -> Row:
+def transfer(name: str, overrides: dict[str, Any], numbers: tuple[float, ...], note: str = "", toy: Any = None) -> Row:
     published = dict(zip(TRANSFER, numbers, strict=True))
-    return Row(name, config=BASE, overrides=overrides, published=published, evaluation=EVALUATION, note=note)
+    return Row(name, BASE, overrides, published=published, evaluation=EVALUATION, note=note, toy=toy)
 
 
 TABLE_10 = Table(
@@ -273,8 +302,12 @@ TABLE_10 = Table(
     (
         transfer("linear", HEADS["linear"], (82.8, 75.2, 49.9, 50.0)),
         transfer("mlp", HEADS["mlp"], (82.8, 75.0, 50.1, 49.9)),
-        transfer("inverse-swin-t", HEADS["inverse-swin-t"], (82.4, 74.9, 49.8, 49.4), INVERSE),
-        transfer("inverse-swin-b", HEADS["inverse-swin-b"], (82.5, 75.0, 49.8, 49.0), INVERSE),
+        transfer(
+            "inverse-swin-t", HEADS["inverse-swin-t"], (82.4, 74.9, 49.8, 49.4), INVERSE, TOY_HEADS["inverse-swin-t"]
+        ),
+        transfer(
+            "inverse-swin-b", HEADS["inverse-swin-b"], (82.5, 75.0, 49.8, 49.0), INVERSE, TOY_HEADS["inverse-swin-b"]
+        ),
     ),
 )
 
@@ -286,8 +319,8 @@ TABLE_11 = Table(
     (
         transfer("8-bin-48", bins(8, 48), (82.7, 75.3, 50.0, 49.7)),
         transfer("256-bin-48", bins(256, 48), (82.3, 74.6, 49.7, 49.3)),
-        transfer("igpt-48", CLUSTERS, (82.4, 75.0, 49.6, 49.1), CLUSTERS_NOTE),
-        transfer("beit", TOKENS, (82.7, 75.2, 50.1, 48.8), TOKENS_NOTE),
+        transfer("igpt-48", CLUSTERS, (82.4, 75.0, 49.6, 49.1), CLUSTERS_NOTE, NO_PALETTE),
+        transfer("beit", TOKENS, (82.7, 75.2, 50.1, 48.8), TOKENS_NOTE, TOY_TOKENS),
         transfer("l1-192", {}, (82.8, 75.2, 49.9, 50.0)),
     ),
 )
@@ -338,7 +371,8 @@ def bin_row(count: int, side: int, accuracy: float | None) -> Row:
     name = f"{count}-bin-{side}"
     if (count, side) in IMPOSSIBLE:
         return Row(name, note=TOO_LARGE.format(IMPOSSIBLE[count, side]))
-    return ablation(name, accuracy, bins(count, side), "" if accuracy is not None else "illegible in our copy")
+    note = "" if accuracy is not None else "illegible in our copy"
+    return ablation(name, accuracy, bins(count, side), note, coarse(side))
 
 
 TABLE_13 = Table(

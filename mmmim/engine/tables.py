@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import runpy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -111,7 +112,7 @@ def row_config(method: str, row: Row, configs: Path = CONFIGS) -> Config:
     """
     config = Config.fromfile(base_config_path(method, row, configs))
     check_options(config, flat(row.overrides))
-    config.merge_from_dict(row.overrides)
+    config.merge_from_dict(copy.deepcopy(row.overrides))  # takes `_delete_` out of what it is given
     check_config(config)
     return config
 

@@ -11,7 +11,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from mmmim.engine.tables import Table
-from mmmim.reproduce.plan import RowPlan, Run, Settings
+from mmmim.reproduce.command import Run
+from mmmim.reproduce.plan import RowPlan, Settings
 from mmmim.reproduce.runs import finished, metrics_of, read_record
 
 KNN = "k20"

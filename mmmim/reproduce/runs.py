@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mmmim.demo.stages import environment
-from mmmim.reproduce.plan import ROOT, TOOLS, Run, task_of
+from mmmim.reproduce.command import ROOT, TOOLS, Run, task_of
 
 PACKAGES = ("mmmim", "torch", "torchvision", "timm", "onedl-mmengine", "onedl-mmsegmentation", "onedl-mmdetection")
 BOXES = "coco/"
@@ -134,10 +134,10 @@ class Runner:
     """Runs what is not finished yet; ``lanes`` commands at a time share the cores.
 
     Args:
-        ended: Called after every run, with the run.
+        ended: Called after every run.
     """
 
-    def __init__(self, cores: int, lanes: int, ended: Callable[[Run], None] = lambda run: None) -> None:
+    def __init__(self, cores: int, lanes: int, ended: Callable[[], object] = lambda: None) -> None:
         self.cores, self.lanes, self.ended = cores, min(lanes, cores), ended
         self.failed: dict[Run, str] = {}
         self.processes: list[subprocess.Popen] = []
@@ -167,7 +167,7 @@ class Runner:
                 print(f"done before: {run.name}", flush=True)
             else:
                 self._start(run)
-        self.ended(run)
+        self.ended()
 
     def _start(self, run: Run) -> None:
         record = start_record(run)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mmmim.engine.tables import CONFIGS, Evaluation, Row, Table, row_config
+from mmengine.config import Config
+
+from mmmim.engine.tables import CONFIGS, Evaluation, Row, Table, config_path
 
 # Lengths and sizes of the large run; the toy config has its own.
 DROPPED = (
@@ -35,6 +38,8 @@ def toy_row(method: str, table: Table, row: Row) -> ToyRow:
     if isinstance(row.toy, str):
         return ToyRow(None, remarks=[f"no toy version: {row.toy}"])
     config = toy_config(method, row.config)
+    if not row.evaluation:
+        return ToyRow(None, remarks=["no toy version: no config gives its numbers"])
     if config is None:
         return ToyRow(None, remarks=[f"no toy version: {row.config} has no toy config"])
     dropped = sorted(key for key in row.overrides if is_dropped(key))
@@ -50,7 +55,7 @@ def toy_row(method: str, table: Table, row: Row) -> ToyRow:
     if sizes:
         remarks.append(f"without {', '.join(sizes)}")
     if words:
-        remarks.append(f"{words[1]} epochs")
+        remarks.append(f"--epochs {words[1]}")
     return ToyRow(config, kept, words, ["toy: " + "; ".join(remarks)])
 
 
@@ -61,13 +66,23 @@ def is_dropped(key: str) -> bool:
 def shorter(method: str, table: Table, row: Row, config: str) -> tuple[str, ...]:
     """Where rows of a table differ in length: the longest is as long as the toy config, others in proportion."""
     same = [each for each in table.rows if each.config and toy_config(method, each.config) == config]
-    lengths = {each.name: row_config(method, each).train_cfg.max_epochs for each in same}
+    lengths = {each.name: epochs_of(method, each) for each in same}
     longest, own = max(lengths.values()), lengths[row.name]
     if len(set(lengths.values())) == 1 and "param_scheduler" not in row.overrides:
         return ()
-    whole = row_config(method, Row("toy", config)).train_cfg.max_epochs
+    whole = epochs_of(method, Row("toy", config))
     epochs = max(1, int(whole * own / longest + 0.5))
     return () if epochs == whole and "param_scheduler" not in row.overrides else ("--epochs", str(epochs))
+
+
+def epochs_of(method: str, row: Row) -> int:
+    assert row.config is not None
+    return row.overrides.get("train_cfg.max_epochs") or _epochs(method, row.config)
+
+
+@cache
+def _epochs(method: str, config: str) -> int:
+    return Config.fromfile(config_path(method, config, config)).train_cfg.max_epochs
 
 
 def family_of(stem: str) -> str:

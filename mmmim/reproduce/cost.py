@@ -1,0 +1,102 @@
+"""What a run costs, without running it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from torch.utils.flop_counter import FlopCounterMode
+
+from mmmim.engine.dry_run import _data, _image_shape
+from mmmim.engine.lr_scaling import scale_lr
+from mmmim.engine.memory import _fake_copy, _ValuesReadAsZero, build_without_storage
+from mmmim.engine.run_length import use_length
+from mmmim.engine.run_options import fit_to_device, load_config
+from mmmim.engine.schedule import schedule_of
+from mmmim.reproduce.command import ROOT, TOOLS, Run, lengths
+from mmmim.reproduce.runs import finished
+
+DENSE = ("mmseg", "mmdet")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """``gflop`` of a training step per image, forward and backward; None where it cannot be counted."""
+
+    epochs: float | None
+    images: int | None
+    batch: int
+    iterations: int | None
+    gflop: float | None
+
+    @property
+    def exaflop(self) -> float | None:
+        seen = None if self.iterations is None else self.iterations * self.batch
+        return None if seen is None or self.gflop is None else self.gflop * seen / 1e9
+
+    def __str__(self) -> str:
+        parts = [
+            "epochs unknown" if self.epochs is None else f"{self.epochs:.4g} epochs",
+            "unknown number of images" if self.images is None else f"{self.images:,} images",
+            f"batch {self.batch}",
+            "iterations unknown" if self.iterations is None else f"{self.iterations:,} iterations",
+        ]
+        if self.gflop is not None:
+            total = "" if self.exaflop is None else f" ({self.exaflop:.3g} EFLOP in all)"
+            parts.append(f"{self.gflop:.3g} GFLOP per image{total}")
+        return ", ".join(parts)
+
+
+@cache
+def cost(run: Run) -> Cost | None:
+    """None for a measurement by ``tools/probe.py`` or ``tools/knn.py``, whose cost is one pass over the pictures."""
+    if run.tool in TOOLS:
+        return None
+    options = {key: DictAction._parse_iterable(value) for key, value in (word.split("=", 1) for word in run.options)}
+    cfg = load_config(str(ROOT / run.config), options)
+    use_length(cfg, **lengths(run.words))
+    init_default_scope(cfg.get("default_scope") or "mmengine")
+    fit_to_device(cfg)
+    batch = scale_lr(cfg, run.gpus).batch
+    data = _data(cfg, "train_dataloader")
+    schedule = schedule_of(cfg, data.images, batch)
+    return Cost(schedule.epochs, data.images, batch.effective, schedule.updates, gflop(cfg, data.sample_shape))
+
+
+def gflop(cfg: Config, shape: tuple[int, ...] | None) -> float | None:
+    """Of one image through a training step; dense heads look at values, so they cannot be counted."""
+    if cfg.get("default_scope") in DENSE:
+        return None
+    model = build_without_storage(cfg)
+    shape = shape or _image_shape(model, cfg)
+    if shape is None:
+        return None
+    count = 4
+    batch = dict(labels=torch.zeros(count, dtype=torch.long), indices=torch.arange(count))
+    fake: Any
+    try:
+        with _fake_copy(model) as fake, _ValuesReadAsZero(), FlopCounterMode(display=False) as counter:
+            if hasattr(fake, "set_step"):
+                fake.set_step(0, 0)
+            batch["inputs"] = torch.zeros(count, *shape, dtype=torch.uint8)
+            losses = fake.train()(**fake.data_preprocessor(batch, training=True), mode="loss")
+            sum(value for key, value in losses.items() if "loss" in key).backward()
+    except Exception:  # an operator without a fake version, or one that looks at values
+        return None
+    return counter.get_total_flops() / count / 1e9
+
+
+def describe(runs: Sequence[Run]) -> str:
+    """Every run with its state and cost, and its command."""
+    done = sum(finished(run) for run in runs)
+    lines = []
+    for run in runs:
+        price = cost(run)
+        lines.append(f"{run.name} [{'done' if finished(run) else 'to do'}]" + (f": {price}" if price else ""))
+        lines.append(f"  {' '.join(run.command())}")
+    return "\n".join([*lines, f"{len(runs)} runs: {done} done, {len(runs) - done} to do"])

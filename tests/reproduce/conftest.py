@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mmmim.reproduce import command
+from mmmim.reproduce.command import TOOLS, Run, task_of
+from mmmim.reproduce.runs import Runner
+
+METRICS = {"pretrain": {"loss": 1.5}, "mask-rcnn": {"coco/bbox_mAP": 0.25, "coco/segm_mAP": 0.2}}
+
+
+@pytest.fixture(scope="session")
+def reproduce() -> Callable[[list[str]], int]:
+    """``main`` of tools/reproduce.py."""
+    return runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "reproduce.py"))["main"]
+
+
+@pytest.fixture
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """Runs that would have been made; each leaves the files that a real one leaves."""
+    runs: list[Run] = []
+
+    def execute(self: Runner, run: Run) -> int:
+        runs.append(run)
+        if run.start is not None:
+            assert run.start.result.is_file()
+        if run.tool in TOOLS:
+            values = {"top1": 70.0 + run.seed, "k20": 60.0}
+            run.result.write_text(json.dumps({"random_init" if run.untrained else "pretrained": values}))
+            return 0
+        (run.folder / "1/vis_data").mkdir(parents=True)
+        metrics = METRICS.get(task_of(run.config), {"accuracy/top1": 80.0 + run.seed, "mIoU": 40.0})
+        (run.folder / "1/vis_data/scalars.json").write_text(json.dumps(metrics) + '\n{"unfinis')
+        run.result.touch()
+        return 0
+
+    monkeypatch.setattr(Runner, "execute", execute)
+    monkeypatch.setattr(command, "RUNS", tmp_path / "runs")
+    return runs

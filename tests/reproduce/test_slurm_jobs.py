@@ -1,0 +1,68 @@
+"""Submission with an ``sbatch`` that notes its arguments and counts jobs."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from mmmim.reproduce.command import Run
+
+SBATCH = """#!/usr/bin/env bash
+printf '%q ' "$@" >> "$JOBS"; echo >> "$JOBS"
+echo "$(wc -l < "$JOBS");cluster"
+"""
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sbatch").write_text(SBATCH)
+    (tmp_path / "bin/sbatch").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    monkeypatch.setenv("JOBS", str(tmp_path / "jobs"))
+    return tmp_path / "jobs"
+
+
+def submitted(jobs: Path) -> list[list[str]]:
+    return [shlex.split(line) for line in jobs.read_text().splitlines()]
+
+
+WORDS = ["simmim", "table12", "--row", "swin-b", "--gpus", "16", "--slurm", "gpu"]
+
+
+def test_every_job_waits_for_the_one_that_it_starts_from(reproduce, ran: list[Run], jobs: Path) -> None:
+    assert reproduce(WORDS) == 0
+    assert not ran
+    pretrain, *later = submitted(jobs)
+    assert not any(word.startswith("--dependency") for word in pretrain)
+    assert {"--partition=gpu", "--gres=gpu:8", "--ntasks=16", "--ntasks-per-node=8"} <= set(pretrain)
+    step = shlex.split(pretrain[-1].removeprefix("--wrap="))
+    assert step[:3] == ["bash", "tools/slurm_train.sh", "gpu"]
+    assert step[4:6] == ["configs/simmim/swin-b_800e.py", "16"]
+    after = {Path(shlex.split(job[-1])[4]).stem: next(w for w in job if w.startswith("--dependency")) for job in later}
+    assert after == {
+        "ft_swin-b_100e_in1k-224": "--dependency=afterok:1",
+        "mask-rcnn_swin-b_lsj-3x_coco": "--dependency=afterok:1",
+        "upernet_swin-b_80k_ade20k": f"--dependency=afterok:{2 + list(after).index('ft_swin-b_100e_in1k-224')}",
+    }
+
+
+def test_finished_runs_are_not_submitted_again(reproduce, ran: list[Run], jobs: Path, tmp_path: Path) -> None:
+    words = ["ccmim", "table5", "--scale", "toy", "--row", "random-400e", "--out", str(tmp_path)]
+    assert reproduce(words) == 0
+    assert reproduce([*words, "--slurm", "gpu"]) == 0
+    assert not jobs.exists()
+
+
+def test_without_sbatch_the_error_says_so(reproduce, ran: list[Run], monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert reproduce(WORDS) == 2
+    assert "--slurm gpu: no sbatch on this machine" in capsys.readouterr().err
+
+
+def test_a_refused_job_is_named(reproduce, ran: list[Run], jobs: Path, capsys) -> None:
+    (jobs.parent / "bin/sbatch").write_text("#!/bin/sh\necho 'invalid partition' >&2\nexit 1\n")
+    assert reproduce(WORDS) == 2
+    assert "sbatch refused simmim_swin-b_800e" in (err := capsys.readouterr().err) and "invalid partition" in err

@@ -1,0 +1,134 @@
+"""Whole tables: every run once, both numbers side by side, what fails or cannot be run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from mmmim.engine.tables import load_tables
+from mmmim.reproduce.command import Run
+from mmmim.reproduce.runs import Runner
+
+TABLE_5 = ["ccmim", "table5", "--scale", "toy"]
+
+
+@pytest.mark.parametrize("method", ["ccmim", "mae"])
+def test_the_list_names_every_row_with_its_published_numbers(method: str, reproduce, capsys) -> None:
+    assert reproduce([method, "--list"]) == 0
+    out = capsys.readouterr().out
+    for table in load_tables(method):
+        assert f"{table.name}: {table.title}" in out
+        for row in table.rows:
+            line = next(line for line in out.splitlines() if re.match(rf"  {re.escape(row.name)} +\[", line))
+            assert ("published only" in line) == (row.config is None)
+    if method == "ccmim":
+        assert re.search(r"ccmim-800e +\[run ccmim/vit-b_800e.py\] +published: linear 68.9 +finetune 84.2", out)
+        assert len(re.findall("published only", out)) == 18 + 14 + 8 + 8
+
+
+def test_a_whole_table_is_run_once_and_shows_both_numbers(reproduce, ran: list[Run], tmp_path: Path) -> None:
+    assert reproduce([*TABLE_5, "--out", str(tmp_path)]) == 0
+    assert len(ran) == 24 and len(set(ran)) == 24  # 8 pre-trainings, each probed and fine-tuned
+    table = (tmp_path / "ccmim_table5_toy.md").read_text()
+    assert "| importance-sampling-100e | 41.1 | 70.0 | 80.5 | 80.0 |" in table
+    assert "python tools/reproduce.py ccmim table5 --scale toy\n" in table and "not comparable" in table
+    names = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")][2:]
+    assert names == [f"| {row.name}" for row in load_tables("ccmim")[4].rows]
+    assert reproduce([*TABLE_5, "--out", str(tmp_path)]) == 0
+    assert len(ran) == 24
+
+
+def test_records_say_what_was_run(reproduce, ran: list[Run], tmp_path: Path) -> None:
+    assert reproduce([*TABLE_5, "--row", "random-400e", "--out", str(tmp_path)]) == 0
+    data = json.loads((tmp_path / "ccmim_table5_toy.json").read_text())
+    record = data["runs"][ran[0].name]
+    assert record["command"].startswith("python tools/train.py configs/ccmim/vit-tiny_toy.py --work-dir")
+    assert record["metrics"] == {"loss": 1.5} and record["seed"] == 0 and record["versions"]["torch"]
+    assert {"commit", "date", "device", "seconds", "config"} <= set(record)
+    row = next(row for row in data["rows"] if row["name"] == "random-400e")
+    assert row["own"] == {"linear": [70.0], "finetune": [80.0]}
+    assert set(data["runs"]) == {run.name for run in ran}
+
+
+def test_rows_that_were_not_run_stay_empty_and_seeds_have_a_spread(reproduce, ran: list[Run], tmp_path: Path) -> None:
+    words = [*TABLE_5, "--row", "random-100e", "--seeds", "2", "--out", str(tmp_path)]
+    assert reproduce(words) == 0
+    table = (tmp_path / "ccmim_table5_toy.md").read_text()
+    assert "| random-100e | 33.6 | 70.5 ± 0.7 | 79.4 | 80.5 ± 0.7 |" in table
+    assert "| block-wise-100e | 32.9 |  | 79.2 |  |" in table
+    rows = {row["row"]: row for row in csv.DictReader((tmp_path / "ccmim_table5_toy.csv").open())}
+    assert rows["random-100e"]["linear_own"] == "70.5" and rows["random-100e"]["linear_std"] == "0.707"
+    assert rows["block-wise-100e"]["linear_own"] == "" and rows["block-wise-100e"]["linear_runs"] == "0"
+
+
+def test_tables_share_runs(reproduce, ran: list[Run], tmp_path: Path) -> None:
+    assert reproduce(["ccmim", "table1", "--scale", "toy", "--out", str(tmp_path)]) == 0
+    before = len(ran)
+    assert reproduce([*TABLE_5, "--row", "importance-sampling-400e", "--out", str(tmp_path)]) == 0
+    assert len(ran) == before
+
+
+def test_a_run_that_fails_names_its_log_and_the_others_go_on(
+    reproduce, ran: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    works = Runner.execute
+
+    def fails(self: Runner, run: Run) -> int:
+        return 1 if "model.masker.type=RandomMasker" in run.options else works(self, run)
+
+    monkeypatch.setattr(Runner, "execute", fails)
+    words = [*TABLE_5, "--row", "random-400e", "block-wise-400e", "--out", str(tmp_path)]
+    assert reproduce(words) == 1
+    err = capsys.readouterr().err
+    assert re.search(r"failed: ccmim_vit-tiny_toy_seed0_\w+: status 1; its output is in .*output.log", err)
+    assert err.count("not run, since ccmim_vit-tiny_toy") == 2
+    table = (tmp_path / "ccmim_table5_toy.md").read_text()
+    assert "| random-400e | 63.1 |  | 82.9 |  |" in table and "| block-wise-400e | 62.0 | 70.0 | 82.8 | 80.0 |" in table
+    monkeypatch.setattr(Runner, "execute", works)
+    assert reproduce(words) == 0
+    assert "| random-400e | 63.1 | 70.0 | 82.9 | 80.0 |" in (tmp_path / "ccmim_table5_toy.md").read_text()
+
+
+def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(reproduce, ran: list[Run], tmp_path: Path) -> None:
+    words = [*TABLE_5, "--row", "random-400e", "--out", str(tmp_path)]
+    assert reproduce(words) == 0
+    pretrain, probe = ran[0], next(run for run in ran if run.tool == "probe")
+    probe.result.write_text('{"pretrained": {"to')
+    assert "--resume auto" in " ".join(pretrain.command())
+    assert reproduce(words) == 0
+    assert ran[3:] == [probe]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["ccmin", "--list"], "did you mean 'ccmim'"),
+        (["ccmim", "tabel5", "--row", "x"], "did you mean 'table5'"),
+        (["ccmim", "table5", "--row", "importance-sampling-100"], "did you mean 'importance-sampling-100e'"),
+        (["ccmim", "table1", "--row", "mae-300e"], "published numbers of another method"),
+        (["ccmim", "finetuning", "--scale", "toy", "--row", "literal"], "no toy version: its subject is the learning"),
+        (["simmim", "appendix-e", "--scale", "toy"], "no row has a run"),
+    ],
+)
+def test_what_cannot_be_run_is_named(reproduce, ran: list[Run], capsys, words: list[str], message: str) -> None:
+    assert reproduce(words) == 2
+    assert message in capsys.readouterr().err
+    assert not ran
+
+
+@pytest.mark.parametrize("words", [["ccmim"], [], ["ccmim", "table5", "--seeds", "0"]])
+def test_an_incomplete_command_line_is_refused(reproduce, words: list[str]) -> None:
+    with pytest.raises(SystemExit):
+        reproduce(words)
+
+
+def test_a_dry_run_says_what_it_would_cost_and_runs_nothing(reproduce, ran: list[Run], capsys) -> None:
+    assert reproduce(["ccmim", "table5", "--row", "random-100e", "--dry-run", "--gpus", "32"]) == 0
+    out = capsys.readouterr().out
+    assert "100 epochs, 1,281,167 images, batch 1024, 125,100 iterations, 58 GFLOP per image (7.43 EFLOP" in out
+    assert "bash tools/dist_train.sh configs/ccmim/vit-b_300e.py 32 --work-dir" in out
+    assert "3 runs: 0 done, 3 to do" in out and not ran
