@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from mmengine.config import Config
+from mmengine.registry import DATASETS, DefaultScope
 from mmengine.structures import PixelData
 from PIL import Image
 
@@ -210,3 +211,15 @@ def test_tools_train_says_it_in_one_line(arguments: list[str], capsys: pytest.Ca
     assert run_tool(train, tool.parse_args([str(DOWNSTREAM / "upernet_vit-tiny_toy.py"), *options])) == 2
     error = capsys.readouterr().err
     assert error.count("error: ") == 1 and "but model.decode_head.num_classes=8; fix: --cfg-options" in error
+
+
+def test_a_toy_recipe_on_other_data_writes_no_toys(toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``data_root`` alone sends a toy config elsewhere; a root that is not there is then missing."""
+    monkeypatch.chdir(tmp_path)
+    cfg = segmentation(toys)
+    check_paths(cfg, LOADERS)
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        assert len(DATASETS.build(cfg.train_dataloader.dataset)) == 6
+    assert not (tmp_path / "data").exists()
+    with pytest.raises(UsageError, match=r"nowhere/seg  \(train_dataloader\.dataset\.dataset\.data_root\)"):
+        check_paths(segmentation(tmp_path / "nowhere"), LOADERS)
