@@ -85,6 +85,8 @@ def check_row(args: Namespace) -> str | None:
     """Whether tools/reproduce.py would find the table and the row."""
     from mmmim.engine.tables import find_table, load_tables
 
+    if args.page:
+        return None
     try:
         tables = load_tables(args.method)
         if args.table and re.search("[a-z]", args.table):
