@@ -26,8 +26,9 @@ class SeededDataset(Dataset):
     """
 
     def __init__(self, dataset: dict, prepare: dict | None = None) -> None:
-        if prepare is not None and Path(prepare["root"]) == Path(dataset.get("data_root", prepare["root"])):
-            options = dict(prepare)
+        options = dict(prepare or {})
+        written = options.get("root", "")
+        if options and Path(written) == Path(dataset.get("data_root", written)):
             LAYOUTS[one_of("prepare.layout", options.pop("layout", None), LAYOUTS)](**options)
         self.dataset = ROOT_DATASETS.build(dataset)
 

@@ -35,10 +35,8 @@ def check_paths(cfg: Config, sections: tuple[str, ...]) -> None:
 
 def writes_its_data(node: dict[str, Any]) -> bool:
     """Whether ``prepare`` writes the files of the wrapped dataset, which then reads ``prepare.root``."""
-    prepare = node.get("prepare")
-    if not prepare:
-        return False
-    return Path(prepare["root"]) == Path((node.get("dataset") or {}).get("data_root", prepare["root"]))
+    root = (node.get("prepare") or {}).get("root")
+    return root is not None and Path(root) == Path((node.get("dataset") or {}).get("data_root", root))
 
 
 def _datasets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
