@@ -27,7 +27,7 @@ class SeededDataset(Dataset):
 
     def __init__(self, dataset: dict, prepare: dict | None = None) -> None:
         options = dict(prepare or {})
-        written = options.get("root", "")
+        written = str(options.get("root", ""))
         if options and Path(written) == Path(dataset.get("data_root", written)):
             LAYOUTS[one_of("prepare.layout", options.pop("layout", None), LAYOUTS)](**options)
         self.dataset = ROOT_DATASETS.build(dataset)
