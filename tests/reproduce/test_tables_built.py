@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mmmim.engine.tables import load_tables
+from mmmim.reproduce import command
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.runs import Runner
 
@@ -132,3 +133,14 @@ def test_a_dry_run_says_what_it_would_cost_and_runs_nothing(reproduce, ran: list
     assert "100 epochs, 1,281,167 images, batch 1024, 125,100 iterations, 58 GFLOP per image (7.43 EFLOP" in out
     assert "bash tools/dist_train.sh configs/ccmim/vit-b_300e.py 32 --work-dir" in out
     assert "3 runs: 0 done, 3 to do" in out and not ran
+
+
+@pytest.mark.slow
+def test_a_row_really_run(reproduce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "RUNS", tmp_path / "runs")
+    short = ["--epochs", "1", "--cfg-options", "train_dataloader.dataset.num_images=128"]
+    assert reproduce([*TABLE_5, "--row", "random-100e", "--out", str(tmp_path), "--", *short]) == 0
+    data = json.loads((tmp_path / "ccmim_table5_toy.json").read_text())
+    own = next(row["own"] for row in data["rows"] if row["name"] == "random-100e")
+    assert 12.5 < own["linear"][0] <= 100 and 0 < own["finetune"][0] <= 100
+    assert all(record["seconds"] > 0 for record in data["runs"].values()) and len(data["runs"]) == 3
