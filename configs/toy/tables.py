@@ -35,7 +35,7 @@ ENCODERS = {
     "swin": "simmim/swin-tiny_toy",
     "resnet": "cim/resnet-tiny_revdet_toy",
 }
-SUPERVISED_EPOCHS = 32  # four times the fine-tuning's
+SUPERVISED_EPOCHS = 16  # twice the fine-tuning's
 # A classifier of its own, from random weights.
 FROM_SCRATCH: dict[str, Any] = {"model.backbone.init_cfg": None}
 

@@ -46,7 +46,7 @@ def read(file: Path) -> dict[str, Any]:
 def section(data: dict[str, Any]) -> str:
     name = data["table"] if data["method"] == "toy" else f"{data['method']} {data['table']}"
     toy = data["scale"] == "toy"
-    seeds = f" Mean ± standard deviation over {data['seeds']} seeds." if data["seeds"] > 1 else ""
+    seeds = f" Mean ± standard deviation over {data['seeds']} seeds; without ±: one run." if data["seeds"] > 1 else ""
     parts = [
         f"## {name[0].upper()}{name[1:]}{' at toy scale' if toy else ''}",
         f"{data['title']}.{seeds}",

@@ -92,7 +92,7 @@ def test_baselines_start_from_random_weights() -> None:
     supervised = planned("toy", "dense", "supervised-vit", scale="toy")
     assert chain(supervised.runs["mIoU"][0]) == ["ft_vit-tiny_toy", "upernet_vit-tiny_toy"]
     assert "model.backbone.init_cfg=None" in supervised.root[0].options
-    assert supervised.root[0].result.name == "epoch_32.pth"
+    assert supervised.root[0].result.name == "epoch_16.pth"
 
 
 def test_all_encoders_are_probed_on_the_same_pictures() -> None:
