@@ -8,11 +8,7 @@ train_dataloader = dict(
         type="Flowers102",
         root="data/flowers102",
         split="train",
-        transforms=[
-            dict(type="RandomResizedCrop", size=224, scale=(0.08, 1.0), interpolation="bicubic", antialias=True),
-            dict(type="RandomHorizontalFlip"),
-            dict(type="RandAugment", policy="rand-m9-mstd0.5-inc1"),
-        ],
+        transforms={{_base_.train_dataloader.dataset.transforms}},
     )
 )
 val_dataloader = dict(
@@ -21,10 +17,7 @@ val_dataloader = dict(
         type="Flowers102",
         root="data/flowers102",
         split="test",
-        transforms=[
-            dict(type="Resize", size=256, interpolation="bicubic", antialias=True),
-            dict(type="CenterCrop", size=224),
-        ],
+        transforms={{_base_.val_dataloader.dataset.transforms}},
     )
 )
 test_dataloader = val_dataloader

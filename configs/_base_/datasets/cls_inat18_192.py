@@ -1,21 +1,23 @@
-# The same at 192 pixels; test: resize 192 / 224 x 256, rounded down.
-_base_ = "cls_inat18_224.py"
+# The same at 192 pixels.
+_base_ = "cls_imagenet_192_randaug.py"
 
+assumed_num_images = 437_513
 train_dataloader = dict(
     dataset=dict(
-        transforms=[
-            dict(type="RandomResizedCrop", size=192, scale=(0.08, 1.0), interpolation="bicubic", antialias=True),
-            dict(type="RandomHorizontalFlip"),
-            dict(type="RandAugment", policy="rand-m9-mstd0.5-inc1", img_size=192),
-        ]
+        _delete_=True,
+        type="INaturalist",
+        root="data/inaturalist2018",
+        ann_file="data/inaturalist2018/train2018.json",
+        transforms={{_base_.train_dataloader.dataset.transforms}},
     )
 )
 val_dataloader = dict(
     dataset=dict(
-        transforms=[
-            dict(type="Resize", size=219, interpolation="bicubic", antialias=True),
-            dict(type="CenterCrop", size=192),
-        ]
+        _delete_=True,
+        type="INaturalist",
+        root="data/inaturalist2018",
+        ann_file="data/inaturalist2018/val2018.json",
+        transforms={{_base_.val_dataloader.dataset.transforms}},
     )
 )
 test_dataloader = val_dataloader
