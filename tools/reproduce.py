@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from mmmim.demo.stages import available_cores
@@ -37,10 +38,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("method", nargs="?", help="folder below configs/, for example ccmim; toy: all, at toy scale")
     parser.add_argument("table", nargs="?", help="table1, fig2, ...; with --list: show this one only")
     parser.add_argument("--row", nargs="+", default=[], help="rows to run (default: all that have a run)")
+    parser.add_argument("--metric", nargs="+", default=[], help="columns to run (default: all)")
     parser.add_argument("--scale", choices=("full", "toy"), default="full", help="toy: tiny models, built-in pictures")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="run everything with seeds 0 to N-1")
     parser.add_argument("--list", action="store_true", help="print tables, rows and published numbers")
     parser.add_argument("--dry-run", action="store_true", help="print runs, their cost and commands; run nothing")
+    parser.add_argument("--collect", action="store_true", help="write the table of what has been run; run nothing")
     parser.add_argument("--gpus", type=int, default=1, metavar="N", help="processes of a training (default: 1)")
     parser.add_argument("--slurm", metavar="PARTITION", help="submit the runs in place of running them here")
     parser.add_argument("--out", default="work_dirs/reproduce", metavar="DIR", help="of the finished table")
@@ -86,6 +89,16 @@ def chosen_rows(plans: list[RowPlan], names: list[str], table: Table) -> list[Ro
     return chosen
 
 
+def only_metrics(plans: list[RowPlan], names: list[str], table: Table) -> list[RowPlan]:
+    """Without the runs that only other columns need."""
+    if unknown := [name for name in names if name not in table.metrics]:
+        raise UsageError(f"--metric {unknown[0]}: the columns of {table.name} are {', '.join(table.metrics)}")
+    kept = {name: [run for plan in plans for run in plan.runs.get(name, [])] for name in names}
+    if not any(kept.values()):
+        raise UsageError(f"--metric {' '.join(names)}: no row of {table.name} has a run for it")
+    return [replace(plan, root=[], runs={name: plan.runs.get(name, []) for name in names}) for plan in plans]
+
+
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     os.chdir(ROOT)
@@ -108,7 +121,15 @@ def main(argv: list[str] | None = None) -> int:
 def build(args: argparse.Namespace, table: Table) -> int:
     settings = Settings("toy" if args.method == "toy" else args.scale, args.seeds, args.gpus, tuple(args.extra))
     plans = plan_table(args.method, table, settings)
-    runs = unique(chosen_rows(plans, args.row, table))
+    chosen = chosen_rows(plans, args.row, table)
+    runs = unique(only_metrics(chosen, args.metric, table) if args.metric else chosen)
+
+    def table_so_far() -> Path:
+        return write(collect(args.method, table, plans, settings), Path(args.out))
+
+    if args.collect:
+        print(f"written to {table_so_far()}")
+        return 0
     if args.dry_run:
         from mmmim.reproduce.cost import describe as describe_runs
 
@@ -116,12 +137,8 @@ def build(args: argparse.Namespace, table: Table) -> int:
         return 0
     if args.slurm:
         submit(runs, args.slurm)
-        print("When the jobs have ended, the same command without --slurm writes the table.")
+        print("While they run and when they have ended, the same command with --collect writes the table.")
         return 0
-
-    def table_so_far() -> Path:
-        return write(collect(args.method, table, plans, settings), Path(args.out))
-
     runner = Runner(available_cores(), lanes=2 if settings.scale == "toy" else 1, ended=table_so_far)
     runner.run(runs)
     print(f"\n{table_so_far().read_text()}")

@@ -43,6 +43,17 @@ def test_a_whole_table_is_run_once_and_shows_both_numbers(reproduce, ran: list[R
     assert len(ran) == 24
 
 
+def test_one_column_is_run_and_the_rest_is_collected(reproduce, ran: list[Run], tmp_path: Path, capsys) -> None:
+    words = [*TABLE_5, "--row", "random-100e", "--out", str(tmp_path)]
+    assert reproduce([*words, "--metric", "linear"]) == 0
+    assert [run.tool for run in ran] == ["train", "probe"]
+    (tmp_path / "ccmim_table5_toy.md").unlink()
+    assert reproduce([*words, "--collect"]) == 0
+    assert len(ran) == 2 and "| random-100e |" in (tmp_path / "ccmim_table5_toy.md").read_text()
+    assert reproduce([*words, "--metric", "mIoU"]) == 2
+    assert "--metric mIoU: the columns of table5 are linear, finetune" in capsys.readouterr().err
+
+
 def test_records_say_what_was_run(reproduce, ran: list[Run], tmp_path: Path) -> None:
     assert reproduce([*TABLE_5, "--row", "random-400e", "--out", str(tmp_path)]) == 0
     data = json.loads((tmp_path / "ccmim_table5_toy.json").read_text())
