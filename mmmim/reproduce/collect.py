@@ -101,12 +101,17 @@ def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def spread(data: dict[str, Any]) -> str:
+    """What an own number is."""
+    many = f"mean ± standard deviation over {data['seeds']} seeds; without ±, of one run"
+    return f"Own numbers: {many if data['seeds'] > 1 else 'of one run'}."
+
+
 def markdown(data: dict[str, Any]) -> str:
     toy = data["scale"] == "toy"
-    seeds = f"; own numbers: mean ± standard deviation over {data['seeds']} seeds" if data["seeds"] > 1 else ""
     parts = [
         f"# {data['method']} {data['table']}" + (" at toy scale" if toy else ""),
-        f"{data['title']}. Source of the published numbers: {data['source']}{seeds}.",
+        f"{data['title']}. Source of the published numbers: {data['source']}. {spread(data)}",
         *([TOY_NOTE] if toy else []),
         f"```bash\n{data['command']}\n```",
         markdown_table(*cells(data)),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmmim.engine.errors import UsageError
-from mmmim.reproduce.collect import TOY_NOTE, cells, markdown_table
+from mmmim.reproduce.collect import TOY_NOTE, cells, markdown_table, spread
 from mmmim.reproduce.command import ROOT
 
 RESULTS = ROOT / "docs" / "results"
@@ -46,10 +46,9 @@ def read(file: Path) -> dict[str, Any]:
 def section(data: dict[str, Any]) -> str:
     name = data["table"] if data["method"] == "toy" else f"{data['method']} {data['table']}"
     toy = data["scale"] == "toy"
-    seeds = f" Mean ± standard deviation over {data['seeds']} seeds; without ±: one run." if data["seeds"] > 1 else ""
     parts = [
         f"## {name[0].upper()}{name[1:]}{' at toy scale' if toy else ''}",
-        f"{data['title']}.{seeds}",
+        f"{data['title']}. {spread(data)}",
         *([TOY_NOTE] if toy and data["method"] != "toy" else []),
         f"```bash\n{data['command']}\n```",
         markdown_table(*cells(data)),
