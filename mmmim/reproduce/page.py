@@ -44,10 +44,10 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def section(data: dict[str, Any]) -> str:
-    name = data["table"] if data["method"] == "toy" else f"{data['method']} {data['table']}"
+    name = data["table"].capitalize() if data["method"] == "toy" else f"{data['method']} {data['table']}"
     toy = data["scale"] == "toy"
     parts = [
-        f"## {name[0].upper()}{name[1:]}{' at toy scale' if toy else ''}",
+        f"## {name}{' at toy scale' if toy else ''}",
         f"{data['title']}. {spread(data)}",
         *([TOY_NOTE] if toy and data["method"] != "toy" else []),
         f"```bash\n{data['command']}\n```",
