@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 from mmengine.config import DictAction
 
@@ -89,13 +90,17 @@ def lengths(words: Sequence[str]) -> dict[str, int]:
     return {word[2:]: int(words[i + 1]) for i, word in enumerate(words) if word in ("--epochs", "--iters")}
 
 
+_reading = Lock()  # a config is checked under MMEngine's default scope, which all threads share
+
+
 @cache
 def last_checkpoint(config: str, options: tuple[str, ...], words: tuple[str, ...]) -> str:
     """``epoch_300.pth`` or ``iter_160000.pth``."""
     from mmmim.engine.run_options import load_config
 
     parsed = {key: DictAction._parse_iterable(value) for key, value in (word.split("=", 1) for word in options)}
-    cfg = load_config(str(ROOT / config), parsed)
+    with _reading:
+        cfg = load_config(str(ROOT / config), parsed)
     use_length(cfg, **lengths(words))
     key, count = run_length(cfg)
     return f"{'epoch' if key == 'max_epochs' else 'iter'}_{count}.pth"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from mmengine.registry import init_default_scope
 from mmmim.engine.run_options import load_config
 from mmmim.engine.tables import find_table, load_tables, methods
 from mmmim.registry import MODELS
+from mmmim.reproduce import command
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table
 
@@ -118,3 +120,11 @@ def test_every_row_with_a_run_has_a_plan_without_gaps_at_full_scale() -> None:
         for table in load_tables(method):
             for plan in plan_table(method, table, Settings()):
                 assert not plan.missing, (method, table.name, plan.row.name)
+
+
+def test_configs_of_several_frameworks_are_read_side_by_side() -> None:
+    names = ("ccmim/vit-tiny_toy", "ccmim/downstream/mask-rcnn_vit-tiny_toy", "ccmim/downstream/upernet_vit-tiny_toy")
+    command.last_checkpoint.cache_clear()
+    with ThreadPoolExecutor(3) as pool:
+        found = [pool.submit(command.last_checkpoint, f"configs/{name}.py", (), ()) for name in names * 3]
+        assert [each.result() for each in found] == ["epoch_6.pth", "epoch_6.pth", "iter_300.pth"] * 3
