@@ -126,6 +126,16 @@ def test_a_file_of_another_method_names_its_tensors(tmp_path: Path, checkpoint: 
     assert f"the file holds {', '.join(names[:5])} and 2 more" in str(error.value)
 
 
+def test_a_file_of_another_backbone_needs_another_config(tmp_path: Path, checkpoint: Path) -> None:
+    content = torch.load(checkpoint, weights_only=False)
+    content["meta"]["mmmim"] |= dict(backbone="Swin", num_heads=[1, 2])
+    torch.save(content, checkpoint)
+    with pytest.raises(
+        UsageError, match=r"written by a Swin, not by a ViT: .*\n  fix: take a config with Swin as model\.backbone"
+    ):
+        train(tmp_path, downstream(pretrained(checkpoint)))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"init_cfg\.checkpoint=.*nowhere\.pth'.*no such file"):
         train(tmp_path, downstream(pretrained(tmp_path / "nowhere.pth")))

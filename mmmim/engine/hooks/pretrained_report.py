@@ -157,11 +157,18 @@ class PretrainedReportHook(Hook):
         facts = backbone.describe() if hasattr(backbone, "describe") else {}
         if different := differing_facts(self.meta, facts):
             values = [f"{name} is {theirs} there, {ours} here" for name, (theirs, ours) in different.items()]
-            fix = ", ".join(f"{name}={theirs}" for name, (theirs, _) in different.items())
+            settings = ", ".join(f"{name}={theirs}" for name, (theirs, _) in different.items())
+            kind = self.meta.get("backbone", type(backbone).__name__)
+            here = f"model.{self.backbone_key}"
+            fix = (
+                f"set {here} to {settings}"
+                if kind == type(backbone).__name__
+                else f"take a config with {kind} as {here}"
+            )
             self._complain(
                 runner,
                 f"{self.file} was written by {written_by(self.meta, backbone)}: {'; '.join(values)}\n"
-                f"  fix: set model.{self.backbone_key} to {fix}, or name another file",
+                f"  fix: {fix}, or name another file",
             )
         if self.stage is not None and self.meta.get("stage", self.stage) != self.stage:
             self._complain(
