@@ -107,12 +107,17 @@ def spread(data: dict[str, Any]) -> str:
     return f"Own numbers: {many if data['seeds'] > 1 else 'of one run'}."
 
 
+def source(data: dict[str, Any]) -> str:
+    printed = any(row["published"] for row in data["rows"])
+    return f" Source of the published numbers: {data['source']}." if printed else ""
+
+
 def markdown(data: dict[str, Any]) -> str:
     toy = data["scale"] == "toy"
     parts = [
-        f"# {data['method']} {data['table']}" + (" at toy scale" if toy else ""),
-        f"{data['title']}. Source of the published numbers: {data['source']}. {spread(data)}",
-        *([TOY_NOTE] if toy else []),
+        f"# {data['method']} {data['table']}" + (" at toy scale" if toy and data["method"] != "toy" else ""),
+        f"{data['title']}.{source(data)} {spread(data)}",
+        *([TOY_NOTE] if toy and data["method"] != "toy" else []),
         f"```bash\n{data['command']}\n```",
         markdown_table(*cells(data)),
     ]
