@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -139,6 +140,7 @@ def build(args: argparse.Namespace, table: Table) -> int:
         submit(runs, args.slurm)
         print("While they run and when they have ended, the same command with --collect writes the table.")
         return 0
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the runs as well, which save
     runner = Runner(available_cores(), lanes=2 if settings.scale == "toy" else 1, ended=table_so_far)
     runner.run(runs)
     print(f"\n{table_so_far().read_text()}")

@@ -145,9 +145,10 @@ class Runner:
     def run(self, runs: Sequence[Run]) -> None:
         started: dict[Run, Future] = {}
         with ThreadPoolExecutor(self.lanes) as pool:
-            for run in runs:  # those that others start from come first, so no lane waits for one that is not running
-                started[run] = pool.submit(self._one, run, started.get(run.start) if run.start else None)
             try:
+                # those that others start from come first, so no lane waits for one that is not running
+                for run in runs:
+                    started[run] = pool.submit(self._one, run, started.get(run.start) if run.start else None)
                 for future in as_completed(started.values()):
                     future.result()
             except BaseException:

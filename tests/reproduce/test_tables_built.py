@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -103,6 +107,21 @@ def test_a_run_that_fails_names_its_log_and_the_others_go_on(
     monkeypatch.setattr(Runner, "execute", works)
     assert reproduce(words) == 0
     assert "| random-400e | 63.1 | 70.0 | 82.9 | 80.0 |" in (tmp_path / "ccmim_table5_toy.md").read_text()
+
+
+def test_what_ends_the_table_ends_its_runs(reproduce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(Run, "command", lambda self: ["sleep", "60"])
+    handler = signal.getsignal(signal.SIGTERM)
+    timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGTERM))
+    begun = time.perf_counter()
+    try:
+        timer.start()
+        with pytest.raises(SystemExit, match="143"):
+            reproduce([*TABLE_5, "--out", str(tmp_path)])
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert time.perf_counter() - begun < 30
 
 
 def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(reproduce, ran: list[Run], tmp_path: Path) -> None:
