@@ -108,7 +108,8 @@ def test_coco_areas_are_the_masks(coco):
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_run_lengths_are_pycocotools(first):
-    masks = pytest.importorskip("pycocotools.mask")
+    from pycocotools import mask as masks
+
     mask = np.random.default_rng(0).integers(0, 2, (7, 5)).astype(bool)
     mask[0, 0] = first
     code = masks.frPyObjects(dict(size=[7, 5], counts=run_lengths(mask)), 7, 5)

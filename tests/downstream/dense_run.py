@@ -49,6 +49,16 @@ def short_classification(epochs: int, batch_size: int, images: int) -> dict[str,
     }
 
 
+def pre_train(config: Path, folder: Path, backbone: dict[str, Any] | None = None) -> Path:
+    """The checkpoint of two real steps of a toy recipe, with its own encoder or another ``backbone``."""
+    options = {"train_cfg.max_epochs": 1, "train_dataloader.dataset.num_images": 8, "train_dataloader.batch_size": 4}
+    cfg = run_options.load_config(str(config), options, str(folder))
+    if backbone is not None:
+        cfg.model.backbone = backbone
+    Runner.from_cfg(cfg).train()
+    return Path(cfg.work_dir, "epoch_1.pth")
+
+
 class Spy(Hook):
     """What the optimizer saw and did: weights before the first step, missing gradients, losses."""
 

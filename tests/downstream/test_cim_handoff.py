@@ -9,11 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from dense_run import ROOT, Run, short_classification, short_dense, train_classifier
-from mmengine.runner import Runner
+from dense_run import ROOT, Run, pre_train, short_classification, short_dense, train_classifier
 
-from mmmim.engine import run_options
-from mmmim.engine.checkpoint_io import newest_good_checkpoint
 from mmmim.engine.export import export, read_encoder
 
 CIM = ROOT / "configs" / "cim"
@@ -23,13 +20,7 @@ SHORT = short_dense(iterations=4, epochs=1)
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two real steps of the toy recipe."""
-    folder = tmp_path_factory.mktemp("cim")
-    options = {"train_cfg.max_epochs": 1, "train_dataloader.dataset.num_images": 8, "train_dataloader.batch_size": 4}
-    cfg = run_options.load_config(str(CIM / "vit-tiny_revdet_toy.py"), options, str(folder))
-    Runner.from_cfg(cfg).train()
-    file = newest_good_checkpoint(cfg.work_dir)
-    assert file is not None
-    return file
+    return pre_train(CIM / "vit-tiny_revdet_toy.py", tmp_path_factory.mktemp("cim"))
 
 
 def config_of(task: str) -> str:

@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 import timm
 import torch
-from dense_run import ROOT, Run, short_classification, short_dense, train_classifier
+from dense_run import ROOT, Run, pre_train, short_classification, short_dense, train_classifier
 from mmengine.config import Config
-from mmengine.runner import Runner
 
-from mmmim.engine import run_options
-from mmmim.engine.checkpoint_io import newest_good_checkpoint
 from mmmim.engine.checkpoint_keys import strip_prefix
 from mmmim.engine.export import export, read_encoder
 from mmmim.models.backbones import BEiTViT
@@ -36,12 +33,7 @@ SPANS = {"upernet": [(12, 12)] * 6, "mask-rcnn": [(5, 5), (12, 12), (12, 12), (5
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two real steps of the toy recipe; tables, zero at the start, are given values of size."""
-    folder = tmp_path_factory.mktemp("conmim")
-    options = {"train_cfg.max_epochs": 1, "train_dataloader.dataset.num_images": 8, "train_dataloader.batch_size": 4}
-    cfg = run_options.load_config(str(CONMIM / "vit-tiny_toy.py"), options, str(folder))
-    Runner.from_cfg(cfg).train()
-    file = newest_good_checkpoint(cfg.work_dir)
-    assert file is not None
+    file = pre_train(CONMIM / "vit-tiny_toy.py", tmp_path_factory.mktemp("conmim"))
     content = torch.load(file, weights_only=False)
     torch.manual_seed(0)
     content["state_dict"][f"backbone.{SHARED}"].normal_(std=0.5)

@@ -11,14 +11,11 @@ from typing import Any
 
 import pytest
 import torch
-from dense_run import ROOT, Run, short_classification, short_dense, train_classifier
+from dense_run import ROOT, Run, pre_train, short_classification, short_dense, train_classifier
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
-from mmengine.runner import Runner
 from torch import nn
 
-from mmmim.engine import run_options
-from mmmim.engine.checkpoint_io import newest_good_checkpoint
 from mmmim.engine.checkpoint_keys import compare, strip_prefix
 from mmmim.engine.errors import UsageError
 from mmmim.models.backbones import ResNet
@@ -37,15 +34,9 @@ def config_of(task: str) -> str:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two steps of SimMIM, which unlike CIM has a mask token."""
-    options = {"train_cfg.max_epochs": 1, "train_dataloader.dataset.num_images": 8, "train_dataloader.batch_size": 4}
-    folder = str(tmp_path_factory.mktemp("resnet"))
-    cfg = run_options.load_config(str(ROOT / "configs" / "simmim" / "swin-tiny_toy.py"), options, folder)
     arch = Config.fromfile(ROOT / "configs" / "_base_" / "models" / "toy_resnet.py").toy_resnet
-    cfg.model.backbone = dict(type="ResNet", depth=arch, img_size=64)
-    Runner.from_cfg(cfg).train()
-    file = newest_good_checkpoint(cfg.work_dir)
-    assert file is not None
-    return file
+    backbone = dict(type="ResNet", depth=arch, img_size=64)
+    return pre_train(ROOT / "configs/simmim/swin-tiny_toy.py", tmp_path_factory.mktemp("resnet"), backbone)
 
 
 @pytest.fixture(scope="module", params=["fcn", "mask-rcnn"])

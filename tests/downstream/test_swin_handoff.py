@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from dense_run import ROOT, Run, short_classification, short_dense, train_classifier
+from dense_run import ROOT, Run, pre_train, short_classification, short_dense, train_classifier
 from mmengine.runner import Runner
 
 from mmmim.engine import run_options
-from mmmim.engine.checkpoint_io import newest_good_checkpoint
 from mmmim.engine.checkpoint_keys import compare, strip_prefix
 from mmmim.engine.errors import UsageError
 from mmmim.engine.lr_scaling import scale_lr
@@ -31,16 +30,7 @@ SHARED = "rel_pos_bias.relative_position_bias_table"
 @pytest.fixture(scope="module")
 def encoders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Checkpoints of two real steps of SimMIM's toy recipes."""
-    return {kind: pre_train(kind, tmp_path_factory.mktemp(kind)) for kind in ("swin", "vit")}
-
-
-def pre_train(kind: str, folder: Path) -> Path:
-    options = {"train_cfg.max_epochs": 1, "train_dataloader.dataset.num_images": 8, "train_dataloader.batch_size": 4}
-    cfg = run_options.load_config(str(SIMMIM / f"{kind}-tiny_toy.py"), options, str(folder))
-    Runner.from_cfg(cfg).train()
-    file = newest_good_checkpoint(cfg.work_dir)
-    assert file is not None
-    return file
+    return {kind: pre_train(SIMMIM / f"{kind}-tiny_toy.py", tmp_path_factory.mktemp(kind)) for kind in ("swin", "vit")}
 
 
 def config_of(task: str, kind: str) -> str:
