@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from functools import cache
@@ -143,23 +143,27 @@ class Runner:
         self.processes: list[subprocess.Popen] = []
 
     def run(self, runs: Sequence[Run]) -> None:
-        started: dict[Run, Future] = {}
+        """In the order given, but no lane waits for a run that another one starts from."""
+        waiting = list(runs)
+        active: dict[Future, Run] = {}
         with ThreadPoolExecutor(self.lanes) as pool:
             try:
-                # those that others start from come first, so no lane waits for one that is not running
-                for run in runs:
-                    started[run] = pool.submit(self._one, run, started.get(run.start) if run.start else None)
-                for future in as_completed(started.values()):
-                    future.result()
+                while waiting or active:
+                    unfinished = {*waiting, *active.values()}
+                    ready = [run for run in waiting if run.start not in unfinished]
+                    for run in ready[: self.lanes - len(active)]:
+                        waiting.remove(run)
+                        active[pool.submit(self._one, run)] = run
+                    for future in wait(active, return_when=FIRST_COMPLETED).done:
+                        del active[future]
+                        future.result()
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in self.processes:
                     process.terminate()
                 raise
 
-    def _one(self, run: Run, before: Future | None) -> None:
-        if before is not None:
-            before.result()
+    def _one(self, run: Run) -> None:
         if run.start in self.failed:
             self.failed[run] = f"not run, since {run.start.name} failed"  # type: ignore[union-attr]
             return
@@ -171,6 +175,7 @@ class Runner:
         self.ended()
 
     def _start(self, run: Run) -> None:
+        (ROOT / run.result).unlink(missing_ok=True)  # of a run that was killed before its last number: made again
         record = start_record(run)
         write_record(run, record)
         print(f"running: {shlex.join(run.command())}", flush=True)

@@ -33,7 +33,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
             values = {"top1": 70.0 + run.seed, "k20": 60.0}
             run.result.write_text(json.dumps({"random_init" if run.untrained else "pretrained": values}))
             return 0
-        (run.folder / "1/vis_data").mkdir(parents=True)
+        (run.folder / "1/vis_data").mkdir(parents=True, exist_ok=True)
         metrics = METRICS.get(task_of(run.config), {"accuracy/top1": 80.0 + run.seed, "mIoU": 40.0})
         (run.folder / "1/vis_data/scalars.json").write_text(json.dumps(metrics) + '\n{"unfinis')
         run.result.touch()

@@ -15,7 +15,7 @@ import pytest
 
 from mmmim.engine.tables import load_tables
 from mmmim.reproduce import command
-from mmmim.reproduce.command import Run
+from mmmim.reproduce.command import Run, task_of
 from mmmim.reproduce.runs import Runner
 
 TABLE_5 = ["ccmim", "table5", "--scale", "toy"]
@@ -109,6 +109,22 @@ def test_a_run_that_fails_names_its_log_and_the_others_go_on(
     assert "| random-400e | 63.1 | 70.0 | 82.9 | 80.0 |" in (tmp_path / "ccmim_table5_toy.md").read_text()
 
 
+def test_a_lane_takes_what_can_start_and_does_not_wait_for_another(tmp_path: Path, ran: list[Run]) -> None:
+    executed, both_run = Runner.execute, threading.Barrier(2)
+
+    class TwoLanes(Runner):
+        def execute(self, run: Run) -> int:
+            if run.start is None:
+                both_run.wait(timeout=20)
+            return executed(self, run)
+
+    first, second = (Run("train", "configs/mae/vit-tiny_toy.py", seed=seed) for seed in (0, 1))
+    probe = Run("probe", "configs/mae/vit-tiny_toy.py", start=first)
+    runner = TwoLanes(cores=2, lanes=2)
+    runner.run([first, probe, second])
+    assert not runner.failed and set(ran) == {first, probe, second}
+
+
 def test_what_ends_the_table_ends_its_runs(reproduce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(Run, "command", lambda self: ["sleep", "60"])
@@ -124,7 +140,9 @@ def test_what_ends_the_table_ends_its_runs(reproduce, tmp_path: Path, monkeypatc
     assert time.perf_counter() - begun < 30
 
 
-def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(reproduce, ran: list[Run], tmp_path: Path) -> None:
+def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(
+    reproduce, ran: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = [*TABLE_5, "--row", "random-400e", "--out", str(tmp_path)]
     assert reproduce(words) == 0
     pretrain, probe = ran[0], next(run for run in ran if run.tool == "probe")
@@ -132,6 +150,18 @@ def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(reproduce, ra
     assert "--resume auto" in " ".join(pretrain.command())
     assert reproduce(words) == 0
     assert ran[3:] == [probe]
+    finetune = next(run for run in ran if task_of(run.config) == "ft")
+    (finetune.folder / "1/vis_data/scalars.json").unlink()
+    was_removed: list[bool] = []
+
+    def execute(self: Runner, run: Run) -> int:
+        was_removed.append(not run.result.exists())
+        return executed(self, run)
+
+    executed = Runner.execute
+    monkeypatch.setattr(Runner, "execute", execute)
+    assert reproduce(words) == 0
+    assert ran[4:] == [finetune] and was_removed == [True]
 
 
 @pytest.mark.parametrize(
