@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
 from collections.abc import Sequence
 from functools import partial
+from multiprocessing import RawValue
 from typing import Any
 
 import torch
@@ -36,14 +38,16 @@ class StopSignal:
         self._previous: dict[signal.Signals, Any] = {}
 
     def install(self, dataloader: DataLoader) -> None:
-        """Takes over the signals. Workers survive the first one, because schedulers signal whole groups."""
+        """Takes over the signals, also of the workers: schedulers signal whole groups, and training needs its data."""
         if threading.current_thread() is not threading.main_thread():
             print_log("training does not run in the main thread: stop signals are not handled", logger="current")
             return
         for number in self.numbers:
             self._previous[number] = signal.signal(number, self._remember)
         if self.numbers and dataloader.num_workers:
-            dataloader.worker_init_fn = partial(_shield_worker, self.numbers, dataloader.worker_init_fn)
+            ending = RawValue("b", False)
+            atexit.register(setattr, ending, "value", True)  # before multiprocessing ends the workers and waits
+            dataloader.worker_init_fn = partial(_shield_worker, self.numbers, ending, dataloader.worker_init_fn)
 
     def restore(self) -> None:
         for number, handler in self._previous.items():
@@ -64,14 +68,12 @@ class StopSignal:
         self.received = signal.Signals(number).name
 
 
-def _shield_worker(numbers: Sequence[signal.Signals], inner: Any, worker_id: int) -> None:
-    """Ignore each signal once: a second one comes from the main process that is ending."""
-    seen: set[int] = set()
+def _shield_worker(numbers: Sequence[signal.Signals], ending: Any, inner: Any, worker_id: int) -> None:
+    """Ignore the signals until the main process is ``ending``."""
 
     def handle(number: int, frame: Any) -> None:
-        if number in seen:
-            os._exit(128 + number)
-        seen.add(number)
+        if ending.value:
+            os._exit(0)
 
     for number in numbers:
         signal.signal(number, handle)

@@ -74,17 +74,17 @@ class TinyMasked(BaseModel):
 
 @HOOKS.register_module(force=True)
 class SignalAt(Hook):
-    """Sends this process and its data workers a signal during an iteration, as a job scheduler would."""
+    """Sends this process a signal during an iteration; ``workers``: its data workers as well, as schedulers do."""
 
-    def __init__(self, name: str, iteration: int, rank: int = 0) -> None:
-        self.number, self.iteration, self.rank = signal.Signals[name], iteration, rank
+    def __init__(self, name: str, iteration: int, rank: int = 0, workers: bool = True) -> None:
+        self.number, self.iteration, self.rank, self.workers = signal.Signals[name], iteration, rank, workers
 
     def before_train(self, runner) -> None:
         self.others = set(multiprocessing.active_children())
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
         if runner.iter == self.iteration and get_rank() == self.rank:
-            for worker in set(multiprocessing.active_children()) - self.others:
+            for worker in set(multiprocessing.active_children()) - self.others if self.workers else ():
                 os.kill(worker.pid, self.number)
             os.kill(os.getpid(), self.number)
 

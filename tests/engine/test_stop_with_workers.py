@@ -1,0 +1,32 @@
+"""A training in a process of its own, with data workers: whatever ends it, the process ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmmim.engine.stop_signal import EXIT_CODE
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import test_stop_with_workers
+from tiny_run import train
+train(Path(sys.argv[1]), **test_stop_with_workers.ENDS[sys.argv[2]])
+"""
+WORKERS = {"train_dataloader.num_workers": 2, "train_dataloader.persistent_workers": True}
+ENDS = {
+    "signal": WORKERS | dict(custom_hooks=[dict(type="SignalAt", name="SIGTERM", iteration=8, workers=False)]),
+    "signal to all": WORKERS | dict(custom_hooks=[dict(type="SignalAt", name="SIGTERM", iteration=8)]),
+    "error": WORKERS | {"model.nan_at": 7, "default_hooks.nonfinite.interval": 1},
+}
+
+
+@pytest.mark.parametrize(("end", "status"), [("signal", EXIT_CODE), ("signal to all", EXIT_CODE), ("error", 1)])
+def test_the_process_ends(tmp_path: Path, end: str, status: int) -> None:
+    words = [sys.executable, "-c", SCRIPT, str(tmp_path), end]
+    ended = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == status, ended.stderr
