@@ -71,11 +71,11 @@ def dry_run(cfg: Config, processes: int = 1) -> DryRun:
     fit_to_device(cfg)
     scaling = scale_lr(cfg, processes)
     scaling.warnings += length_warnings(cfg)
-    data = {loader: _data(cfg, loader) for loader in LOADERS if cfg.get(loader)}
+    data = {loader: data_report(cfg, loader) for loader in LOADERS if cfg.get(loader)}
     train = data["train_dataloader"]
     schedule = schedule_of(cfg, train.images, scaling.batch)
     model = build_without_storage(cfg)
-    shape = train.sample_shape or _image_shape(model, cfg)
+    shape = train.sample_shape or image_shape(model, cfg)
     unsharded = step_memory(model, cfg, scaling.batch.per_process, shape, precision)
     sharding = plan_sharding(model, cfg.get("model_wrapper_cfg"), processes)
     memory = unsharded if sharding is None else sharding.divide(unsharded)
@@ -88,7 +88,7 @@ def _encoder(cfg: Config) -> str:
     return str((cfg.model.get("backbone") or dict(type="none")).get("type"))
 
 
-def _data(cfg: Config, loader: str) -> DataReport:
+def data_report(cfg: Config, loader: str) -> DataReport:
     report = DataReport()
     for path in dict.fromkeys(missing_paths(cfg, loader).values()):
         report.remarks.append(f"{path} is missing")
@@ -106,7 +106,7 @@ def _data(cfg: Config, loader: str) -> DataReport:
     return report
 
 
-def _image_shape(model: nn.Module, cfg: Config) -> tuple[int, ...] | None:
+def image_shape(model: nn.Module, cfg: Config) -> tuple[int, ...] | None:
     """Size that the data's crops have, or the backbone is built for; detection trains on images of another size."""
     backbone = getattr(model, "backbone", None)
     size = crop_size(cfg, getattr(backbone, "img_size", None))

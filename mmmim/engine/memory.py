@@ -52,7 +52,7 @@ def step_memory(
 
     Not in it: temporary buffers of single operators, the allocator's reserve, buckets of data-parallel processes.
     """
-    with _fake_copy(model) as fake:
+    with fake_copy(model) as fake:
         parameters = _bytes(fake.parameters()) + _bytes(fake.buffers())
         trainable = [p for p in fake.parameters() if p.requires_grad]
         optimizer = _optimizer_bytes(fake, cfg, trainable)
@@ -60,7 +60,7 @@ def step_memory(
     return StepMemory(parameters, _bytes(trainable), optimizer, activations, counted)
 
 
-class _ValuesReadAsZero(TorchDispatchMode):
+class ValuesReadAsZero(TorchDispatchMode):
     """Tensors without storage have no values; checks such as ``if x.isnan().any()`` are to find nothing."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -70,7 +70,8 @@ class _ValuesReadAsZero(TorchDispatchMode):
 
 
 @contextmanager
-def _fake_copy(model: nn.Module) -> Iterator[nn.Module]:
+def fake_copy(model: nn.Module) -> Iterator[nn.Module]:
+    """``model`` with tensors that have shapes and no storage, whose operators compute shapes only."""
     model = copy.deepcopy(model)
     with FakeTensorMode(allow_non_fake_inputs=True):
         for module in model.modules():
@@ -116,8 +117,6 @@ def _activation_bytes(
     if image_shape is None:
         return None, "not counted: the image size is unknown without the data"
     images = torch.zeros(batch_size, *image_shape, dtype=torch.uint8)
-    if hasattr(model, "set_step"):
-        model.set_step(0, 0)
     own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
     kept: dict[int, Tensor] = {}
 
@@ -129,7 +128,7 @@ def _activation_bytes(
     mixed = precision != torch.float32
     try:
         with (
-            _ValuesReadAsZero(),
+            ValuesReadAsZero(),
             torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
             torch.autocast("cpu", torch.bfloat16, enabled=mixed),
         ):
@@ -144,6 +143,13 @@ def _forward(model: Any, cfg: Config, images: Tensor) -> str:
     if cfg.get("default_scope") in HOST_SCOPES:
         model.extract_feat(images.float())
         return "tensors kept for backward by backbone and neck (heads not counted)"
-    batch = dict(inputs=images, labels=torch.zeros(len(images), dtype=torch.long), indices=torch.arange(len(images)))
-    model(**model.data_preprocessor(batch, training=True), mode="loss")
+    training_losses(model, images)
     return "tensors kept for backward"
+
+
+def training_losses(model: Any, images: Tensor) -> dict[str, Tensor]:
+    """Of the first training step, with every label 0."""
+    if hasattr(model, "set_step"):
+        model.set_step(0, 0)
+    batch = dict(inputs=images, labels=torch.zeros(len(images), dtype=torch.long), indices=torch.arange(len(images)))
+    return model(**model.data_preprocessor(batch, training=True), mode="loss")

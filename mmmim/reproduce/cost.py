@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmmim.engine.dry_run import _data, _image_shape
+from mmmim.engine.dry_run import data_report, image_shape
 from mmmim.engine.lr_scaling import scale_lr
-from mmmim.engine.memory import _fake_copy, _ValuesReadAsZero, build_without_storage
+from mmmim.engine.memory import ValuesReadAsZero, build_without_storage, fake_copy, training_losses
 from mmmim.engine.run_length import use_length
 from mmmim.engine.run_options import fit_to_device, load_config
 from mmmim.engine.schedule import schedule_of
@@ -63,7 +62,7 @@ def cost(run: Run) -> Cost | None:
     init_default_scope(cfg.get("default_scope") or "mmengine")
     fit_to_device(cfg)
     batch = scale_lr(cfg, run.gpus).batch
-    data = _data(cfg, "train_dataloader")
+    data = data_report(cfg, "train_dataloader")
     schedule = schedule_of(cfg, data.images, batch)
     return Cost(schedule.epochs, data.images, batch.effective, schedule.updates, gflop(cfg, data.sample_shape))
 
@@ -73,20 +72,15 @@ def gflop(cfg: Config, shape: tuple[int, ...] | None) -> float | None:
     if cfg.get("default_scope") in DENSE:
         return None
     model = build_without_storage(cfg)
-    shape = shape or _image_shape(model, cfg)
+    shape = shape or image_shape(model, cfg)
     if shape is None:
         return None
     count = 4
-    batch = dict(labels=torch.zeros(count, dtype=torch.long), indices=torch.arange(count))
-    fake: Any
     try:
-        with _fake_copy(model) as fake, _ValuesReadAsZero(), FlopCounterMode(display=False) as counter:
-            if hasattr(fake, "set_step"):
-                fake.set_step(0, 0)
-            batch["inputs"] = torch.zeros(count, *shape, dtype=torch.uint8)
-            losses = fake.train()(**fake.data_preprocessor(batch, training=True), mode="loss")
-            sum(value for key, value in losses.items() if "loss" in key).backward()
-    except Exception:  # an operator without a fake version, or one that looks at values
+        with fake_copy(model) as fake, ValuesReadAsZero(), FlopCounterMode(display=False) as counter:
+            losses = training_losses(fake.train(), torch.zeros(count, *shape, dtype=torch.uint8))
+            torch.stack([value for key, value in losses.items() if "loss" in key]).sum().backward()
+    except RuntimeError:  # an operator without a fake version, or one that looks at values
         return None
     return counter.get_total_flops() / count / 1e9
 
