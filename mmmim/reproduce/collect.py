@@ -72,11 +72,12 @@ def command_of(method: str, table: Table, settings: Settings) -> str:
     return " ".join([*words, *(["--", *settings.extra] if settings.extra else [])])
 
 
-def cell(values: Sequence[float]) -> str:
-    """``61.2``, or mean ± standard deviation over seeds; empty where nothing was run."""
+def cell(values: Sequence[float], seeds: int) -> str:
+    """``61.2``, or mean ± standard deviation over seeds, with their number where some are missing; empty: not run."""
     if not values:
         return ""
-    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
+    count = f" (of {len(values)})" if 1 < len(values) < seeds else ""
+    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "") + count
 
 
 def cells(data: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -91,7 +92,7 @@ def cells(data: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
         line = [row["name"]]
         for metric in data["metrics"]:
             line += [str(row["published"].get(metric, ""))] if metric in printed else []
-            line.append(cell(row["own"].get(metric, [])))
+            line.append(cell(row["own"].get(metric, []), data["seeds"]))
         body.append(line)
     return head, body
 
@@ -103,8 +104,13 @@ def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 
 def spread(data: dict[str, Any]) -> str:
     """What an own number is."""
-    many = f"mean ± standard deviation over {data['seeds']} seeds; without ±, of one run"
-    return f"Own numbers: {many if data['seeds'] > 1 else 'of one run'}."
+    seeds = data["seeds"]
+    if seeds == 1:
+        return "Own numbers: of one run."
+    counts = {len(values) for row in data["rows"] for values in row["own"].values()}
+    fewer = "; (of n): over n" if any(1 < count < seeds for count in counts) else ""
+    single = "; without ±: of one run" if 1 in counts else ""
+    return f"Own numbers: mean ± standard deviation over {seeds} seeds{fewer}{single}."
 
 
 def source(data: dict[str, Any]) -> str:

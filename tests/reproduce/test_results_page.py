@@ -57,7 +57,14 @@ def test_a_broken_file_is_named(tmp_path: Path, content: str, message: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("values", "text"), [([], ""), ([61.25], "61.2"), ([60.0, 62.0], "61.0 ± 1.4"), ([0.0], "0.0")]
+    ("values", "text"),
+    [
+        ([], ""),
+        ([61.25], "61.2"),
+        ([60.0, 62.0], "61.0 ± 1.4 (of 2)"),
+        ([60.0, 61.0, 62.0], "61.0 ± 1.0"),
+        ([0.0], "0.0"),
+    ],
 )
 def test_cells(values: list[float], text: str) -> None:
-    assert cell(values) == text
+    assert cell(values, seeds=3) == text
