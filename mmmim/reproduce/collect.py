@@ -118,12 +118,17 @@ def source(data: dict[str, Any]) -> str:
     return f" Source of the published numbers: {data['source']}." if printed else ""
 
 
+def is_shrunk(data: dict[str, Any]) -> bool:
+    """Whether a paper's table was run at toy scale."""
+    return data["scale"] == "toy" and data["method"] != "toy"
+
+
 def markdown(data: dict[str, Any]) -> str:
-    toy = data["scale"] == "toy"
+    shrunk = is_shrunk(data)
     parts = [
-        f"# {data['method']} {data['table']}" + (" at toy scale" if toy and data["method"] != "toy" else ""),
+        f"# {data['method']} {data['table']}" + (" at toy scale" if shrunk else ""),
         f"{data['title']}.{source(data)} {spread(data)}",
-        *([TOY_NOTE] if toy and data["method"] != "toy" else []),
+        *([TOY_NOTE] if shrunk else []),
         f"```bash\n{data['command']}\n```",
         markdown_table(*cells(data)),
     ]
@@ -149,7 +154,7 @@ def as_csv(data: dict[str, Any]) -> str:
 
 def write(data: dict[str, Any], out: Path) -> Path:
     """``<out>/<method>_<table>[_toy].{md,csv,json}``; returns the Markdown file."""
-    stem = f"{data['method']}_{data['table']}" + ("_toy" if data["scale"] == "toy" and data["method"] != "toy" else "")
+    stem = f"{data['method']}_{data['table']}" + ("_toy" if is_shrunk(data) else "")
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{stem}.json").write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     (out / f"{stem}.csv").write_text(as_csv(data))

@@ -126,6 +126,13 @@ def alone(run: Run) -> Iterator[None]:
         yield
 
 
+def set_aside(result: Path) -> None:
+    """Renames what a run without a number left, so that its end is made again; nothing is lost."""
+    if result.is_file():
+        kept = result.replace(result.with_name(f"{result.name}.without_number"))
+        print(f"{result} is there, but no number of its run: made again, the file is kept as {kept.name}", flush=True)
+
+
 def log_of(run: Run) -> Path:
     return run.folder / "output.log"
 
@@ -175,7 +182,7 @@ class Runner:
         self.ended()
 
     def _start(self, run: Run) -> None:
-        (ROOT / run.result).unlink(missing_ok=True)  # of a run that was killed before its last number: made again
+        set_aside(ROOT / run.result)
         record = start_record(run)
         write_record(run, record)
         print(f"running: {shlex.join(run.command())}", flush=True)

@@ -162,6 +162,7 @@ def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(
     monkeypatch.setattr(Runner, "execute", execute)
     assert reproduce(words) == 0
     assert ran[4:] == [finetune] and was_removed == [True]
+    assert finetune.result.with_name(f"{finetune.result.name}.without_number").is_file()
 
 
 @pytest.mark.parametrize(
