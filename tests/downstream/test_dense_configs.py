@@ -24,7 +24,7 @@ LEFT_OVER_AND_ABSENT = {
     "ViT": (("norm.*",), ()),
     "BEiTViT": (
         ("norm.*", "mask_token", "cls_token", "rel_pos_bias.*"),
-        ("blocks.*.attn.relative_position_bias_table", "pos_embed"),
+        ("blocks.*.attn.relative_position_bias_table", "blocks.*.attn.rel_pos_[hw]", "pos_embed"),
     ),
     "Swin": (("mask_token",), ("norm[0-9].*",)),
     "SwinV2": (("mask_token",), ("norm[0-9].*",)),

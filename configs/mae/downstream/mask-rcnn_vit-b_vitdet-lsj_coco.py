@@ -1,5 +1,5 @@
-# COCO, Mask R-CNN, 100 epochs of large-scale jitter: ViTDet's recipe but for its decomposed relative positions (see
-# ../../_base_/models/mask-rcnn_vitdet.py). The plain ViT with windows is BEiTViT without BEiT's additions.
+# COCO, Mask R-CNN, 100 epochs of large-scale jitter: ViTDet's recipe. The plain ViT with windows is BEiTViT without
+# BEiT's additions.
 _base_ = [
     "../../_base_/models/mask-rcnn_vitdet.py",
     "../../_base_/datasets/coco_lsj.py",

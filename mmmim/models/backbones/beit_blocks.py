@@ -10,13 +10,13 @@ from timm.layers import DropPath, LayerNorm
 from timm.models import beit
 from torch import Tensor, nn
 
-from ..layers import Grid, full_precision
+from ..layers import Grid, crop_offsets, decomposed_attention, full_precision, resize_offsets
 from .lean_mlp import LeanMlp
 from .swin_windows import join_heads, split_heads
 
 
 class Attention(beit.Attention):
-    """timm's, with the bias of all pairs of tokens handed in."""
+    """timm's, with the bias of all pairs of tokens handed in, or with decomposed relative positions of its own."""
 
     window = 0  # all tokens
 
@@ -24,6 +24,8 @@ class Attention(beit.Attention):
         super().__init__(dim, num_heads, qkv_bias=qkv_bias == "qv")
         if qkv_bias == "qkv":
             self.qkv = nn.Linear(dim, 3 * dim)
+        self.rel_pos_h: nn.Parameter | None = None
+        self.rel_pos_w: nn.Parameter | None = None
 
     def project(self, x: Tensor) -> Tensor:  # (...,D) -> (...,3D)
         parts: Any = (self.q_bias, self.k_bias, self.v_bias)
@@ -36,9 +38,18 @@ class Attention(beit.Attention):
     def forward(  # type: ignore[override]
         self, x: Tensor, shared_rel_pos_bias: Tensor | None = None, grid: Grid | None = None
     ) -> Tensor:  # bias (1,H,n,n)
-        q, k, v = self.heads(x)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=shared_rel_pos_bias)
+        out = self.softmax(*self.heads(x), shared_rel_pos_bias, grid)
         return self.proj(out.transpose(1, 2).flatten(2))
+
+    def softmax(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, grid: Grid | None) -> Tensor:
+        if self.rel_pos_h is None or self.rel_pos_w is None or grid is None:
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        down, right = self.offsets(self.rel_pos_h, grid[0]), self.offsets(self.rel_pos_w, grid[1])
+        return decomposed_attention(q, k, v, down, right, grid)
+
+    def offsets(self, table: Tensor, side: int) -> Tensor:
+        """Decomposed positions ``(2 side - 1, d)`` along one axis of a map of another size."""
+        return resize_offsets(table, side)
 
     def cls_logits(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """Row of the first token before the softmax, ``(B, H, n)`` in fp32 even under autocast."""
@@ -74,8 +85,11 @@ class WindowAttention(Attention):
             sides = (self.window, self.window)
             bias = bias.unflatten(3, sides).unflatten(2, sides)[:, :, :h, :w, :h, :w].flatten(4).flatten(2, 3)
         q, k, v = (x.flatten(0, 1) for x in split_heads(qkv, (h, w), self.num_heads))  # (B*nW,H,h*w,d)
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        out = self.softmax(q, k, v, bias, (h, w))
         return join_heads(out.unflatten(0, (len(qkv), -1)), (h, w), grid)
+
+    def offsets(self, table: Tensor, side: int) -> Tensor:
+        return crop_offsets(table, side)
 
 
 def _whole_and_rest(x: Tensor, window: int, dim: int) -> list[Tensor]:

@@ -6,12 +6,13 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ..layers import Grid
+from ..layers import Grid, resize_offsets
 from ..layers.relative_position import resize_rel_pos_table, square_window
 from .vit_loading import adapt_vit_state_dict
 
 TABLE = "relative_position_bias_table"
 SHARED = f"rel_pos_bias.{TABLE}"
+DECOMPOSED = ("rel_pos_h", "rel_pos_w")
 CLS_ROWS = 3  # class token -> patch, patch -> class token, class token -> itself
 
 
@@ -53,3 +54,7 @@ def adapt_beit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], pref
         if table is not None and table.shape[1:] == (target.num_heads,):
             owner: Any = module.get_submodule(name.rpartition(".")[0])
             state_dict[prefix + name] = _fit(table, owner.span, target)
+    for name, own_table in own.items():
+        table = state_dict.get(prefix + name)
+        if table is not None and name.endswith(DECOMPOSED) and table.shape[1:] == own_table.shape[1:]:
+            state_dict[prefix + name] = resize_offsets(table, (len(own_table) + 1) // 2)

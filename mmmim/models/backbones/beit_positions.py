@@ -25,6 +25,11 @@ def add_table(module: nn.Module, span: Grid, num_heads: int, with_cls: bool) -> 
     owner.relative_position_bias_table = nn.Parameter(torch.zeros(num_rows, num_heads))
 
 
+def add_decomposed_tables(attn: Any, span: Grid, head_dim: int) -> None:
+    """Give ``attn`` tables of zeros for the offsets along each axis of ``span``."""
+    attn.rel_pos_h, attn.rel_pos_w = (nn.Parameter(torch.zeros(2 * side - 1, head_dim)) for side in span)
+
+
 def pair_index(span: Grid, with_cls: bool, device: torch.device | None = None) -> Tensor:
     """Row of the table for every pair of tokens, ``(n, n)``."""
     index = beit.gen_relative_position_index(span, device=device)
@@ -32,12 +37,14 @@ def pair_index(span: Grid, with_cls: bool, device: torch.device | None = None) -
 
 
 class RelativePositionViT(PlainViT):
-    """A plain ViT with tables of relative positions: ``blocks.*.attn`` own one each, or share ``rel_pos_bias``.
+    """A plain ViT with tables of relative positions: ``blocks.*.attn`` own one each, or share ``rel_pos_bias``, or
+    own two of decomposed ones, ``rel_pos_h`` and ``rel_pos_w``.
 
     Blocks with windows have tables of the window's offsets, and share ``window_rel_pos_bias``.
     """
 
     blocks: nn.ModuleList
+    embed_dims: int
     grid_size: Grid
     num_heads: int
     rel_pos: str
@@ -55,6 +62,10 @@ class RelativePositionViT(PlainViT):
         for window, kind, span in kinds:
             owners: list[nn.Module] = [attn for attn in attentions if attn.window == window]
             if not owners:
+                continue
+            if self.rel_pos == "decomposed":
+                for owner in owners:
+                    add_decomposed_tables(owner, span, self.embed_dims // self.num_heads)
                 continue
             index = pair_index(span, bool(self.num_prefix))  # one for all blocks of a kind
             self.register_buffer(f"{kind}relative_position_index", index, persistent=False)

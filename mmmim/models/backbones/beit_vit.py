@@ -33,7 +33,8 @@ class BEiTViT(RelativePositionViT):
         arch: A name of :data:`~mmmim.models.backbones.vit.ARCHS` or ``dict(embed_dims, depth, num_heads, mlp_ratio)``.
         img_size: Pixels, ``int`` or ``(H, W)``; other sizes resize the position tables at run time.
         rel_pos: One bias table ``shared`` by all blocks, one per ``block``, or ``none``. A checkpoint with a shared
-            table loads into ``block``: each block starts from a copy.
+            table loads into ``block``: each block starts from a copy. ``decomposed``, with windows only: per block
+            vectors for rows and for columns, which queries read (ViTDet); they start from zero.
         rel_pos_resize: How tables become those of another grid or window: one of
             :data:`~mmmim.models.layers.relative_position.RESIZE_METHODS`.
         pos_embed: Absolute positions: ``none``, ``learned``, ``zeros`` (learned from zeros on, for a checkpoint
@@ -91,7 +92,7 @@ class BEiTViT(RelativePositionViT):
         self.img_size = to_pair(img_size)
         self.patch_size = self.stride = to_pair(patch_size)
         self.in_channels = in_channels
-        self.rel_pos = one_of("rel_pos", rel_pos, ("shared", "block", "none"))
+        self.rel_pos = one_of("rel_pos", rel_pos, ("shared", "block", "decomposed", "none"))
         self.rel_pos_resize = one_of("rel_pos_resize", rel_pos_resize, RESIZE_METHODS)
         self.pos_kind = one_of("pos_embed", pos_embed, ("none", "learned", "zeros", "sincos"))
         self.layer_scale = layer_scale
@@ -102,6 +103,8 @@ class BEiTViT(RelativePositionViT):
             raise ValueError(f"fc_norm=True norms the mean of the patches, but out_type={out_type!r}; use 'avg'")
         self.out_indices = self._valid_indices("out_indices", out_indices)
         self.window_size, self.num_prefix = window_size, int(window_size is None)
+        if rel_pos == "decomposed" and window_size is None:
+            raise ValueError("rel_pos='decomposed' has no positions for a class token; set window_size, which drops it")
         self.global_blocks = self._global_blocks(global_blocks)
         self.with_cp = with_cp
         self.init = one_of("init", init, ("simmim", "timm"))
@@ -127,7 +130,11 @@ class BEiTViT(RelativePositionViT):
             *(() if self.num_prefix else ("cls_token",)),
             "norm.*" if isinstance(self.norm, nn.Identity) else "fc_norm.*",
         )
-        new = {"pos_embed": pos_embed in ("zeros", "sincos"), "fc_norm.*": fc_norm}
+        new = {
+            "pos_embed": pos_embed in ("zeros", "sincos"),
+            "fc_norm.*": fc_norm,
+            "*.rel_pos_[hw]": rel_pos == "decomposed",
+        }
         self.downstream_only = tuple(name for name, may_be_new in new.items() if may_be_new)
 
         tokens = (self.cls_token, self.mask_token, self.pos_embed if pos_embed == "learned" else None)

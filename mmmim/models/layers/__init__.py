@@ -1,5 +1,6 @@
 from .attention import block_rows, block_with_cls_logits, cls_logits
 from .color_space import ColorSpace
+from .decomposed_positions import crop_offsets, decomposed_attention, resize_offsets
 from .layer_norm import LN2d
 from .patch_mask import Grid, PatchMask, take
 from .patchify import grid_of, patchify, to_pair, unpatchify
@@ -17,10 +18,13 @@ __all__ = [
     "block_rows",
     "block_with_cls_logits",
     "cls_logits",
+    "crop_offsets",
+    "decomposed_attention",
     "full_precision",
     "global_rand",
     "grid_of",
     "patchify",
+    "resize_offsets",
     "resize_pos_embed",
     "sincos_pos_embed",
     "sincos_pos_embed_1d",

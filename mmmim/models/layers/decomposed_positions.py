@@ -1,0 +1,50 @@
+"""Relative positions decomposed into rows and columns (`MViTv2 <https://arxiv.org/abs/2112.01526>`_, eq. 4)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .patch_mask import Grid
+
+
+def resize_offsets(table: Tensor, side: int) -> Tensor:
+    """Table ``(2s-1, d)`` of the offsets along one axis -> ``(2 side - 1, d)``, linear (ViTDet); differentiable."""
+    if len(table) == 2 * side - 1:
+        return table
+    accurate = table.to(torch.promote_types(table.dtype, torch.float32))
+    return F.interpolate(accurate.T.unsqueeze(0), 2 * side - 1, mode="linear")[0].T.to(table.dtype)
+
+
+def crop_offsets(table: Tensor, side: int) -> Tensor:
+    """The offsets that occur between ``side`` places: the middle ``(2 side - 1, d)`` of the table."""
+    rim = (len(table) - (2 * side - 1)) // 2
+    return table[rim : len(table) - rim]
+
+
+def _of_pairs(table: Tensor) -> Tensor:
+    """``(2s-1, d)`` -> ``(s, d, s)``: the row of offset ``i - j`` for query ``i`` and key ``j``."""
+    return table.unfold(0, (len(table) + 1) // 2, 1).flip(-1)
+
+
+def decomposed_attention(q: Tensor, k: Tensor, v: Tensor, offsets_h: Tensor, offsets_w: Tensor, grid: Grid) -> Tensor:
+    """Softmax of ``q·k / √d + q·R_h[i_h - j_h] + q·R_w[i_w - j_w]`` over a map's tokens.
+
+    The position terms are more channels of ``q``, which one-hot channels of ``k`` select: fused attention computes
+    them, and no bias of all pairs is ever held.
+
+    Args:
+        q, k, v: ``(B, H, h*w, d)``.
+        offsets_h, offsets_w: ``(2h-1, d)`` and ``(2w-1, d)``, from offset ``1-h`` to ``h-1``.
+    """
+    (h, w), dim = grid, q.shape[-1]
+    tokens = q.unflatten(2, grid)
+    down = torch.einsum("bnhwd,hdk->bnhwk", tokens, _of_pairs(offsets_h)).flatten(2, 3)  # (B,H,h*w,h)
+    right = torch.einsum("bnhwd,wdk->bnhwk", tokens, _of_pairs(offsets_w)).flatten(2, 3)  # (B,H,h*w,w)
+    row = torch.eye(h, dtype=k.dtype, device=k.device).repeat_interleave(w, 0)  # (h*w,h)
+    column = torch.eye(w, dtype=k.dtype, device=k.device).repeat(h, 1)  # (h*w,w)
+    selector = torch.cat([row, column], 1).expand(*k.shape[:2], -1, -1)
+    q = torch.cat([q * dim**-0.5, down, right], -1)
+    k = torch.cat([k, selector], -1)
+    return F.scaled_dot_product_attention(q, k, F.pad(v, (0, h + w)), scale=1.0)[..., :dim]  # fused: v as wide as k
