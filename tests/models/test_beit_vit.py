@@ -122,7 +122,7 @@ def test_attention_is_softmax_of_products_and_bias(images: Tensor) -> None:
             bias[:, 1 + i, 1 + j] = table[(down + h - 1) * (2 * w - 1) + right + w - 1]
     weights = (torch.einsum("bihd,bjhd->bhij", q, k) / 12**0.5 + bias).softmax(-1)
     out = torch.einsum("bhij,bjhd->bihd", weights, v).flatten(2) @ attn.proj.weight.T + attn.proj.bias
-    torch.testing.assert_close(attn(x, model._bias(table, (4, 8))), out, rtol=0, atol=1e-12)
+    torch.testing.assert_close(attn(x, model._bias(table, (4, 8)), (4, 8)), out, rtol=0, atol=1e-12)
 
 
 def test_initial_values() -> None:

@@ -36,13 +36,13 @@ class Attention(beit.Attention):
         return q, k, v
 
     def forward(  # type: ignore[override]
-        self, x: Tensor, shared_rel_pos_bias: Tensor | None = None, grid: Grid | None = None
+        self, x: Tensor, shared_rel_pos_bias: Tensor | None, grid: Grid
     ) -> Tensor:  # bias (1,H,n,n)
         out = self.softmax(*self.heads(x), shared_rel_pos_bias, grid)
         return self.proj(out.transpose(1, 2).flatten(2))
 
-    def softmax(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, grid: Grid | None) -> Tensor:
-        if self.rel_pos_h is None or self.rel_pos_w is None or grid is None:
+    def softmax(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, grid: Grid) -> Tensor:
+        if self.rel_pos_h is None or self.rel_pos_w is None:
             return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         down, right = self.offsets(self.rel_pos_h, grid[0]), self.offsets(self.rel_pos_w, grid[1])
         return decomposed_attention(q, k, v, down, right, grid)
@@ -113,7 +113,7 @@ class Block(nn.Module):
         self.gamma_1 = nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale else None
         self.gamma_2 = nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale else None
 
-    def forward(self, x: Tensor, bias: Tensor | None, grid: Grid | None = None) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None, grid: Grid) -> Tensor:
         out = self.attn(self.norm1(x), bias, grid)
         x = x + self.drop_path1(out if self.gamma_1 is None else self.gamma_1 * out)
         out = self.mlp(self.norm2(x))

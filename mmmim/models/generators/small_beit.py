@@ -53,5 +53,5 @@ class SmallBEiT(BEiTViT):
         x = x + resize_pos_embed(self.pos_embed, self.grid_size, grid, self.num_prefix)
         lent = [] if lender is None else list(lender.blocks[: self.share_layers])
         for block in (*lent, *self.blocks):
-            x = block(x, None)
+            x = block(x, None, grid)
         return self.norm(take(x[:, 1:], mask.hidden))
