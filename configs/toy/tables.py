@@ -28,10 +28,12 @@ METHODS = {
     "cim-revdet-resnet": "cim/resnet-tiny_revdet_toy",
     "cim-respix-resnet": "cim/resnet-tiny_respix_toy",
 }
-# One method of a family stands for its encoder. BEiT's ViT differs from MAE's in positions and initialisation.
+# One method of a family stands for its encoder. BEiT's ViT differs from MAE's in positions and initialisation, CIM's from
+# BEiT's in positions and biases.
 ENCODERS = {
     "vit": "mae/vit-tiny_toy",
     "beit-vit": "simmim/vit-tiny_toy",
+    "cim-vit": "cim/vit-tiny_revdet_toy",
     "swin": "simmim/swin-tiny_toy",
     "resnet": "cim/resnet-tiny_revdet_toy",
 }
