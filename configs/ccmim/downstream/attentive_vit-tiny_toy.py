@@ -1,5 +1,5 @@
 # Attentive probe on the built-in pictures, under a minute on two CPU cores: the recipe of attentive_vit-b_90e_in1k.py
-# with everything small. Of lr 1e-3 to 0.256 this is where top-1 stops rising, from a checkpoint and from random weights.
+# with everything small. Of lr 1e-3 to 0.256 this is where top-1 stops rising, from a checkpoint or random weights.
 _base_ = [
     "../../_base_/models/classifier_vit-b.py",
     "../../_base_/models/toy_arch.py",
