@@ -28,8 +28,8 @@ METHODS = {
     "cim-revdet-resnet": "cim/resnet-tiny_revdet_toy",
     "cim-respix-resnet": "cim/resnet-tiny_respix_toy",
 }
-# One method of a family stands for its encoder. BEiT's ViT differs from MAE's in positions and initialisation; CIM's
-# is BEiT's without relative positions and LayerScale.
+# One method of a family stands for its encoder. SimMIM's ViT differs from MAE's in positions and initialisation;
+# BEiT's and ConMIM's are SimMIM's with absolute positions as well, CIM's is without relative positions and LayerScale.
 ENCODERS = {
     "vit": "mae/vit-tiny_toy",
     "beit-vit": "simmim/vit-tiny_toy",

@@ -191,14 +191,13 @@ def test_windows_at_the_border_read_the_near_offsets() -> None:
 
 
 def test_decomposed_positions_start_from_nothing_and_learn(images: Tensor) -> None:
-    start: Any = BEiTViT(
-        arch=SMALL, img_size=(40, 56), patch_size=8, rel_pos="decomposed", mask_mode=None, window_size=3, init="timm"
-    )
+    options: dict[str, Any] = dict(arch=SMALL, img_size=(40, 56), patch_size=8, mask_mode=None, window_size=3)
+    start: Any = BEiTViT(rel_pos="decomposed", **options)
     names = [name for name, _ in start.named_parameters() if "rel_pos" in name]
     assert names == [f"blocks.{i}.attn.rel_pos_{axis}" for i in range(3) for axis in "hw"]
-    plain: Any = BEiTViT(arch=SMALL, img_size=(40, 56), patch_size=8, rel_pos="none", mask_mode=None, window_size=3)
-    missing = plain.load_state_dict(start.state_dict(), strict=False)
-    assert missing.missing_keys == [] and missing.unexpected_keys == names
+    plain: Any = BEiTViT(rel_pos="none", **options)
+    keys = plain.load_state_dict(start.state_dict(), strict=False)
+    assert keys.missing_keys == [] and keys.unexpected_keys == names
     torch.testing.assert_close(start(images.float())[0], plain(images.float())[0], rtol=1e-5, atol=1e-5)
     (start(images.float())[0] ** 3).sum().backward()
     assert all(start.get_parameter(name).grad.abs().max() > 0 for name in names)

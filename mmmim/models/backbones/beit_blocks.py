@@ -38,10 +38,11 @@ class Attention(beit.Attention):
     def forward(  # type: ignore[override]
         self, x: Tensor, shared_rel_pos_bias: Tensor | None, grid: Grid
     ) -> Tensor:  # bias (1,H,n,n)
-        out = self.softmax(*self.heads(x), shared_rel_pos_bias, grid)
+        out = self.attend(*self.heads(x), shared_rel_pos_bias, grid)
         return self.proj(out.transpose(1, 2).flatten(2))
 
-    def softmax(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, grid: Grid) -> Tensor:
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, grid: Grid) -> Tensor:
+        """``softmax(q k^T / sqrt(d) + positions) v`` of ``(B, H, n, d)``, by a bias or by own tables."""
         if self.rel_pos_h is None or self.rel_pos_w is None:
             return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         down, right = self.offsets(self.rel_pos_h, grid[0]), self.offsets(self.rel_pos_w, grid[1])
@@ -74,10 +75,13 @@ class WindowAttention(Attention):
         self, x: Tensor, shared_rel_pos_bias: Tensor | None, grid: Grid
     ) -> Tensor:  # bias (1,H,window²,window²)
         rows = _whole_and_rest(self.project(x).unflatten(1, grid), self.window, 1)  # (B,h,w,3D)
-        parts = [[self._attend(part, shared_rel_pos_bias) for part in _whole_and_rest(r, self.window, 2)] for r in rows]
+        parts = [
+            [self._attend_in_windows(part, shared_rel_pos_bias) for part in _whole_and_rest(r, self.window, 2)]
+            for r in rows
+        ]
         return self.proj(torch.cat([torch.cat(row, 2) for row in parts], 1).flatten(1, 2))
 
-    def _attend(self, qkv: Tensor, bias: Tensor | None) -> Tensor:
+    def _attend_in_windows(self, qkv: Tensor, bias: Tensor | None) -> Tensor:
         """A part of the map whose windows are all of one size: ``(B, h, w, 3D) -> (B, h, w, D)``."""
         grid = (qkv.shape[1], qkv.shape[2])
         h, w = min(self.window, grid[0]), min(self.window, grid[1])
@@ -85,7 +89,7 @@ class WindowAttention(Attention):
             sides = (self.window, self.window)
             bias = bias.unflatten(3, sides).unflatten(2, sides)[:, :, :h, :w, :h, :w].flatten(4).flatten(2, 3)
         q, k, v = (x.flatten(0, 1) for x in split_heads(qkv, (h, w), self.num_heads))  # (B*nW,H,h*w,d)
-        out = self.softmax(q, k, v, bias, (h, w))
+        out = self.attend(q, k, v, bias, (h, w))
         return join_heads(out.unflatten(0, (len(qkv), -1)), (h, w), grid)
 
     def offsets(self, table: Tensor, side: int) -> Tensor:

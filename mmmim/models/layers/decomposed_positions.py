@@ -1,4 +1,7 @@
-"""Relative positions decomposed into rows and columns (`MViTv2 <https://arxiv.org/abs/2112.01526>`_, eq. 4)."""
+"""Relative positions decomposed into rows and columns (`MViTv2 <https://arxiv.org/abs/2112.01526>`_, eq. 4).
+
+The position terms are not divided by the square root of the head's width, as in the code of ViTDet and SAM.
+"""
 
 from __future__ import annotations
 
