@@ -56,6 +56,6 @@ def convert(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    from mmmim.engine.run import run_tool
+    from mmmim.engine.command import run_tool
 
     sys.exit(run_tool(convert, parse_args()))

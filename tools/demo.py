@@ -178,17 +178,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
+def main(args: argparse.Namespace) -> int:
     os.chdir(ROOT)
     cores = args.cores or min(8, available_cores())
     folder = Path(args.work_dir) if args.seeds == 1 else Path(f"{args.work_dir}-seeds")
-    try:
-        fresh(folder)
-        summary = demo(folder, cores) if args.seeds == 1 else over_seeds(folder, cores, args.seeds, args.config)
-    except StageFailed as error:
-        print(f"\nerror: {error}", file=sys.stderr)
-        return 1
+    fresh(folder)
+    summary = demo(folder, cores) if args.seeds == 1 else over_seeds(folder, cores, args.seeds, args.config)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     if args.seeds > 1:
         print(f"\n{json.dumps(summary, indent=2)}\nwritten to {folder / 'summary.json'}")
@@ -201,4 +196,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from mmmim.engine.command import run_tool
+
+    sys.exit(run_tool(main, parse_args()))

@@ -119,7 +119,7 @@ def main() -> int:
     for check in checks:
         try:
             check()
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # the latter from a shared library that is missing
             say("problem", str(error))
     print(f"\n{len(problems)} problem(s)" if problems else "\nEverything fits together.")
     return bool(problems)

@@ -45,6 +45,6 @@ def export_file(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    from mmmim.engine.run import run_tool
+    from mmmim.engine.command import run_tool
 
     sys.exit(run_tool(export_file, parse_args()))

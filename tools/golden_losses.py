@@ -100,9 +100,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     """Number of configs that differ."""
+    from mmmim.engine.errors import UsageError
+
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     failed = 0
     for config in [path.resolve() for path in args.configs] or toy_configs():
+        if not config.is_relative_to(ROOT):
+            raise UsageError(f"{config}: losses are stored for the configs in {ROOT} alone")
         name, file = config.relative_to(ROOT), golden_file(config)
         losses = first_losses(config)
         if args.update:
@@ -120,4 +124,6 @@ def main(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(parse_args()))
+    from mmmim.engine.command import run_tool
+
+    sys.exit(run_tool(main, parse_args()))

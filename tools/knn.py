@@ -12,7 +12,8 @@ import argparse
 import sys
 from typing import Any
 
-from mmmim.evaluation.command_line import evaluate, exit_code, make_parser
+from mmmim.engine.command import run_tool
+from mmmim.evaluation.command_line import evaluate, make_parser
 from mmmim.evaluation.knn import DEFAULT_K, check_k, knn_accuracy
 
 
@@ -37,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{'random init' if checkpoint is None else checkpoint}: top-1 {values}")
         return {f"k{k}": value for k, value in accuracy.items()}
 
-    return exit_code(lambda: evaluate(args, "knn", measure))
+    return run_tool(evaluate, args, "knn", measure)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import sys
 from statistics import mean, pstdev
 from typing import Any
 
-from mmmim.evaluation.command_line import evaluate, exit_code, make_parser
+from mmmim.engine.command import run_tool
+from mmmim.evaluation.command_line import evaluate, make_parser
 from mmmim.evaluation.probe import linear_probe
 
 
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{'random init' if checkpoint is None else checkpoint}: top-1 {mean(accuracies):.2f}{spread}")
         return dict(top1=mean(accuracies), by_seed=accuracies)
 
-    return exit_code(lambda: evaluate(args, "probe", measure))
+    return run_tool(evaluate, args, "probe", measure)
 
 
 if __name__ == "__main__":

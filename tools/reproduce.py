@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmmim.demo.stages import available_cores
+from mmmim.engine.command import run_tool
 from mmmim.engine.errors import UsageError
 from mmmim.engine.tables import Row, Table, find_table, load_tables
 from mmmim.reproduce.collect import collect, write
@@ -101,22 +102,21 @@ def only_metrics(plans: list[RowPlan], names: list[str], table: Table) -> list[R
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
     os.chdir(ROOT)
-    try:
-        if args.page:
-            PAGE.write_text(page())
-            print(f"written to {PAGE.relative_to(ROOT)}")
-            return 0
-        tables = load_tables(args.method)
-        if args.list:
-            shown = tables if args.table is None else [find_table(args.table, tables)]
-            print("\n\n".join(describe(args.method, table) for table in shown))
-            return 0
-        return build(args, find_table(args.table, tables))
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return run_tool(reproduce, parse_args(argv))
+
+
+def reproduce(args: argparse.Namespace) -> int:
+    if args.page:
+        PAGE.write_text(page())
+        print(f"written to {PAGE.relative_to(ROOT)}")
+        return 0
+    tables = load_tables(args.method)
+    if args.list:
+        shown = tables if args.table is None else [find_table(args.table, tables)]
+        print("\n\n".join(describe(args.method, table) for table in shown))
+        return 0
+    return build(args, find_table(args.table, tables))
 
 
 def build(args: argparse.Namespace, table: Table) -> int:

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from mmmim.engine.command import run_tool
 from mmmim.visualization import (
     attention,
     corruption,
@@ -55,15 +56,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def draw(args: argparse.Namespace) -> None:
+    print(f"wrote {PICTURES[args.picture].draw(args)}")
+
+
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    try:
-        path = PICTURES[args.picture].draw(args)
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"wrote {path}")
-    return 0
+    return run_tool(draw, parse_args(argv))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,13 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from mmmim.checks import UsageError
+
 MODULE = "mmcv._ext"
+
+
+class MissingOperatorError(RuntimeError, UsageError):
+    """An operator of mmcv that has to be compiled."""
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
@@ -99,7 +105,9 @@ def _samples(sampling_ratio: int) -> int:
 
 def _require_average(pool_mode: int) -> None:
     if pool_mode != 1:
-        raise RuntimeError("op roi_align with pool_mode='max' needs compiled mmcv: use pool_mode='avg', or " + _FIX)
+        raise MissingOperatorError(
+            "op roi_align with pool_mode='max' needs compiled mmcv: use pool_mode='avg', or " + _FIX
+        )
 
 
 _FIX = "install mmcv with compiled operators (docs/dependencies.md)"
@@ -112,7 +120,7 @@ def _missing_operator(name: str) -> Callable[..., NoReturn]:
 
     def missing(*args: Any, **kwargs: Any) -> NoReturn:
         available = ", ".join(op.__name__ for op in _OPERATORS)
-        raise RuntimeError(f"op {name} needs compiled mmcv: without it only {available} work; {_FIX}")
+        raise MissingOperatorError(f"op {name} needs compiled mmcv: without it only {available} work; {_FIX}")
 
     return missing
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
+from mmmim.checks import UsageError
+
 from .seeding import SampleKey, seeded_sample
 from .transforms import ToUint8Tensor, build_transform
 
@@ -28,7 +30,7 @@ class SeededImageDataset(Dataset, ABC):
     Subclasses give ``load(index)``, ``label(index)``, ``name(index)`` and ``__len__``.
 
     Raises:
-        RuntimeError: no sample of the whole dataset is readable.
+        UsageError: no sample of the whole dataset is readable.
     """
 
     def __init__(self, length: int, transforms: Sequence[dict | Callable] = ()) -> None:
@@ -77,7 +79,7 @@ class SeededImageDataset(Dataset, ABC):
             except Exception as error:  # decoders raise anything on broken data
                 self._is_bad[index] = True
                 self._warn(index, error)
-        raise RuntimeError(
+        raise UsageError(
             f"none of the {len(self)} images is readable, e.g. {self.name(wanted)}; see the warnings above"
         )
 

@@ -8,7 +8,7 @@ from numpy.random import PCG64, Generator
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import DATASETS
 from mmmim.seeding import mix
 
@@ -41,7 +41,7 @@ class Collages(SeededImageDataset):
     ) -> None:
         super().__init__(num_images, transforms)
         if not 0 <= toy_share <= 1:
-            raise ValueError(f"toy_share={toy_share} must lie between 0 and 1")
+            raise UsageError(f"toy_share={toy_share} must lie between 0 and 1")
         self.img_size, self.toy_share = img_size, toy_share
         self.seed, self.split = seed, one_of("split", split, SPLITS)
 

@@ -11,6 +11,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from mmmim.checks import UsageError
+
 from .image_files import find_images
 from .image_folder import ImageFolder, check_folders, class_folders
 
@@ -32,13 +34,13 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
     Apply it after ``--cfg-options``.
 
     Raises:
-        FileNotFoundError: no such folder, or no image in it.
-        ValueError: dense-task config; classifier without class folders; fewer images than one batch.
+        MissingFileError: no such folder, or no image in it.
+        UsageError: dense-task config; classifier without class folders; fewer images than one batch.
     """
     cfg = copy.deepcopy(cfg)
     channels = [node.get("channels", 3) for _, node in _datasets(cfg)]
     if not channels:
-        raise ValueError(
+        raise UsageError(
             f"--data: {cfg.filename or 'this config'} has no image-folder dataset to replace. Segmentation and "
             "detection need annotations; set their data_root with --cfg-options train_dataloader.dataset.data_root=DIR"
         )
@@ -52,7 +54,7 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
     is_classifier = "Classifier" in str(cfg.model.type)
     if not labelled:
         if is_classifier:
-            raise ValueError(
+            raise UsageError(
                 f"--data: {cfg.model.type} needs one sub-folder per class, at least two, in {train_root!r}; found "
                 f"{'images outside of any' if classes is None else classes}"
             )
@@ -126,7 +128,7 @@ def _check_batch(cfg: Config, num_images: int, folder: str) -> None:
     if dataset.get("keep") or dataset.get("list_file"):
         num_images = len(ImageFolder(**{key: value for key, value in dataset.items() if key != "type"}))
     if loader.get("drop_last") and num_images < loader.get("batch_size", 1):
-        raise ValueError(
+        raise UsageError(
             f"--data: {folder!r} has {num_images} training images, fewer than one batch of {loader['batch_size']}; add "
             f"--cfg-options train_dataloader.batch_size={num_images}"
         )

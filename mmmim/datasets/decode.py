@@ -9,6 +9,8 @@ import torch
 from PIL import Image, ImageOps
 from torchvision import tv_tensors
 
+from mmmim.checks import UsageError
+
 IMAGE_EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".pnm", ".tif", ".tiff", ".webp", ".npy",
 )  # fmt: skip
@@ -25,7 +27,7 @@ def decode_image(path: str | os.PathLike[str], channels: int = 3) -> Image.Image
     if os.fspath(path).lower().endswith(".npy"):
         return _from_array(np.load(path, allow_pickle=False), channels)
     if channels not in PIL_MODES:
-        raise ValueError(f"channels: image files have 1, 3 or 4, got {channels}; store such images as .npy")
+        raise UsageError(f"channels: image files have 1, 3 or 4, got {channels}; store such images as .npy")
     with Image.open(path) as image:
         image.load()
         upright = ImageOps.exif_transpose(image)
@@ -50,5 +52,5 @@ def _from_array(array: np.ndarray, channels: int) -> tv_tensors.Image:
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] != channels:
-        raise ValueError(f"expected an array (H, W, {channels}), got {array.shape}; set channels={array.shape[-1]}")
+        raise UsageError(f"expected an array (H, W, {channels}), got {array.shape}; set channels={array.shape[-1]}")
     return tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(_to_8_bit(array).transpose(2, 0, 1))))

@@ -7,7 +7,7 @@ import numpy as np
 import torchvision
 from scipy.io import loadmat
 
-from mmmim.checks import one_of
+from mmmim.checks import MissingFileError, UsageError, one_of
 from mmmim.registry import DATASETS
 
 from .file_listing import PathList
@@ -27,8 +27,8 @@ class Flowers102(ImageFiles):
             ``test``: the official test images (6149).
 
     Raises:
-        FileNotFoundError: a file or folder of the layout is missing; says where it comes from.
-        ValueError: an id or a label of the ``.mat`` files is out of range.
+        MissingFileError: a file or folder of the layout is missing; says where it comes from.
+        UsageError: an id or a label of the ``.mat`` files is out of range.
     """
 
     def __init__(
@@ -39,15 +39,15 @@ class Flowers102(ImageFiles):
         every_label = _read(root, "imagelabels.mat", ("labels",))
         ids = _read(root, "setid.mat", PARTS[split])
         if not os.path.isdir(os.path.join(root, "jpg")):
-            raise FileNotFoundError(f"root: {root!r} has no folder 'jpg'; unpack 102flowers.tgz of {SOURCE} there")
+            raise MissingFileError(f"root: {root!r} has no folder 'jpg'; unpack 102flowers.tgz of {SOURCE} there")
         if ids.min() < 1 or ids.max() > len(every_label):
-            raise ValueError(
+            raise UsageError(
                 f"root: setid.mat of {root!r} has image id {ids.min() if ids.min() < 1 else ids.max()}, but "
                 f"imagelabels.mat has labels of images 1..{len(every_label)}"
             )
         labels = every_label[ids - 1]
         if labels.min() < 1 or labels.max() > NUM_CLASSES:
-            raise ValueError(
+            raise UsageError(
                 f"root: imagelabels.mat of {root!r} has label {labels.min() if labels.min() < 1 else labels.max()}; "
                 f"labels are 1..{NUM_CLASSES}"
             )
@@ -58,10 +58,10 @@ class Flowers102(ImageFiles):
 def _read(root: str, name: str, variables: Sequence[str]) -> np.ndarray:
     path = os.path.join(root, name)
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"root: no such file: {path!r}; {name} comes from {SOURCE}/{name}")
+        raise MissingFileError(f"root: no such file: {path!r}; {name} comes from {SOURCE}/{name}")
     content = loadmat(path)
     if lacking := [variable for variable in variables if variable not in content]:
-        raise ValueError(f"root: {path!r} has no variable {lacking[0]!r}; get {name} from {SOURCE}/{name}")
+        raise UsageError(f"root: {path!r} has no variable {lacking[0]!r}; get {name} from {SOURCE}/{name}")
     return np.concatenate([content[variable].ravel() for variable in variables]).astype(np.int64)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 from torchvision import tv_tensors
 
+from mmmim.checks import MissingFileError, UsageError
+
 from .base import SeededImageDataset
 from .decode import IMAGE_EXTENSIONS, PIL_MODES, decode_image
 from .file_listing import PathList, list_images
@@ -48,7 +50,7 @@ class ImageFiles(SeededImageDataset):
 def check_root(root: str) -> None:
     if not os.path.isdir(root):
         kind = "is a file, not a folder" if os.path.exists(root) else "does not exist"
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"root: image folder {root!r} {kind} (looked from {os.getcwd()!r}); give an existing one with --data DIR "
             "or set dataset.root"
         )
@@ -61,7 +63,7 @@ def find_images(root: str, channels: int = 3, extensions: Sequence[str] | None =
     check_root(root)
     paths = list_images(root, extensions)
     if not len(paths):
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"root: no image below {os.path.abspath(root)!r}; looked for {', '.join(extensions)} at any depth; "
             "point to the folder that holds the images, or set dataset.extensions"
         )
@@ -71,9 +73,9 @@ def find_images(root: str, channels: int = 3, extensions: Sequence[str] | None =
 def read_lines(path: str, argument: str) -> list[str]:
     """Lines of a text file without empty ones and those that start with ``#``."""
     if not os.path.isfile(path):
-        raise FileNotFoundError(f"{argument}: no such file: {path!r}")
+        raise MissingFileError(f"{argument}: no such file: {path!r}")
     with open(path, encoding="utf-8") as file:
         lines = [line.strip() for line in file if line.strip() and not line.startswith("#")]
     if not lines:
-        raise ValueError(f"{argument}: {path!r} names no image")
+        raise UsageError(f"{argument}: {path!r} names no image")
     return lines

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mmmim.checks import UsageError
 from mmmim.registry import DATASETS
 
 from .file_listing import PathList
@@ -32,8 +33,8 @@ class ImageFolder(ImageFiles):
         extensions: Default: those of ``decode_image``.
 
     Raises:
-        FileNotFoundError: no such folder, or no image in it.
-        ValueError: the labels do not fit the folder, or with ``labelled=True`` and no ``classes`` the folder of a class
+        MissingFileError: no such folder, or no image in it.
+        UsageError: the labels do not fit the folder, or with ``labelled=True`` and no ``classes`` the folder of a class
             is empty; the message says how.
     """
 
@@ -80,7 +81,7 @@ def check_folders(root: str, paths: PathList) -> None:
         folders = {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
     if empty := sorted(folders - set(class_folders(paths) or folders)):
         more = f" and {len(empty) - 10} more" if len(empty) > 10 else ""
-        raise ValueError(
+        raise UsageError(
             f"root: {len(empty)} of {len(folders)} class folders of {root!r} hold no image: {', '.join(empty[:10])}"
             f"{more}; add their images, remove them, or fix the classes with dataset.classes"
         )
@@ -96,14 +97,14 @@ def _labels(
         return np.full(len(paths), -1), ()
     if folders is None:
         loose = next(path for path in paths if os.sep not in path)
-        raise ValueError(
+        raise UsageError(
             f"labelled: images of {root!r} must lie in one folder per class, but {loose!r} lies in none; "
             "move it or set labelled=False"
         )
     classes = folders if classes is None else list(classes)
     unknown = sorted(set(folders) - set(classes))
     if unknown:
-        raise ValueError(
+        raise UsageError(
             f"classes: {root!r} has {len(unknown)} folder(s) that are none of the {len(classes)} classes: "
             f"{unknown[:5]}; known are {list(classes)[:5]}..."
         )

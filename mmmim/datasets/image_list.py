@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mmmim.checks import UsageError
 from mmmim.registry import DATASETS
 
 from .file_listing import PathList
@@ -30,7 +31,7 @@ class ImageList(ImageFiles):
         parts = [line.rsplit(maxsplit=1) for line in lines]
         has_label = [len(p) == 2 and p[1].lstrip("-").isdigit() for p in parts]
         if any(has_label) and not all(has_label):
-            raise ValueError(
+            raise UsageError(
                 f"ann_file: {ann_file!r} has labels in {sum(has_label)} of {len(lines)} lines; "
                 f"line without an integer label: {lines[has_label.index(False)]!r}"
             )
@@ -38,5 +39,5 @@ class ImageList(ImageFiles):
         paths = PathList.of(p[0] for p in parts) if labelled else PathList.of(lines)
         labels = np.array([int(p[1]) for p in parts] if labelled else [-1] * len(lines), dtype=np.int64)
         if classes and labels.max() >= len(classes):
-            raise ValueError(f"classes: {len(classes)} names, but {ann_file!r} has label {labels.max()}")
+            raise UsageError(f"classes: {len(classes)} names, but {ann_file!r} has label {labels.max()}")
         super().__init__(root, paths, labels, classes, transforms, channels)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from mmmim.checks import MissingFileError, UsageError
 from mmmim.registry import DATASETS
 
 from .file_listing import PathList
@@ -27,8 +28,8 @@ class INaturalist(ImageFiles):
         ann_file: Path of the annotation file, relative to the working directory like ``root``.
 
     Raises:
-        FileNotFoundError: no annotation file, no root, or the images' folder is not in it.
-        ValueError: the annotations do not fit each other; names the first offender.
+        MissingFileError: no annotation file, no root, or the images' folder is not in it.
+        UsageError: the annotations do not fit each other; names the first offender.
     """
 
     def __init__(self, root: str, ann_file: str, transforms: Sequence[dict | Callable] = (), channels: int = 3) -> None:
@@ -37,10 +38,10 @@ class INaturalist(ImageFiles):
         labels_of = _labels(content, ann_file)
         images = content["images"]
         if missing := [image["file_name"] for image in images if image["id"] not in labels_of]:
-            raise ValueError(f"ann_file: {len(missing)} images of {ann_file!r} have no annotation, e.g. {missing[0]!r}")
+            raise UsageError(f"ann_file: {len(missing)} images of {ann_file!r} have no annotation, e.g. {missing[0]!r}")
         folder = images[0]["file_name"].split("/", 1)[0]
         if not os.path.exists(os.path.join(root, folder)):
-            raise FileNotFoundError(
+            raise MissingFileError(
                 f"root: {root!r} has no {folder!r}, in which the images of {ann_file!r} lie "
                 f"(e.g. {images[0]['file_name']!r}); unpack {folder}.tar.gz of {SOURCE} there"
             )
@@ -52,14 +53,14 @@ class INaturalist(ImageFiles):
 def _read(ann_file: str) -> dict:
     if not os.path.isfile(ann_file):
         name = os.path.basename(ann_file)
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"ann_file: no such file: {ann_file!r} (looked from {os.getcwd()!r}); {name} comes in {name}.tar.gz of "
             f"{SOURCE}, in the folder of its year"
         )
     with open(ann_file, encoding="utf-8") as file:
         content = json.load(file)
     if lacking := [part for part in ("images", "annotations", "categories") if not content.get(part)]:
-        raise ValueError(
+        raise UsageError(
             f"ann_file: {ann_file!r} has no {' and no '.join(lacking)}; use a train or val file, test files have no "
             "labels"
         )
@@ -82,9 +83,9 @@ def _labels(content: dict, ann_file: str) -> dict[int, int]:
     for annotation in content["annotations"]:
         image, category = annotation["image_id"], annotation["category_id"]
         if image not in known:
-            raise ValueError(f"ann_file: {ann_file!r} has an annotation of image id {image}, but no such image")
+            raise UsageError(f"ann_file: {ann_file!r} has an annotation of image id {image}, but no such image")
         if category not in ids:
-            raise ValueError(
+            raise UsageError(
                 f"ann_file: image {image} of {ann_file!r} has category {category}, which is none of its {len(ids)} "
                 f"categories {min(ids)}..{max(ids)}"
             )

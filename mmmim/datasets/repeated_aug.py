@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sized
 
+from mmmim.checks import UsageError
 from mmmim.registry import DATA_SAMPLERS
 from mmmim.seeding import mix
 
@@ -37,9 +38,9 @@ class RepeatedAugSampler(EpochSampler):
     ) -> None:
         super().__init__(dataset, shuffle, seed)
         if num_repeats < 1:
-            raise ValueError(f"num_repeats={num_repeats} must be at least 1; DeiT takes 3")
+            raise UsageError(f"num_repeats={num_repeats} must be at least 1; DeiT takes 3")
         if selected_round < 1:
-            raise ValueError(f"selected_round={selected_round} must be at least 1 (no rounding)")
+            raise UsageError(f"selected_round={selected_round} must be at least 1 (no rounding)")
         self.num_repeats = num_repeats
         size = len(dataset)
         if size >= selected_round:
@@ -48,7 +49,7 @@ class RepeatedAugSampler(EpochSampler):
             selected = math.ceil(size / self.world_size)
         self.num_selected = selected
         if selected == 0:
-            raise ValueError(f"dataset: {size} samples are too few for {self.world_size} processes")
+            raise UsageError(f"dataset: {size} samples are too few for {self.world_size} processes")
 
     def __len__(self) -> int:
         return self.num_selected

@@ -7,6 +7,7 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
+from mmmim.checks import UsageError
 from mmmim.registry import DATA_SAMPLERS
 from mmmim.seeding import mix
 
@@ -16,7 +17,7 @@ from .seeding import SampleKey
 class _SeededSampler(Sampler[SampleKey]):
     def __init__(self, dataset: Sized, shuffle: bool, seed: int | None) -> None:
         if len(dataset) == 0:
-            raise ValueError(f"dataset: {type(dataset).__name__} has no samples")
+            raise UsageError(f"dataset: {type(dataset).__name__} has no samples")
         self.dataset = dataset
         self.shuffle = shuffle
         self.seed = sync_random_seed() if seed is None else seed
@@ -33,7 +34,7 @@ class _SeededSampler(Sampler[SampleKey]):
     def set_start(self, num_consumed: int) -> None:
         """Leave out the first ``num_consumed`` samples of this rank: exact resume in the middle of a stream."""
         if num_consumed < 0:
-            raise ValueError(f"num_consumed: expected a count of samples >= 0, got {num_consumed}")
+            raise UsageError(f"num_consumed: expected a count of samples >= 0, got {num_consumed}")
         self.start = num_consumed
 
 
@@ -72,7 +73,7 @@ class EpochSampler(_SeededSampler):
 
     def set_start(self, num_consumed: int) -> None:
         if num_consumed > len(self):
-            raise ValueError(f"num_consumed: rank {self.rank} has {len(self)} samples an epoch, got {num_consumed}")
+            raise UsageError(f"num_consumed: rank {self.rank} has {len(self)} samples an epoch, got {num_consumed}")
         super().set_start(num_consumed)
 
 

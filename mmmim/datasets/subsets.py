@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 
 from .file_listing import PathList
 from .image_files import read_lines
@@ -17,7 +17,7 @@ def holdout_part(paths: PathList, labels: np.ndarray, subset: str, holdout: floa
     """``train`` or ``holdout``: a share of each class, chosen by a hash of the names, is held out."""
     one_of("subset", subset, ("train", "holdout"))
     if not 0 < holdout < 1:
-        raise ValueError(f"holdout: expected a share between 0 and 1, got {holdout}")
+        raise UsageError(f"holdout: expected a share between 0 and 1, got {holdout}")
     hashes = _hashes(paths)
     held = np.zeros(len(paths), dtype=bool)
     for label in np.unique(labels):
@@ -27,7 +27,7 @@ def holdout_part(paths: PathList, labels: np.ndarray, subset: str, holdout: floa
             held[members[np.argsort(hashes[members], kind="stable")[:count]]] = True
     keep = np.flatnonzero(held if subset == "holdout" else ~held)
     if not len(keep):
-        raise ValueError(f"subset: {subset!r} of {len(paths)} image(s) is empty; give more images or val/ of their own")
+        raise UsageError(f"subset: {subset!r} of {len(paths)} image(s) is empty; give more images or val/ of their own")
     return keep
 
 
@@ -37,7 +37,7 @@ def low_shot_part(paths: PathList, labels: np.ndarray, keep: float, seed: int) -
     With one seed, smaller shares lie within larger ones.
     """
     if not 0 < keep <= 1:
-        raise ValueError(f"keep={keep}: a share of each class between 0 and 1, such as 0.01 or 0.1")
+        raise UsageError(f"keep={keep}: a share of each class between 0 and 1, such as 0.01 or 0.1")
     hashes, kept = _hashes(paths, f"{seed}/"), []
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -53,18 +53,18 @@ def listed_part(paths: PathList, list_file: str, everything: PathList) -> np.nda
     names = set(read_lines(list_file, "list_file"))
     known = {name for path in everything for name in (path, os.path.basename(path))}
     if unknown := sorted(names - known):
-        raise ValueError(
+        raise UsageError(
             f"list_file: {len(unknown)} of {len(names)} names in {list_file!r} are no image of the folder, e.g. "
             f"{unknown[:3]}; a line is a path below root such as {everything[0]!r}, or its file name"
         )
     keep = [i for i, path in enumerate(paths) if path in names or os.path.basename(path) in names]
     if len(paths) == len(everything) and len(keep) > len(names):
-        raise ValueError(
+        raise UsageError(
             f"list_file: {len(names)} names in {list_file!r} stand for {len(keep)} images, as file names repeat; "
             "name the images by their path below root"
         )
     if not keep:
-        raise ValueError(f"list_file: {list_file!r} leaves no image in this subset")
+        raise UsageError(f"list_file: {list_file!r} leaves no image in this subset")
     return np.array(keep)
 
 

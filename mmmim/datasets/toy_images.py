@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torchvision import tv_tensors
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import DATASETS
 
 from .base import SeededImageDataset
@@ -45,12 +45,12 @@ class ToyImages(SeededImageDataset):
         seed: int = 0,
     ) -> None:
         if num_images < 1:
-            raise ValueError(f"num_images: expected at least 1, got {num_images}")
+            raise UsageError(f"num_images: expected at least 1, got {num_images}")
         one_of("split", split, SPLITS)
         if not 1 <= num_classes <= len(MATERIAL_NAMES):
-            raise ValueError(f"num_classes: there are 1..{len(MATERIAL_NAMES)} materials, got {num_classes}")
+            raise UsageError(f"num_classes: there are 1..{len(MATERIAL_NAMES)} materials, got {num_classes}")
         if not 0 < keep <= 1:
-            raise ValueError(f"keep={keep}: a share of each class between 0 and 1, such as 0.1")
+            raise UsageError(f"keep={keep}: a share of each class between 0 and 1, such as 0.1")
         if keep < 1:
             num_images = num_classes * max(1, round(keep * num_images / num_classes))
         super().__init__(num_images, transforms)

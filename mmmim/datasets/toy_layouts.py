@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mmmim.checks import UsageError
 from mmmim.seeding import mix
 
 from .toy_renderer import MATERIAL_NAMES, VERSION, ToyInstance, render
@@ -91,7 +92,7 @@ LAYOUTS: dict[str, Callable[..., None]] = {"ade20k": write_ade20k, "coco": write
 def _scene(seed: int, split: int, index: int, num_classes: int) -> tuple[np.ndarray, list[ToyInstance]]:
     """2..4 objects; the first class walks through all classes, so that small sets have every one."""
     if not 1 <= num_classes <= len(MATERIAL_NAMES):
-        raise ValueError(f"num_classes: there are 1..{len(MATERIAL_NAMES)} materials, got {num_classes}")
+        raise UsageError(f"num_classes: there are 1..{len(MATERIAL_NAMES)} materials, got {num_classes}")
     rng = np.random.Generator(np.random.PCG64(mix(seed, split, index, 1)))
     others = rng.integers(0, num_classes, rng.integers(1, 4))
     labels = (*(int(k) for k in others), index % num_classes)
@@ -130,7 +131,7 @@ def _write_once(root: str | os.PathLike[str], content: dict, fill: Callable[[Pat
         if marker.exists() and json.loads(marker.read_text()) == content:
             return
         if target.exists() and any(target.iterdir()) and not marker.exists():
-            raise FileExistsError(f"root: {str(target)!r} holds something else than a toy set; choose another folder")
+            raise UsageError(f"root: {str(target)!r} holds something else than a toy set; choose another folder")
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
             fill(temporary)

@@ -12,7 +12,7 @@ from timm.data.transforms import str_to_pil_interp
 from torchvision.transforms import InterpolationMode, RandomResizedCrop, v2
 from torchvision.transforms.v2 import functional as F
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import TRANSFORMS
 
 _REPLACED = {"Transform", "Compose", "RandAugment", "CutMix", "MixUp", "ToTensor"}
@@ -56,7 +56,7 @@ class RandAugment:
         interpolation: str = "bicubic",
     ) -> None:
         if not policy.startswith("rand-"):
-            raise ValueError(f"policy: expected timm's notation 'rand-m9-mstd0.5-inc1', got {policy!r}")
+            raise UsageError(f"policy: expected timm's notation 'rand-m9-mstd0.5-inc1', got {policy!r}")
         hparams = dict(
             translate_const=int(img_size * 0.45),
             img_mean=tuple(min(255, round(m)) for m in mean),
@@ -112,7 +112,7 @@ class ToUint8Tensor:
     def __call__(self, image: Image.Image | torch.Tensor) -> torch.Tensor:
         tensor = F.pil_to_tensor(image) if isinstance(image, Image.Image) else image.as_subclass(torch.Tensor)
         if tensor.dtype != torch.uint8:
-            raise TypeError(
+            raise UsageError(
                 f"transforms: samples stay uint8, got {tensor.dtype}; leave scaling and normalisation to the data "
                 "preprocessor and remove ToDtype, ConvertImageDtype or Normalize"
             )

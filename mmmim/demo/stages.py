@@ -10,13 +10,15 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmmim.checks import RunFailed, UsageError
+
 LOG_PREFIX = re.compile(r"^[\d/]+ [\d:]+ - mmengine - [A-Z]+ - ")
 PROGRESS = re.compile(r"(Epoch|Iter)\((train|val)\)|backbone tensors|top-1|wrote ")
 SECONDS_BETWEEN_LINES = 5.0
 MARKER = ".demo"  # lies in every folder that the demo made and may therefore empty
 
 
-class StageFailed(Exception):
+class StageFailed(RunFailed):
     """A command ended with an error; the message holds the end of its output."""
 
 
@@ -102,7 +104,7 @@ def short(line: str) -> str:
 def fresh(folder: Path) -> Path:
     """An empty folder; what an earlier demo left there is removed, anything else is not."""
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
-        raise StageFailed(f"--work-dir {folder}: not empty, and not from an earlier demo; name another folder")
+        raise UsageError(f"--work-dir {folder}: not empty, and not from an earlier demo; name another folder")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / MARKER).touch()

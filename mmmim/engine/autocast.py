@@ -11,6 +11,7 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
+from mmmim.engine.errors import UsageError
 from mmmim.registry import OPTIM_WRAPPERS
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -33,12 +34,12 @@ class AutocastOptimWrapper(OptimWrapper):
     def __init__(self, dtype: str = "bfloat16", cache_enabled: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if dtype not in DTYPES:
-            raise ValueError(f"dtype: expected one of {sorted(DTYPES)}, got {dtype!r}; for float16 use AmpOptimWrapper")
+            raise UsageError(f"dtype: expected one of {sorted(DTYPES)}, got {dtype!r}; for float16 use AmpOptimWrapper")
         if self._accumulative_counts > 1:  # MMEngine takes the first micro-step for a schedule that skips a value
             warnings.filterwarnings("ignore", message=r"Detected call of `scheduler\.step\(\)`")
         self.device_type = self.optimizer.param_groups[0]["params"][0].device.type
         if dtype == "bfloat16" and self.device_type == "cuda" and not torch.cuda.is_bf16_supported():
-            raise ValueError(f"dtype: {torch.cuda.get_device_name()} has no bfloat16; use dtype='float32'")
+            raise UsageError(f"dtype: {torch.cuda.get_device_name()} has no bfloat16; use dtype='float32'")
         self.dtype = DTYPES[dtype]
         self.cache_enabled = cache_enabled
         self.skips_nonfinite = bool(self.optimizer.defaults.get("fused"))

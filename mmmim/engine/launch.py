@@ -103,6 +103,11 @@ def close_launcher() -> None:
         dist.destroy_process_group()
 
 
+def process_id() -> str:
+    """Rank of this process; known before the process group exists."""
+    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))
+
+
 def is_first_process() -> bool:
-    """Whether this process may print; known before the process group exists."""
-    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0")) == "0"
+    """Whether this process may print."""
+    return process_id() == "0"

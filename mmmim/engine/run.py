@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from mmengine.config import Config
@@ -17,38 +14,12 @@ from mmmim.engine import run_options as options
 from mmmim.engine.data_paths import check_paths
 from mmmim.engine.dense_checks import check_dense
 from mmmim.engine.errors import UsageError
-from mmmim.engine.launch import close_launcher, is_first_process, num_processes, setup_launcher
+from mmmim.engine.launch import is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
 from mmmim.engine.run_length import length_warnings, use_length
 
-USAGE_ERROR = 2  # exit status, as argparse has it
 # Lines of MMEngine, one per parameter or about its own renamed classes.
 NOT_NEWS = ("paramwise_options", '"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
-
-
-def run_tool(tool: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
-    """Call ``tool``; what the user got wrong is printed once and, unless ``MMMIM_TRACEBACK=1``, without a traceback."""
-    try:
-        tool(args)
-    except (ValueError, OSError) as error:
-        if os.environ.get("MMMIM_TRACEBACK") == "1" or not _is_our_check(error):
-            raise
-        if is_first_process():
-            print(f"error: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    finally:
-        close_launcher()
-    return 0
-
-
-def _is_our_check(error: Exception) -> bool:
-    """Whether a check of this package raised it: those name the argument, its value and the fix."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return isinstance(error, UsageError) or (
-        trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("mmmim.")
-    )
 
 
 def train(args: argparse.Namespace) -> None:
@@ -146,10 +117,7 @@ def _with_data(cfg: Config, folder: str | None) -> Config:
         return cfg
     from mmmim.datasets.data_option import use_folder
 
-    try:
-        return use_folder(cfg, folder)
-    except (OSError, ValueError) as error:
-        raise UsageError(str(error)) from error
+    return use_folder(cfg, folder)
 
 
 def _runner(cfg: Config) -> Runner:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_map
 
+from mmmim.engine.errors import UsageError
 from mmmim.registry import HOOKS, MODEL_WRAPPERS
 
 
@@ -21,7 +22,7 @@ def find_units(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
     classes = {type(module).__name__ for module in model.modules()}
     if missing := [name for name in names if name not in classes]:
         blocks = sorted(name for name in classes if name.endswith(("Block", "Layer")))
-        raise ValueError(f"units={tuple(names)}: the model has no module of class {missing[0]!r}, but {blocks}")
+        raise UsageError(f"units={tuple(names)}: the model has no module of class {missing[0]!r}, but {blocks}")
     return [module for module in model.modules() if type(module).__name__ in names]
 
 
@@ -42,7 +43,7 @@ class ShardedDataParallel(nn.Module):
         try:
             from torch.distributed.fsdp import fully_shard
         except ImportError:
-            raise ValueError(
+            raise UsageError(
                 f"model_wrapper_cfg.type='ShardedDataParallel' needs torch>=2.6, this is {torch.__version__}; "
                 "install a newer one or leave model_wrapper_cfg out"
             ) from None

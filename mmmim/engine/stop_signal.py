@@ -14,6 +14,8 @@ from mmengine.dist import all_reduce, get_world_size
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
+from mmmim.engine.errors import UsageError
+
 EXIT_CODE = os.EX_TEMPFAIL  # 75: not finished, start again
 
 
@@ -28,9 +30,9 @@ class StopSignal:
     def __init__(self, names: Sequence[str], interval: int) -> None:
         unknown = [name for name in names if not hasattr(signal, name)]
         if unknown:
-            raise ValueError(f"signals: expected names such as 'SIGTERM', got {unknown}")
+            raise UsageError(f"signals: expected names such as 'SIGTERM', got {unknown}")
         if interval < 1:
-            raise ValueError(f"signal_interval: expected a number of steps >= 1, got {interval}")
+            raise UsageError(f"signal_interval: expected a number of steps >= 1, got {interval}")
         self.numbers = [signal.Signals[name] for name in names]
         self.interval = interval
         self.received: str | None = None

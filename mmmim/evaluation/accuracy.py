@@ -8,6 +8,7 @@ from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.registry import METRICS
 
 from .labels import check_labels
@@ -31,7 +32,7 @@ class Accuracy(BaseMetric):
     def __init__(self, topk: Sequence[int] = (1, 5), mean_class: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
         if not topk or min(topk) < 1:
-            raise ValueError(f"topk: {tuple(topk)} must be positive counts, such as (1, 5).")
+            raise UsageError(f"topk: {tuple(topk)} must be positive counts, such as (1, 5).")
         self.topk = tuple(topk)
         self.mean_class = mean_class
         self.levels: tuple[str, ...] = ()  # of a LayerwiseClsHead
@@ -50,7 +51,7 @@ class Accuracy(BaseMetric):
     def _rank(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Place of the label among the scores ``(B, num_classes)``, at most ``max(topk)``."""
         if max(self.topk) > scores.shape[1]:
-            raise ValueError(
+            raise UsageError(
                 f"topk: {self.topk} asks for more classes than the {scores.shape[1]} the model predicts; "
                 f"use topk=(1,) or up to {scores.shape[1]}."
             )
@@ -71,7 +72,7 @@ class Accuracy(BaseMetric):
 
     def compute_metrics(self, results: list[Tensor]) -> dict[str, float]:
         if sum(map(len, results)) == 0:
-            raise ValueError("Accuracy: no predictions to evaluate; the evaluation dataset is empty.")
+            raise UsageError("Accuracy: no predictions to evaluate; the evaluation dataset is empty.")
         rows = torch.cat(results)
         _, inverse = rows[:, 0].unique(return_inverse=True)
         first = torch.full((int(inverse.max()) + 1,), len(rows)).scatter_reduce(

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.models.layers import PatchMask, to_pair
 
 
@@ -27,7 +28,7 @@ def avg_dist(masks: PatchMask | Tensor | ArrayLike, cell: int | tuple[int, int] 
     """
     rows, columns = to_pair(cell)
     if min(rows, columns) < 1:
-        raise ValueError(f"cell={cell} must be at least 1 pixel")
+        raise UsageError(f"cell={cell} must be at least 1 pixel")
     grids = torch.as_tensor(masks.mask if isinstance(masks, PatchMask) else masks).cpu().numpy() != 0
     if grids.ndim < 2:
         raise ValueError(f"masks: shape {grids.shape} has no rows and columns; expected (..., h, w)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,13 +79,3 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
     out.write_text(json.dumps(result, indent=2) + "\n")
     print(f"wrote {out}")
     return result
-
-
-def exit_code(run: Callable[[], object]) -> int:
-    """0, or 2 with one line on stderr for what the user can mend."""
-    try:
-        run()
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0

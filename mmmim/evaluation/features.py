@@ -7,7 +7,7 @@ import torch
 from mmengine.dist import all_gather_object
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 
 POOLS = ("avg", "cls")
 
@@ -26,7 +26,7 @@ def pool_output(output: Tensor, pool: str, num_prefix: int) -> Tensor:
         return output
     if pool == "cls":
         if output.ndim != 3 or num_prefix == 0:
-            raise ValueError("pool: this backbone gives no class token; use pool='avg'.")
+            raise UsageError("pool: this backbone gives no class token; use pool='avg'.")
         return output[:, 0]
     return output[:, num_prefix:].mean(1) if output.ndim == 3 else output.mean((2, 3))
 
@@ -58,7 +58,7 @@ def extract_features(
     finally:
         backbone.train(was_training)
     if not features:
-        raise ValueError("dataloader: no batch; the dataset is empty or smaller than a batch with drop_last=True.")
+        raise UsageError("dataloader: no batch; the dataset is empty or smaller than a batch with drop_last=True.")
     parts = all_gather_object((torch.cat(features), torch.cat(labels), torch.cat(indices)))
     x, y, index = (torch.cat(column) for column in zip(*parts, strict=True))
     order = index.argsort(stable=True)

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmmim.checks import UsageError
+
 from .labels import check_labels
 
 DEFAULT_K = (10, 20, 100, 200)
@@ -34,7 +36,7 @@ def _nearest(
 
 def check_k(k: Sequence[int], num_train: int) -> None:
     if not k or min(k) < 1 or max(k) > num_train:
-        raise ValueError(f"k: {tuple(k)} must lie in 1..{num_train}, the number of training samples.")
+        raise UsageError(f"k: {tuple(k)} must lie in 1..{num_train}, the number of training samples.")
 
 
 @torch.no_grad()
@@ -63,9 +65,9 @@ def knn_scores(
     check_k(k, len(train_x))
     ks = sorted(set(k))
     if temperature <= 0:
-        raise ValueError(f"temperature: {temperature} must be positive; 0.07 is the usual value.")
+        raise UsageError(f"temperature: {temperature} must be positive; 0.07 is the usual value.")
     if train_x.shape[1] != test_x.shape[1]:
-        raise ValueError(
+        raise UsageError(
             f"test_x: {test_x.shape[1]} feature dims, train_x has {train_x.shape[1]}; "
             "use the same encoder and pool for both."
         )

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmmim.checks import UsageError
 from mmmim.registry import HOOKS
 
 from .features import extract_features
@@ -39,7 +40,7 @@ class KNNHook(Hook):
         pool: str = "avg",
     ) -> None:
         if interval < 1:
-            raise ValueError(f"interval: {interval} must be at least 1.")
+            raise UsageError(f"interval: {interval} must be at least 1.")
         self.dataloaders: list[Any] = [train_dataloader, test_dataloader]
         self.interval = interval
         self.by_epoch = by_epoch

@@ -10,6 +10,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from mmmim.checks import UsageError
+
 from .labels import check_labels
 
 C_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -41,10 +43,10 @@ def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tenso
         check_labels(labels, name=name)
     counts = torch.bincount(train_y.cpu())
     if (counts > 0).sum() < 2:
-        raise ValueError("train_y: only one class is present; a probe needs at least two.")
+        raise UsageError("train_y: only one class is present; a probe needs at least two.")
     rarest = int(counts[counts > 0].min())
     if rarest < 2 or HOLD_OUT * len(train_y) < (counts > 0).sum():
-        raise ValueError(
+        raise UsageError(
             f"train_y: {len(train_y)} samples, {rarest} in the rarest class; the probe needs 2 of each class "
             f"and {int((counts > 0).sum() / HOLD_OUT)} in all for its hold-out."
         )

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmmim.checks import UsageError
+
 GREY = 0.5
 
 
@@ -15,7 +17,7 @@ def denormalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> 
     """Undo ``(x - mean) / std`` and scale to ``[0, 1]``; ``mean`` and ``std`` are in units of 0..255."""
     channels = images.shape[1]
     if len(mean) not in (1, channels) or len(std) not in (1, channels):
-        raise ValueError(
+        raise UsageError(
             f"mean, std: images have {channels} channels, got {len(mean)} and {len(std)} values; "
             f"give {channels} each (or 1 for all)"
         )

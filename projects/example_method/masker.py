@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Generator
 
+from mmmim.checks import UsageError
 from mmmim.models.layers import Grid, PatchMask
 from mmmim.registry import MODELS
 
@@ -15,7 +16,7 @@ class CheckerboardMasker:
 
     def __init__(self, cell: int = 1) -> None:
         if cell < 1:
-            raise ValueError(f"cell={cell} must be at least 1 patch")
+            raise UsageError(f"cell={cell} must be at least 1 patch")
         self.cell = cell
 
     def white(self, grid: Grid) -> torch.Tensor:

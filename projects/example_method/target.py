@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.models.target_generators import PixelTarget
 from mmmim.registry import MODELS
 
@@ -16,7 +17,7 @@ class LowPassTarget(PixelTarget):
     def __init__(self, kernel: int = 5, norm_pix: str = "none", **kwargs: int) -> None:
         super().__init__(norm_pix=norm_pix, **kwargs)
         if kernel % 2 == 0:
-            raise ValueError(f"kernel={kernel} must be odd")
+            raise UsageError(f"kernel={kernel} must be odd")
         self.kernel = kernel
 
     def __call__(self, images: Tensor, where: Tensor | None = None) -> Tensor:

@@ -55,7 +55,7 @@ def test_each_file_is_named_once(broken, monkeypatch):
 
 def test_nothing_readable_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
-    with pytest.raises(RuntimeError, match=r"none of the 1 images is readable, e\.g\. .*a\.jpg"):
+    with pytest.raises(ValueError, match=r"none of the 1 images is readable, e\.g\. .*a\.jpg"):
         ImageFolder(str(tmp_path))[0]
 
 

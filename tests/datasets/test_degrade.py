@@ -92,7 +92,7 @@ def test_bare_names_are_ours_in_any_scope(image: Tensor) -> None:
 
 def test_what_it_cannot_degrade(image: Tensor) -> None:
     transform = build_transform(dict(type="Degrade", degradation=dict(type="Fisheye")))
-    with pytest.raises(TypeError, match="samples stay uint8"):
+    with pytest.raises(ValueError, match="samples stay uint8"):
         transform(image.float())
     with pytest.raises(ValueError, match="degrades nothing"):
         build_transform(dict(type="Degrade", degradation=[]))

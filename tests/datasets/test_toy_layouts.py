@@ -137,7 +137,7 @@ def test_content_is_deterministic(tmp_path, ade):
 def test_other_files_are_never_overwritten(tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "thesis.txt").write_text("x")
-    with pytest.raises(FileExistsError, match="holds something else than a toy set"):
+    with pytest.raises(ValueError, match="holds something else than a toy set"):
         write_coco(tmp_path / "set", num_train=1, num_val=1)
     assert (tmp_path / "set" / "thesis.txt").exists()
 

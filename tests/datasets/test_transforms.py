@@ -66,7 +66,7 @@ def test_rand_augment_policy():
 
 def test_samples_stay_uint8():
     transforms = [dict(type="ToImage"), dict(type="ToDtype", dtype=torch.float32)]
-    with pytest.raises(TypeError, match=r"samples stay uint8, got torch.float32; .*data preprocessor"):
+    with pytest.raises(ValueError, match=r"samples stay uint8, got torch.float32; .*data preprocessor"):
         ToyImages(1, 16, transforms=transforms)[0]
 
 

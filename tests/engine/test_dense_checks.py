@@ -201,7 +201,8 @@ def test_the_hook_stops_at_the_first_wrong_label() -> None:
 def test_tools_train_says_it_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     import importlib.util
 
-    from mmmim.engine.run import run_tool, train
+    from mmmim.engine.command import run_tool
+    from mmmim.engine.run import train
 
     spec = importlib.util.spec_from_file_location("tool_train_dense", CONFIGS.parent / "tools" / "train.py")
     assert spec and spec.loader

@@ -111,7 +111,7 @@ def test_losses_stay_on_the_device_between_lines(tmp_path: Path, monkeypatch) ->
 
 
 def test_other_log_processor_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match=r"log_processor: .* needs .*mmmim.ThroughputLogProcessor.* got LogProcessor"):
+    with pytest.raises(ValueError, match=r"log_processor: .* needs .*mmmim.ThroughputLogProcessor.* got LogProcessor"):
         train(tmp_path, log_processor=dict(_delete_=True, type="LogProcessor"))
 
 

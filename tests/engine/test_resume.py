@@ -10,6 +10,7 @@ import torch
 from mmengine.runner import Runner
 from tiny_run import STEP_LOSSES, losses, state, train
 
+from mmmim.engine.errors import UsageError
 from mmmim.engine.run_options import load_config
 
 ROOT = Path(__file__).parents[2]
@@ -141,7 +142,7 @@ def test_another_batch_size_cannot_continue_an_epoch(tmp_path: Path) -> None:
     saving = {**BY_ITER, "default_hooks.checkpoint.interval": 4}
     train(tmp_path, **saving, **{"train_cfg.stop_after": 4})
     with pytest.raises(
-        RuntimeError, match=r"6 iterations per epoch \(batch 4 x 1 .* 11 iterations per epoch \(batch 2 x 1"
+        UsageError, match=r"6 iterations per epoch \(batch 4 x 1 .* 11 iterations per epoch \(batch 2 x 1"
     ):
         train(tmp_path, **saving, **{"train_dataloader.batch_size": 2}, resume=True)
 

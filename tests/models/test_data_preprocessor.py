@@ -79,12 +79,12 @@ def test_batch_augment_from_a_config(scope):
 
 
 def test_float_images_are_refused():
-    with pytest.raises(TypeError, match=r"inputs: expected uint8 in 0..255, got torch.float32; remove ToDtype"):
+    with pytest.raises(ValueError, match=r"inputs: expected uint8 in 0..255, got torch.float32; remove ToDtype"):
         ImagePreprocessor()(dict(inputs=torch.zeros(1, 3, 4, 4)))
 
 
 def test_unstacked_batch_is_refused():
-    with pytest.raises(TypeError, match=r"got list; set the dataloader's collate_fn=dict\(type='default_collate'\)"):
+    with pytest.raises(ValueError, match=r"got list; set the dataloader's collate_fn=dict\(type='default_collate'\)"):
         ImagePreprocessor()(dict(inputs=[torch.zeros(3, 4, 4, dtype=torch.uint8)]))
 
 
@@ -104,5 +104,5 @@ def test_token_view_is_normalised_alike() -> None:
     images = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
     data = preprocessor(dict(inputs=images, token_inputs=images[..., :4, :4]), training=True)
     assert torch.equal(data["token_inputs"], data["inputs"][..., :4, :4])
-    with pytest.raises(TypeError, match="token_inputs: expected uint8"):
+    with pytest.raises(ValueError, match="token_inputs: expected uint8"):
         preprocessor(dict(inputs=images, token_inputs=images.float()))

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmmim.datasets import Collages, ToyImages
+from mmmim.engine.errors import RunFailed
 from mmmim.engine.run_options import load_config
 from mmmim.models.algorithms.dvae import DVAE, logit_laplace_nll
 from mmmim.models.tokenizers import TinyDVAE
@@ -216,7 +217,7 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(tmp_path: Path) -> None:
 def test_a_collapsed_tokenizer_is_not_saved(tmp_path: Path) -> None:
     cfg = short_run(tmp_path, **{"default_hooks.tokenizer.min_perplexity": 33})
     with pytest.raises(
-        ValueError, match=r"the tokenizer has collapsed: its 32 codes have perplexity .*min_perplexity=33"
+        RunFailed, match=r"the tokenizer has collapsed: its 32 codes have perplexity .*min_perplexity=33"
     ):
         Runner.from_cfg(cfg).train()
     assert not list(tmp_path.glob("*.pth"))

@@ -22,7 +22,7 @@ def tool() -> Callable[..., int]:
         from mmengine.logging import MessageHub
         from mmengine.visualization import Visualizer
 
-        from mmmim.engine import run
+        from mmmim.engine import command, run
 
         for manager in (MessageHub, Visualizer):  # found again by a name with the second in it: two calls may share it
             manager._instance_dict.clear()
@@ -30,7 +30,7 @@ def tool() -> Callable[..., int]:
         assert spec is not None and spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return run.run_tool(getattr(run, name), module.parse_args([str(argument) for argument in arguments]))
+        return command.run_tool(getattr(run, name), module.parse_args([str(argument) for argument in arguments]))
 
     return call
 

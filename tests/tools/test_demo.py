@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmmim.demo.stages import StageFailed, Stages, fresh, short
+from mmmim.engine.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,7 +63,7 @@ def test_only_folders_of_the_demo_are_emptied(tmp_path):
     assert not (fresh(own) / "left_over").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.tex").touch()
-    with pytest.raises(StageFailed, match="not from an earlier demo"):
+    with pytest.raises(UsageError, match="not from an earlier demo"):
         fresh(tmp_path / "mine")
     assert (tmp_path / "mine/thesis.tex").exists()
 

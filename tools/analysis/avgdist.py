@@ -26,9 +26,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mmmim.engine.command import run_tool
 from mmmim.engine.tables import find_table, load_tables, row_config
 from mmmim.evaluation import avg_dist
-from mmmim.evaluation.command_line import exit_code
 from mmmim.models.maskers import BaseMasker, BlockMasker, RandomMasker, SquareMasker
 
 SQUARE_CELL = 32  # the side of a square counts cells of so many pixels
@@ -227,8 +227,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_code(lambda: run(args))
+    return run_tool(run, parse_args(argv))
 
 
 if __name__ == "__main__":

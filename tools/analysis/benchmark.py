@@ -32,9 +32,9 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 from mmmim.engine.benchmark import Contender, compare
+from mmmim.engine.command import run_tool
 from mmmim.engine.errors import UsageError
 from mmmim.engine.run_options import load_config
-from mmmim.evaluation.command_line import exit_code
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = "1.3.6"
@@ -215,8 +215,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_code(lambda: run(args))
+    return run_tool(run, parse_args(argv))
 
 
 if __name__ == "__main__":

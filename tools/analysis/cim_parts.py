@@ -15,7 +15,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -25,8 +24,8 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmmim.engine.command import run_tool
 from mmmim.engine.run_options import load_config
-from mmmim.evaluation.command_line import exit_code
 from mmmim.models.generators import Corrupted
 from mmmim.models.tokenizers.base import DTYPES
 from mmmim.visualization.sources import TOY, load_crops
@@ -114,4 +113,4 @@ def measure(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(partial(measure, parse_args())))
+    sys.exit(run_tool(measure, parse_args()))

@@ -18,8 +18,8 @@ import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
 from mmmim.datasets import ImageFolder, ToyImages
+from mmmim.engine.command import run_tool
 from mmmim.engine.errors import UsageError
-from mmmim.evaluation.command_line import exit_code
 from mmmim.visualization.sources import TOY
 
 NOTE = "own k-means, not comparable with iGPT"
@@ -81,8 +81,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_args(argv)
-    return exit_code(lambda: run(args))
+    return run_tool(run, parse_args(argv))
 
 
 if __name__ == "__main__":

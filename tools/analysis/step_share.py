@@ -14,7 +14,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
+from mmmim.engine.command import run_tool
 from mmmim.engine.run_options import load_config
-from mmmim.evaluation.command_line import exit_code
 from mmmim.visualization.sources import TOY, load_crops
 
 PARTS = ("input", "mask", "loss", "momentum", "optimizer")
@@ -133,4 +132,4 @@ def measure(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code(partial(measure, parse_args())))
+    sys.exit(run_tool(measure, parse_args()))

@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 import mmmim
+from mmmim.engine.errors import UsageError
 from mmmim.registry import HOOKS
 
 STAGES = ("ssl", "ft")
@@ -25,7 +26,7 @@ class MetaHook(Hook):
 
     def __init__(self, stage: str | None = None) -> None:
         if stage not in (None, *STAGES):
-            raise ValueError(f"stage: expected one of {STAGES} or None, got {stage!r}")
+            raise UsageError(f"stage: expected one of {STAGES} or None, got {stage!r}")
         self.stage = stage
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmmim.engine.errors import UsageError
 from mmmim.registry import HOOKS
 
 
@@ -20,7 +21,7 @@ class MomentumUpdateHook(Hook):
     def before_train(self, runner: Runner) -> None:
         generator = getattr(_model(runner), "target_generator", None)
         if not hasattr(generator, "update"):
-            raise ValueError(
+            raise UsageError(
                 "MomentumUpdateHook: the model has no target_generator of type MomentumEncoder; remove the hook from "
                 "default_hooks or custom_hooks"
             )

@@ -6,6 +6,7 @@ import torch
 from mmengine.dist import all_gather_object, all_reduce, get_rank
 from mmengine.hooks import Hook
 
+from mmmim.engine.errors import RunFailed, UsageError
 from mmmim.engine.loss_buffer import LossBuffer
 from mmmim.registry import HOOKS
 
@@ -26,14 +27,14 @@ class NonFiniteLossHook(Hook):
     ``AutocastOptimWrapper``'s part.
 
     Raises:
-        RuntimeError: on every rank, with iteration, rank and loss names.
+        RunFailed: on every rank, with iteration, rank and loss names.
     """
 
     priority = "ABOVE_NORMAL"
 
     def __init__(self, interval: int = 50) -> None:
         if interval < 1:
-            raise ValueError(f"interval: expected a number of steps >= 1, got {interval}")
+            raise UsageError(f"interval: expected a number of steps >= 1, got {interval}")
         self.interval = interval
         self.losses = LossBuffer()
 
@@ -56,7 +57,7 @@ class NonFiniteLossHook(Hook):
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         bad = [name for name, value in checkpoint["state_dict"].items() if not _is_finite(value)]
         if bad:
-            raise RuntimeError(
+            raise RunFailed(
                 f"non-finite weights after iteration {runner.iter}: {', '.join(bad[:5])}"
                 f"{' ...' if len(bad) > 5 else ''} ({len(bad)} tensors); no checkpoint was written. {ADVICE}"
             )
@@ -70,7 +71,7 @@ class NonFiniteLossHook(Hook):
             return
         reports = all_gather_object(None if bad is None else (bad.iteration, get_rank(), _name_bad(bad.values)))
         lines = [f"iteration {i}, rank {rank}: {names}" for i, rank, names in sorted(filter(None, reports))]
-        raise RuntimeError(f"non-finite loss at {'; '.join(lines)}. {ADVICE}")
+        raise RunFailed(f"non-finite loss at {'; '.join(lines)}. {ADVICE}")
 
 
 def _is_finite(value: torch.Tensor) -> bool:

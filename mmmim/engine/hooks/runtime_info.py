@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from mmengine.hooks import RuntimeInfoHook
 
+from mmmim.engine.errors import UsageError
 from mmmim.engine.log_processor import ThroughputLogProcessor
 from mmmim.engine.loss_buffer import LossBuffer
 from mmmim.registry import HOOKS
@@ -26,7 +27,7 @@ class BufferedRuntimeInfoHook(RuntimeInfoHook):
     def before_train(self, runner) -> None:
         super().before_train(runner)
         if not isinstance(runner.log_processor, ThroughputLogProcessor):
-            raise TypeError(
+            raise UsageError(
                 "log_processor: BufferedRuntimeInfoHook needs dict(type='mmmim.ThroughputLogProcessor'), which reads "
                 f"the buffered losses; got {type(runner.log_processor).__name__}"
             )

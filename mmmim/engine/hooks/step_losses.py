@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
+from mmmim.engine.errors import UsageError
 from mmmim.engine.loss_buffer import LossBuffer
 from mmmim.registry import HOOKS
 
@@ -25,7 +26,7 @@ class StepLossHook(Hook):
 
     def __init__(self, out_file: str = "step_losses.jsonl", interval: int = 50) -> None:
         if interval < 1:
-            raise ValueError(f"interval: expected a number of steps >= 1, got {interval}")
+            raise UsageError(f"interval: expected a number of steps >= 1, got {interval}")
         self.out_file = out_file
         self.interval = interval
         self.losses = LossBuffer()

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 from mmmim.datasets import SampleKey
+from mmmim.engine.errors import RunFailed, UsageError
 from mmmim.registry import HOOKS
 
 
@@ -29,7 +30,7 @@ class TokenizerTrainingHook(Hook):
     def before_train(self, runner: Runner) -> None:
         model = _model(runner)
         if not hasattr(model, "start_from"):
-            raise ValueError(
+            raise UsageError(
                 f"TokenizerTrainingHook: {type(model).__name__} trains no tokenizer; remove the hook from default_hooks"
             )
         if model.started:
@@ -58,7 +59,7 @@ class TokenizerTrainingHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         model = _model(runner)
         if model.usage.any() and (perplexity := float(model.perplexity())) < self.min_perplexity:
-            raise ValueError(
+            raise RunFailed(
                 f"the tokenizer has collapsed: its {len(model.usage)} codes have perplexity {perplexity:.1f}, below "
                 f"min_perplexity={self.min_perplexity:g}, so no checkpoint was written. Train on more varied images, "
                 "with a lower optim_wrapper.optimizer.lr, or for less use set default_hooks.tokenizer.min_perplexity"

@@ -8,6 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import BatchSampler
 
+from mmmim.engine.errors import UsageError
 from mmmim.engine.run_length import that_take_a_step
 from mmmim.registry import LOOPS
 
@@ -25,7 +26,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         stop_after: End the run after this many iterations in all, with schedules as for the whole run. For smoke tests.
 
     Raises:
-        RuntimeError: the checkpoint comes from a run with another number of iterations per epoch.
+        UsageError: the checkpoint comes from a run with another number of iterations per epoch.
     """
 
     def __init__(self, runner, dataloader, max_epochs: int, stop_after: int | None = None, **kwargs: Any) -> None:
@@ -34,7 +35,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         if hasattr(model, "check_dataset"):  # a classifier: does the data have its classes?
             model.check_dataset(self.dataloader.dataset)
         if stop_after is not None and stop_after < 1:
-            raise ValueError(f"stop_after: expected a number of iterations >= 1, got {stop_after}")
+            raise UsageError(f"stop_after: expected a number of iterations >= 1, got {stop_after}")
         # the Runner builds them after the loop
         runner.param_schedulers = that_take_a_step(runner.param_schedulers, len(self.dataloader))
         self.stop_after = stop_after
@@ -90,7 +91,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         before = self.runner.message_hub.runtime_info.get("train_layout", facts)
         done = self._iter - self._epoch * len(self.dataloader)
         if before["epoch_length"] != facts["epoch_length"] or not 0 <= done <= len(self.dataloader):
-            raise RuntimeError(
+            raise UsageError(
                 f"cannot resume at epoch {self._epoch}, iteration {self._iter}: the checkpoint is of a run with "
                 f"{_layout(before)}, this one has {_layout(facts)}. Resume with the same batch size x processes and "
                 "the same data, or start a new run from its weights: load_from=CHECKPOINT, resume=False"

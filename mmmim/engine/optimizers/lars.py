@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch.optim import Optimizer
 
+from mmmim.engine.errors import UsageError
 from mmmim.registry import OPTIMIZERS
 
 
@@ -26,9 +27,9 @@ class LARS(Optimizer):
     ) -> None:
         for name, value in (("lr", lr), ("momentum", momentum), ("weight_decay", weight_decay)):
             if value < 0:
-                raise ValueError(f"{name}: {value} must not be negative.")
+                raise UsageError(f"{name}: {value} must not be negative.")
         if trust_coefficient <= 0:
-            raise ValueError(f"trust_coefficient: {trust_coefficient} must be positive; 0.001 is usual.")
+            raise UsageError(f"trust_coefficient: {trust_coefficient} must be positive; 0.001 is usual.")
         defaults = dict(lr=lr, momentum=momentum, weight_decay=weight_decay, trust_coefficient=trust_coefficient)
         super().__init__(params, defaults)
 

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.optim import _ParamScheduler
 from mmengine.optim.scheduler.param_scheduler import INF, OptimizerType
 
+from mmmim.engine.errors import UsageError
 from mmmim.registry import PARAM_SCHEDULERS
 
 
@@ -39,16 +40,16 @@ class WarmupLR(_ParamScheduler):
     ) -> None:
         for name, value in (("warmup", warmup), ("warmup_lr", warmup_lr)):
             if value < 0:
-                raise ValueError(f"{name}={value} must not be negative")
+                raise UsageError(f"{name}={value} must not be negative")
         if end >= INF:
-            raise ValueError("end is missing: the schedule has to know the length of the run")
+            raise UsageError("end is missing: the schedule has to know the length of the run")
         self.warmup, self.warmup_lr, self.ends_at_peak = warmup, warmup_lr, ends_at_peak
         super().__init__(optimizer, "lr", begin, end, **kwargs)
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, epoch_length: int, by_epoch: bool = True, **kwargs: Any) -> WarmupLR:
         if not by_epoch:
-            raise ValueError("convert_to_iter_based=True needs by_epoch=True: lengths in epochs")
+            raise UsageError("convert_to_iter_based=True needs by_epoch=True: lengths in epochs")
         for name in cls.lengths:
             if isinstance(value := kwargs.get(name), Sequence):
                 kwargs[name] = [int(each * epoch_length) for each in value]
@@ -89,7 +90,7 @@ class WarmupCosineLR(WarmupLR):
         **kwargs: Any,
     ) -> None:
         if min_lr < 0:
-            raise ValueError(f"min_lr={min_lr} must not be negative")
+            raise UsageError(f"min_lr={min_lr} must not be negative")
         self.min_lr, self.count_from_zero = min_lr, count_from_zero
         super().__init__(optimizer, warmup, warmup_lr, **kwargs)
 
@@ -115,7 +116,7 @@ class WarmupStepLR(WarmupLR):
         **kwargs: Any,
     ) -> None:
         if list(milestones) != sorted(milestones) or any(milestone < warmup for milestone in milestones):
-            raise ValueError(f"milestones={list(milestones)} must increase and lie after the warm-up of {warmup}")
+            raise UsageError(f"milestones={list(milestones)} must increase and lie after the warm-up of {warmup}")
         self.milestones, self.gamma = list(milestones), gamma
         super().__init__(optimizer, warmup, warmup_lr, **kwargs)
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask, take, uncached_autocast
@@ -39,11 +40,11 @@ class CCMIM(MaskedImageModel):
     ) -> None:
         super().__init__(*args, **kwargs)
         if contrast_weight < 0:
-            raise ValueError(f"contrast_weight={contrast_weight} must not be negative")
+            raise UsageError(f"contrast_weight={contrast_weight} must not be negative")
         if self.masker is None:
-            raise ValueError("CCMIM divides the patches into two sets: masker must be given")
+            raise UsageError("CCMIM divides the patches into two sets: masker must be given")
         if self.backbone.mask_mode != "drop":
-            raise ValueError(
+            raise UsageError(
                 f"CCMIM encodes visible patches only: mask_mode={self.backbone.mask_mode!r} must be 'drop'"
             )
         self.contrast_weight = contrast_weight

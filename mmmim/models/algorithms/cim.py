@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS, build_part
 
 from ..backbones.beit_vit import BEiTViT
@@ -39,7 +40,7 @@ class CIM(MaskedImageModel):
     ) -> None:
         super().__init__(*args, **kwargs)
         if self.degradation is not None:
-            raise ValueError("CIM's generator corrupts the images; leave degradation out")
+            raise UsageError("CIM's generator corrupts the images; leave degradation out")
         is_vit = isinstance(self.backbone, BEiTViT)
         widths = dict(embed_dims=self.backbone.embed_dims, num_heads=self.backbone.num_heads) if is_vit else {}
         self.generator = build_part(
@@ -53,21 +54,21 @@ class CIM(MaskedImageModel):
         self.masker = build_part(masker, patch_size=self.generator.patch_size)
         self.loss_weights = dict(generator=1.0, enhancer=1.0) | (loss_weights or {})
         if unknown := set(self.loss_weights) - {"generator", "enhancer"}:
-            raise ValueError(f"loss_weights: {sorted(unknown)} unknown; there are 'generator' and 'enhancer'")
+            raise UsageError(f"loss_weights: {sorted(unknown)} unknown; there are 'generator' and 'enhancer'")
         self._check_generator()
 
     def _check_generator(self) -> None:
         (height, width), (rows, columns) = self.backbone.img_size, self.generator.patch_size
         if height % rows or width % columns:
-            raise ValueError(
+            raise UsageError(
                 f"backbone.img_size={self.backbone.img_size} is no multiple of the generator's patch_size="
                 f"{self.generator.patch_size}; choose another of both"
             )
         self.masker.num_hidden((height // rows, width // columns))
         if self.head.scope != "all":
-            raise ValueError(f"CIM scores all places of the image: set head.scope='all', not {self.head.scope!r}")
+            raise UsageError(f"CIM scores all places of the image: set head.scope='all', not {self.head.scope!r}")
         if self.detects_replaced != getattr(self.head, "predicts_binary", False):
-            raise ValueError(
+            raise UsageError(
                 f"head {type(self.head).__name__} does not fit {type(self.target_generator).__name__}; use a "
                 f"{'BinaryCrossEntropyHead' if self.detects_replaced else 'ReconstructionHead'}"
             )
@@ -78,12 +79,12 @@ class CIM(MaskedImageModel):
 
     def _check_tokens(self) -> None:
         if not getattr(self.generator, "makes_tokens", False):
-            raise ValueError(
+            raise UsageError(
                 f"ReplacedTokenTarget needs tokens, which a {type(self.generator).__name__} does not make; use a "
                 "TokenGenerator, or PixelTarget"
             )
         if self.target_generator.token_size != self.generator.patch_size:
-            raise ValueError(
+            raise UsageError(
                 f"target_generator.token_size={self.target_generator.token_size} must be the generator's "
                 f"patch_size={self.generator.patch_size}"
             )
@@ -94,7 +95,7 @@ class CIM(MaskedImageModel):
         given = {name: getattr(self.backbone, name, None) for name in wanted}
         plain = isinstance(self.backbone, BEiTViT) and self.backbone.rel_pos == "none"
         if given != wanted or not plain or self.share_layers > self.backbone.depth:
-            raise ValueError(
+            raise UsageError(
                 f"generator.share_layers={self.share_layers} needs a BEiTViT(rel_pos='none') of at least so many "
                 f"blocks with {wanted}; the backbone is a {type(self.backbone).__name__} with {given}; leave "
                 "embed_dims and num_heads out of the generator, or set share_layers=0"

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS, build_part
 
 from ..layers import PatchMask, full_precision, patchify, take, unpatchify
@@ -40,14 +40,14 @@ class ConMIM(MaskedImageModel):
     ) -> None:
         super().__init__(*args, **kwargs)
         if self.degradation is not None:
-            raise ValueError("ConMIM has two views; give query_view and key_view instead of degradation")
+            raise UsageError("ConMIM has two views; give query_view and key_view instead of degradation")
         if self.masker is not None and self.backbone.mask_mode != "replace":
-            raise ValueError(f"ConMIM replaces hidden patches: mask_mode={self.backbone.mask_mode!r} must be 'replace'")
+            raise UsageError(f"ConMIM replaces hidden patches: mask_mode={self.backbone.mask_mode!r} must be 'replace'")
         statistics = getattr(self.data_preprocessor, "statistics", {})
         self.query_view: Any = None if query_view is None else build_part(query_view, **statistics)
         self.key_view: Any = None if key_view is None else build_part(key_view, **statistics)
         if share_photometric and query_view != key_view:
-            raise ValueError("share_photometric=True needs query_view and key_view to be equal")
+            raise UsageError("share_photometric=True needs query_view and key_view to be equal")
         self.share_photometric = share_photometric
         self.target_generator.attach(self.backbone, self.neck)
         source = getattr(self.target_generator, "source", "momentum")
@@ -95,7 +95,7 @@ class ConMIM(MaskedImageModel):
         queries = self.neck(self.backbone(query_view, mask)[-1], mask)  # (B,N,d)
         keys = self.target_generator(key_view)
         if queries.shape[1] != keys.shape[1] or queries.shape[1] == 1:
-            raise ValueError("ConMIM with pooled features finds images, not patches: there is nothing to draw")
+            raise UsageError("ConMIM with pooled features finds images, not patches: there is nothing to draw")
         found = (queries @ nn.functional.normalize(keys, dim=-1).transpose(1, 2)).argmax(2)  # (B,N)
         patches = take(patchify(images, self.backbone.patch_size), found)
         nothing = torch.zeros(len(images), *grid, dtype=torch.bool, device=images.device)

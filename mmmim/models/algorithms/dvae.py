@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, full_precision
@@ -43,7 +44,7 @@ class DVAE(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         if not tau[0] >= tau[1] > 0:
-            raise ValueError(f"tau={tau} must be two positive temperatures, the last one not above the first")
+            raise UsageError(f"tau={tau} must be two positive temperatures, the last one not above the first")
         own = dict(checkpoint=None, allow_random="checkpoint" not in tokenizer, save_weights=True)
         self.tokenizer: Any = MODELS.build({**own, **tokenizer}).requires_grad_(True)
         self.tau, self.tau_until, self.kl_weight, self.kl_until = tau, tau_until, kl_weight, kl_until

@@ -6,6 +6,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS, build_part
 from mmmim.seeding import mix
 
@@ -67,7 +68,7 @@ class MaskedImageModel(BaseModel):
             use_mask_token=hides,
         )
         if conflicts := {k: neck[k] for k in ("in_dims", "out_dims") if k in neck and neck[k] != known[k]}:
-            raise ValueError(
+            raise UsageError(
                 f"neck {conflicts} does not fit backbone and target_generator, which give "
                 f"{ {k: known[k] for k in conflicts} }; leave these arguments out of the neck"
             )
@@ -78,14 +79,14 @@ class MaskedImageModel(BaseModel):
         wanted, given = getattr(self.neck, "input_tokens", None), self._encoded_tokens()
         if wanted is not None and given is not None and wanted != given:
             mode = "replace" if wanted == "all" else "drop"
-            raise ValueError(
+            raise UsageError(
                 f"{type(self.neck).__name__} decodes {wanted} tokens, but mask_mode={self.backbone.mask_mode!r} of "
                 f"{type(self.backbone).__name__} encodes {given}; use mask_mode={mode!r} or another neck"
             )
         classes, head = hasattr(self.target_generator, "num_classes"), type(self.head).__name__
         if classes != getattr(self.head, "predicts_classes", False):
             fitting = "CrossEntropyHead" if classes else "ReconstructionHead"
-            raise ValueError(
+            raise UsageError(
                 f"head {head} does not fit target_generator {type(self.target_generator).__name__}, whose values are "
                 f"{'classes' if classes else 'numbers'}; use a {fitting}"
             )
@@ -98,7 +99,7 @@ class MaskedImageModel(BaseModel):
     def _check_masker(self) -> None:
         if self.masker is None:
             if self.head.scope == "hidden":
-                raise ValueError(
+                raise UsageError(
                     f"{type(self.head).__name__}(scope='hidden') scores hidden patches, but there is no masker; "
                     "give a masker or set head.scope='all'"
                 )
@@ -107,12 +108,12 @@ class MaskedImageModel(BaseModel):
         hidden = self.masker.num_hidden(grid)
         if self.backbone.mask_mode == "drop" and hidden >= h * w:
             ratio = getattr(self.masker, "mask_ratio", None)
-            raise ValueError(
+            raise UsageError(
                 f"{type(self.masker).__name__}(mask_ratio={ratio}) hides {hidden} of {h * w} patches on the grid "
                 f"{grid}; at least one must be visible where only the visible ones are encoded"
             )
         if getattr(self.masker, "needs_scores", False) and not hasattr(self, "score_patches"):
-            raise ValueError(
+            raise UsageError(
                 f"masker {type(self.masker).__name__} needs patch scores, which {type(self).__name__} does not make; "
                 "use model.type='CCMIM', or a RandomMasker or BlockMasker"
             )

@@ -9,7 +9,7 @@ from timm.layers import LayerNorm, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, grid_of, resize_pos_embed, sincos_pos_embed, to_pair
@@ -87,7 +87,7 @@ class BEiTViT(RelativePositionViT):
         self.depth: int = settings["depth"]
         self.num_heads: int = settings["num_heads"]
         if self.embed_dims % self.num_heads:
-            raise ValueError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={self.num_heads}")
+            raise UsageError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={self.num_heads}")
 
         self.img_size = to_pair(img_size)
         self.patch_size = self.stride = to_pair(patch_size)
@@ -100,11 +100,11 @@ class BEiTViT(RelativePositionViT):
         self.mask_mode = one_of("mask_mode", mask_mode, ("replace", None))
         self.out_type = one_of("out_type", out_type, OUT_TYPES)
         if fc_norm and out_type != "avg":
-            raise ValueError(f"fc_norm=True norms the mean of the patches, but out_type={out_type!r}; use 'avg'")
+            raise UsageError(f"fc_norm=True norms the mean of the patches, but out_type={out_type!r}; use 'avg'")
         self.out_indices = self._valid_indices("out_indices", out_indices)
         self.window_size, self.num_prefix = window_size, int(window_size is None)
         if rel_pos == "decomposed" and window_size is None:
-            raise ValueError("rel_pos='decomposed' has no positions for a class token; set window_size, which drops it")
+            raise UsageError("rel_pos='decomposed' has no positions for a class token; set window_size, which drops it")
         self.global_blocks = self._global_blocks(global_blocks)
         self.with_cp = with_cp
         self.init = one_of("init", init, ("simmim", "timm"))
@@ -148,11 +148,11 @@ class BEiTViT(RelativePositionViT):
     def _global_blocks(self, blocks: Sequence[int] | None) -> tuple[int, ...]:
         if self.window_size is None:
             if blocks is not None:
-                raise ValueError(f"global_blocks={blocks} without windows; set window_size")
+                raise UsageError(f"global_blocks={blocks} without windows; set window_size")
             return tuple(range(self.depth))
         if self.window_size < 1 or self.out_type == "cls":
             reason = "windows have at least one token, and no class token; use out_type='featmap' or 'avg'"
-            raise ValueError(f"window_size={self.window_size}, out_type={self.out_type!r}: {reason}")
+            raise UsageError(f"window_size={self.window_size}, out_type={self.out_type!r}: {reason}")
         ends = [math.ceil(group * self.depth / 4) - 1 for group in (1, 2, 3, 4)]
         return self._valid_indices("global_blocks", ends if blocks is None else blocks)
 
@@ -179,7 +179,7 @@ class BEiTViT(RelativePositionViT):
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
         """Class and patch tokens with absolute positions ``(B, P+N, D)``, mask tokens for the hidden patches."""
         if images.shape[1] != self.in_channels:
-            raise ValueError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
+            raise UsageError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
         grid, x = self.grid(images), self.patch_embed(images)
         if mask is not None:
             x = self._hide(x, mask, grid)
@@ -191,7 +191,7 @@ class BEiTViT(RelativePositionViT):
 
     def _hide(self, tokens: Tensor, mask: PatchMask, grid: Grid) -> Tensor:
         if self.mask_token is None:
-            raise ValueError("a mask needs the mask token; set backbone.mask_mode='replace'")
+            raise UsageError("a mask needs the mask token; set backbone.mask_mode='replace'")
         if mask.grid != grid:
             raise ValueError(f"mask grid {mask.grid} does not fit the image's patch grid {grid}")
         return torch.where(mask.mask.flatten(1).unsqueeze(-1), self.mask_token, tokens)

@@ -5,6 +5,8 @@ from typing import Any
 from mmengine.model import BaseModule
 from torch import nn
 
+from mmmim.checks import UsageError
+
 
 class FreezableEncoder(BaseModule):
     """An encoder of which ``frozen_stages`` keeps the first stages as they are: without gradient, in eval mode."""
@@ -25,7 +27,7 @@ class FreezableEncoder(BaseModule):
 
     def _freeze(self) -> None:
         if not -1 <= self.frozen_stages <= self.freezable_stages:
-            raise ValueError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.freezable_stages}")
+            raise UsageError(f"frozen_stages={self.frozen_stages} must lie in -1..{self.freezable_stages}")
         for module in self._frozen_modules():
             module.requires_grad_(False).eval()
         for token in self._frozen_tokens() if self.frozen_stages >= 0 else []:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from timm.layers import DropPath
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
+
 from ..layers import Grid, grid_of
 from .freezing import FreezableEncoder
 
@@ -24,7 +26,7 @@ class PlainViT(FreezableEncoder):
     def _valid_indices(self, argument: str, indices: int | Sequence[int]) -> tuple[int, ...]:
         listed = [indices] if isinstance(indices, int) else list(indices)
         if bad := [i for i in listed if not -self.depth <= i < self.depth]:
-            raise ValueError(f"{argument}={bad} out of range for depth {self.depth} (0-based)")
+            raise UsageError(f"{argument}={bad} out of range for depth {self.depth} (0-based)")
         return tuple(sorted({i % self.depth for i in listed}))
 
     @property
@@ -49,11 +51,11 @@ class PlainViT(FreezableEncoder):
 
     def _check_cls_logits(self, layers: Sequence[int]) -> None:
         if self.cls_token is None:
-            raise ValueError(
+            raise UsageError(
                 f"cls_logits: this {type(self).__name__} has no class token (with_cls_token=False, or windows)"
             )
         if bad := [i for i in layers if not 0 <= i < self.depth]:
-            raise ValueError(f"layers={bad} out of range for depth {self.depth} (0-based)")
+            raise UsageError(f"layers={bad} out of range for depth {self.depth} (0-based)")
 
     @contextmanager
     def _without_drop_path(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, grid_of, to_pair
@@ -101,7 +101,7 @@ class ResNet(FreezableEncoder):
         block = BLOCKS[one_of("depth.block", settings["block"], BLOCKS)]
         self.depths: tuple[int, ...] = tuple(settings["depths"])
         if len(self.depths) != self.num_stages:
-            raise ValueError(f"depth: depths={self.depths} must name {self.num_stages} stages")
+            raise UsageError(f"depth: depths={self.depths} must name {self.num_stages} stages")
         self.width = width
         self.channels = settings.get("channels", 64) * width
         self.img_size = to_pair(img_size)
@@ -150,7 +150,7 @@ class ResNet(FreezableEncoder):
     def _valid_indices(self, indices: int | Sequence[int]) -> tuple[int, ...]:
         listed = [indices] if isinstance(indices, int) else list(indices)
         if not listed or (bad := [i for i in listed if not -self.num_stages <= i < self.num_stages]):
-            raise ValueError(f"out_indices={listed and bad} out of range for {self.num_stages} stages (0-based)")
+            raise UsageError(f"out_indices={listed and bad} out of range for {self.num_stages} stages (0-based)")
         return tuple(sorted(i % self.num_stages for i in listed))
 
     def _init_parameters(self, zero_init_last: bool) -> None:
@@ -191,12 +191,12 @@ class ResNet(FreezableEncoder):
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
         """Map after the stem ``(B, C, ceil(H/4), ceil(W/4))``, the mask token in the cells of hidden patches."""
         if images.shape[1] != self.in_channels:
-            raise ValueError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
+            raise UsageError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
         cells = self.maxpool(self.act1(self.bn1(self.conv1(images))))
         if mask is None:
             return cells
         if self.mask_token is None:
-            raise ValueError("a mask needs the mask token; set backbone.mask_mode='replace'")
+            raise UsageError("a mask needs the mask token; set backbone.mask_mode='replace'")
         if mask.grid != self.grid(images):
             raise ValueError(f"mask grid {mask.grid} does not fit the image's grid of cells {self.grid(images)}")
         return torch.where(mask.mask.unsqueeze(1), self.mask_token.to(cells.dtype).view(1, -1, 1, 1), cells)

@@ -11,7 +11,7 @@ from timm.layers import DropPath, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 
 from ..layers import Grid, PatchMask, grid_of, patchify, to_pair
 from .freezing import FreezableEncoder
@@ -141,14 +141,14 @@ class SwinEncoder(FreezableEncoder):
 
     def _check_heads(self) -> None:
         if len(self.num_heads) != self.num_stages:
-            raise ValueError(f"arch: depths={self.depths} and num_heads={self.num_heads} differ in length")
+            raise UsageError(f"arch: depths={self.depths} and num_heads={self.num_heads} differ in length")
         if bad := [(d, h) for d, h in zip(self.dims, self.num_heads, strict=True) if d % h]:
-            raise ValueError(f"arch: width {bad[0][0]} is not divisible by num_heads={bad[0][1]}")
+            raise UsageError(f"arch: width {bad[0][0]} is not divisible by num_heads={bad[0][1]}")
 
     def _valid_indices(self, indices: int | Sequence[int]) -> tuple[int, ...]:
         listed = [indices] if isinstance(indices, int) else list(indices)
         if not listed or (bad := [i for i in listed if not -self.num_stages <= i < self.num_stages]):
-            raise ValueError(f"out_indices={listed and bad} out of range for {self.num_stages} stages (0-based)")
+            raise UsageError(f"out_indices={listed and bad} out of range for {self.num_stages} stages (0-based)")
         return tuple(sorted(i % self.num_stages for i in listed))
 
     def _build_windows(self) -> tuple[list[Grid], list[Grid]]:
@@ -177,7 +177,7 @@ class SwinEncoder(FreezableEncoder):
         if all(size[a] % patch[a] == 0 and fits(a, size[a] // patch[a]) for a in (0, 1)):
             return
         near = [nearest(size[a] / patch[a], lambda n, a=a: fits(a, n)) * patch[a] for a in (0, 1)]  # type: ignore[misc]
-        raise ValueError(
+        raise UsageError(
             f"{what} {size[0]}x{size[1]} does not divide into windows of {self.window_size[0]}x{self.window_size[1]} "
             f"in {self.num_stages} stages; the nearest size that does is {near[0]}x{near[1]} "
             "(dynamic_size=True pads maps instead)"
@@ -224,7 +224,7 @@ class SwinEncoder(FreezableEncoder):
 
     def _check_images(self, images: Tensor) -> None:
         if images.shape[1] != self.in_channels:
-            raise ValueError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
+            raise UsageError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
         if not self.dynamic_size:
             size = (images.shape[2], images.shape[3])
             self._check_size(size, lambda axis, n: tiles(n, [w[axis] for w in self.windows]), "image size")
@@ -243,7 +243,7 @@ class SwinEncoder(FreezableEncoder):
         if mask is None:
             return tokens
         if self.mask_token is None:
-            raise ValueError("a mask needs the mask token; set backbone.mask_mode='replace'")
+            raise UsageError("a mask needs the mask token; set backbone.mask_mode='replace'")
         if mask.grid != tuple(tokens.shape[1:3]):
             raise ValueError(f"mask grid {mask.grid} does not fit the image's token grid {tuple(tokens.shape[1:3])}")
         return torch.where(mask.mask.unsqueeze(-1), self.mask_token.to(tokens.dtype), tokens)

@@ -10,6 +10,7 @@ from timm.models.swin_transformer_v2 import PatchMerging
 from timm.models.swin_transformer_v2 import WindowAttention as TimmWindowAttention
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Grid, to_pair
@@ -99,7 +100,7 @@ class SwinV2(SwinEncoder):
     def build_stage(self, stage: int, drop_path: list[float]) -> SwinStage:
         dim, heads, window = self.dims[stage], self.num_heads[stage], self.windows[stage]
         if len(self.pretrained_window_sizes) != self.num_stages:
-            raise ValueError(
+            raise UsageError(
                 f"pretrained_window_sizes={self.pretrained_window_sizes} needs one entry per stage ({self.num_stages})"
             )
         known = to_pair(self.pretrained_window_sizes[stage])

@@ -9,7 +9,7 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import (
@@ -83,7 +83,7 @@ class ViT(PlainViT):
         self.depth: int = settings["depth"]
         self.num_heads: int = settings["num_heads"]
         if self.embed_dims % self.num_heads:
-            raise ValueError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={self.num_heads}")
+            raise UsageError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={self.num_heads}")
 
         self.img_size = to_pair(img_size)
         self.patch_size = self.stride = to_pair(patch_size)
@@ -92,7 +92,7 @@ class ViT(PlainViT):
         self.mask_mode = one_of("mask_mode", mask_mode, ("drop", "replace"))
         self.out_type = one_of("out_type", out_type, OUT_TYPES)
         if out_type == "cls" and not with_cls_token:
-            raise ValueError("out_type='cls' needs with_cls_token=True; use out_type='avg'")
+            raise UsageError("out_type='cls' needs with_cls_token=True; use out_type='avg'")
         self.out_indices = self._valid_indices("out_indices", out_indices)
         self.with_cp = with_cp
         self.pretrain_img_size = None if pretrain_img_size is None else to_pair(pretrain_img_size)
@@ -163,7 +163,7 @@ class ViT(PlainViT):
     def embed(self, images: Tensor, where: Tensor | None = None) -> Tensor:
         """Patch tokens with positions ``(B, N, D)``; with ids ``where (B, n)`` only those patches are embedded."""
         if images.shape[1] != self.in_channels:
-            raise ValueError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
+            raise UsageError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
         _, positions = self._positions(self.grid(images))
         if where is None:
             return self.patch_embed(images) + positions

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
+
 from ..layers import Grid, resize_pos_embed
 
 
@@ -19,7 +21,7 @@ def _stored_grid(num_patches: int, module: Any) -> Grid:
     if num_patches == h * w:
         return h, w
     if isqrt(num_patches) ** 2 != num_patches:
-        raise ValueError(
+        raise UsageError(
             f"pos_embed of the checkpoint has {num_patches} patches, which is no square grid; "
             "give the checkpoint's image size as backbone.pretrain_img_size=(H, W)"
         )

@@ -4,7 +4,7 @@ from timm.data import Mixup
 from timm.data.random_erasing import RandomErasing
 from torch import Tensor
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 
@@ -37,7 +37,7 @@ class ClsBatchAugment:
         one_of("erasing_mode", erasing_mode, ("pixel", "rand", "const"))
         for name, value in (("prob", prob), ("switch_prob", switch_prob), ("erasing", erasing)):
             if not 0 <= value <= 1:
-                raise ValueError(f"{name}: {value} is a probability and must lie in [0, 1].")
+                raise UsageError(f"{name}: {value} is a probability and must lie in [0, 1].")
         self.num_classes = num_classes
         self.erasing = RandomErasing(erasing, mode=erasing_mode, device="cpu") if erasing > 0 else None
         self.mix = None
@@ -54,7 +54,7 @@ class ClsBatchAugment:
         if self.mix is None:
             return images, labels
         if len(images) % 2:
-            raise ValueError(
+            raise UsageError(
                 f"batch of {len(images)}: mixup and cutmix pair the images; use an even "
                 "train_dataloader.batch_size with drop_last=True."
             )

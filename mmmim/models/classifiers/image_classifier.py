@@ -6,7 +6,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.evaluation.labels import check_classes, check_labels
 from mmmim.registry import MODELS, build_part
 
@@ -41,7 +41,7 @@ class ImageClassifier(BaseModel):
         self.stage = "ft" if trains else "ssl"  # what a checkpoint's encoder has seen
         self.all_levels = isinstance(self.head, LayerwiseClsHead)
         if self.all_levels and trains:
-            raise ValueError(
+            raise UsageError(
                 f"{type(self.head).__name__} probes a frozen encoder: set backbone.frozen_stages="
                 f"{self.backbone.freezable_stages} (now {self.backbone.frozen_stages})"
             )
@@ -87,7 +87,7 @@ class ImageClassifier(BaseModel):
             return self.head(self.extract_features(inputs))
         if mode == "loss":
             if labels is None:
-                raise ValueError("labels: missing from the batch; classification needs a labelled dataset.")
+                raise UsageError("labels: missing from the batch; classification needs a labelled dataset.")
             return self.head.loss(self.extract_features(inputs), labels)
         scores = self.head.predict(self.extract_features(inputs))  # (B, num_classes)
         if self.all_levels:
@@ -101,7 +101,7 @@ def _pooled(features: Tensor) -> Tensor:
     if features.ndim == 4:
         return features.mean((2, 3))
     if features.ndim == 3:
-        raise ValueError("ImageClassifier: the backbone returns tokens; set backbone.out_type='avg' or 'cls'.")
+        raise UsageError("ImageClassifier: the backbone returns tokens; set backbone.out_type='avg' or 'cls'.")
     return features  # (B, D)
 
 

@@ -6,6 +6,7 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 VIEWS = {"inputs", "token_inputs"}
@@ -23,8 +24,7 @@ class ImagePreprocessor(BaseDataPreprocessor):
             applied to the normalised images in training mode.
 
     Raises:
-        TypeError: the batch is not one uint8 tensor.
-        ValueError: another number of channels than ``mean`` has.
+        UsageError: the batch is not one uint8 tensor, or has another number of channels than ``mean``.
     """
 
     def __init__(
@@ -36,9 +36,9 @@ class ImagePreprocessor(BaseDataPreprocessor):
     ) -> None:
         super().__init__(non_blocking=non_blocking)
         if len(mean) != len(std):
-            raise ValueError(f"mean, std: one value per channel each, got {len(mean)} and {len(std)}")
+            raise UsageError(f"mean, std: one value per channel each, got {len(mean)} and {len(std)}")
         if min(std) <= 0:
-            raise ValueError(f"std: values must be above 0, got {tuple(std)}")
+            raise UsageError(f"std: values must be above 0, got {tuple(std)}")
         self.statistics = dict(mean=tuple(mean), std=tuple(std))
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(-1, 1, 1), persistent=False)
@@ -58,17 +58,17 @@ class ImagePreprocessor(BaseDataPreprocessor):
 
     def _check(self, images: Tensor, name: str) -> None:
         if not isinstance(images, Tensor):
-            raise TypeError(
+            raise UsageError(
                 f"{name}: expected one tensor (B, C, H, W), got {type(images).__name__}; set the dataloader's "
                 "collate_fn=dict(type='default_collate')"
             )
         if images.dtype != torch.uint8:
-            raise TypeError(
+            raise UsageError(
                 f"{name}: expected uint8 in 0..255, got {images.dtype}; remove ToDtype, ConvertImageDtype or Normalize "
                 "from the dataset's transforms, normalisation happens here"
             )
         if images.ndim != 4 or images.shape[1] != len(self.mean):
-            raise ValueError(
+            raise UsageError(
                 f"{name}: expected (B, {len(self.mean)}, H, W) for the {len(self.mean)} values of mean and std, got "
                 f"{tuple(images.shape)}; set dataset.channels and data_preprocessor.mean, std to the same number"
             )

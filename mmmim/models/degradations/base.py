@@ -4,6 +4,8 @@ import torch
 from torch import Generator, Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
+from mmmim.checks import UsageError
+
 from ..layers import Noise, to_pair
 
 Size = tuple[int, int]
@@ -35,7 +37,7 @@ class Degradation(nn.Module):
         """``images (B, C, H, W)`` floating point -> degraded images.
 
         Raises:
-            ValueError: integers, no batch of images, or (looked at on CPU only) values that are not numbers.
+            UsageError: integers, no batch of images, or (looked at on CPU only) values that are not numbers.
         """
         self._check(images)
         return self.degrade(images, **params)
@@ -55,12 +57,12 @@ class Degradation(nn.Module):
         if images.ndim != 4:
             raise ValueError(f"images: expected (B, C, H, W), got shape {tuple(images.shape)}")
         if not images.is_floating_point():
-            raise ValueError(
+            raise UsageError(
                 f"images: {type(self).__name__} degrades floating point images, got {images.dtype}; "
                 "normalise them first, as ImagePreprocessor does"
             )
         if readable(images) and not images.isfinite().all():
-            raise ValueError(f"images: {type(self).__name__} got values that are not finite")
+            raise UsageError(f"images: {type(self).__name__} got values that are not finite")
 
 
 def readable(images: Tensor) -> bool:
@@ -72,9 +74,9 @@ def size_within(size: int | Size, canvas: Size, name: str) -> Size:
     """``size`` as a pair that fits into ``canvas``; a single number stands for a square and needs a square canvas."""
     height, width = to_pair(size)
     if isinstance(size, int) and canvas[0] != canvas[1]:
-        raise ValueError(f"{name}={size} is a square, but images have {canvas[0]}x{canvas[1]} pixels; give a pair")
+        raise UsageError(f"{name}={size} is a square, but images have {canvas[0]}x{canvas[1]} pixels; give a pair")
     if height > canvas[0] or width > canvas[1]:
-        raise ValueError(f"{name}={size} is larger than the image of {canvas[0]}x{canvas[1]} pixels")
+        raise UsageError(f"{name}={size} is larger than the image of {canvas[0]}x{canvas[1]} pixels")
     return height, width
 
 
@@ -83,7 +85,7 @@ def check_multiple(size: int | Size, patch_size: int | Size | None, name: str) -
     patch = (1, 1) if patch_size is None else to_pair(patch_size)
     for pixels, side in zip(to_pair(size), patch, strict=True):
         if pixels < side or pixels % side:
-            raise ValueError(
+            raise UsageError(
                 f"{name}={size} must be a multiple of the patch size {patch[0]}x{patch[1]}; "
                 f"take {max(pixels // side, 1) * side}, or set strict=False"
             )
@@ -92,5 +94,5 @@ def check_multiple(size: int | Size, patch_size: int | Size | None, name: str) -
 def interval(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
     low, high = bounds
     if low < 0 or high < low:
-        raise ValueError(f"{name}={tuple(bounds)} must be (low, high) with 0 <= low <= high")
+        raise UsageError(f"{name}={tuple(bounds)} must be (low, high) with 0 <= low <= high")
     return float(low), float(high)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import Noise
@@ -41,9 +41,9 @@ class RandomKernelBlur(Degradation):
         self.sizes = [kernel_size] if choices is None else list(choices)
         name = "kernel_size" if choices is None else "choices"
         if not self.sizes or any(size < 1 or size % 2 == 0 for size in self.sizes):
-            raise ValueError(f"{name}={kernel_size if choices is None else choices}: kernels have odd sizes from 1 on")
+            raise UsageError(f"{name}={kernel_size if choices is None else choices}: kernels have odd sizes from 1 on")
         if kernel_std < 0:
-            raise ValueError(f"kernel_std={kernel_std} must not be negative")
+            raise UsageError(f"kernel_std={kernel_std} must not be negative")
         self.init = one_of("init", init, ("normal", "kaiming", "xavier"))
         self.kernel_mean, self.kernel_std = kernel_mean, kernel_std
         self.in_channels = in_channels
@@ -71,7 +71,7 @@ class RandomKernelBlur(Degradation):
     def degrade(self, images: Tensor, kernel: Tensor) -> Tensor:  # type: ignore[override]
         batch, channels, height, width = images.shape
         if channels != kernel.shape[1]:
-            raise ValueError(f"images have {channels} channels, kernels {kernel.shape[1]}: set in_channels={channels}")
+            raise UsageError(f"images have {channels} channels, kernels {kernel.shape[1]}: set in_channels={channels}")
         if batch == 0:
             return images
         side = kernel.shape[-1]

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, Noise, to_device
@@ -51,11 +52,11 @@ class PhotometricView(Degradation):
         shares = dict(jitter_p=jitter_p, grayscale_p=grayscale_p, blur_p=blur_p, solarize_p=solarize_p)
         for name, value in {**strengths, **shares}.items():
             if not 0 <= value <= 1:
-                raise ValueError(f"{name}={value} must lie between 0 and 1")
+                raise UsageError(f"{name}={value} must lie between 0 and 1")
         if not 0 <= hue <= 0.5:
-            raise ValueError(f"hue={hue} must lie between 0 and 0.5, half the colour circle")
+            raise UsageError(f"hue={hue} must lie between 0 and 0.5, half the colour circle")
         if not 0 < blur_sigma[0] <= blur_sigma[1] <= BLUR_RADIUS / 4:
-            raise ValueError(f"blur_sigma={blur_sigma} must be an increasing pair in (0, {BLUR_RADIUS / 4:g}]")
+            raise UsageError(f"blur_sigma={blur_sigma} must be an increasing pair in (0, {BLUR_RADIUS / 4:g}]")
         self.ranges = [*((1 - x, 1 + x) for x in strengths.values()), (-hue, hue)]
         self.shares, self.blur_sigma = list(shares.values()), blur_sigma
         self.color_space = ColorSpace(mean, std)
@@ -82,7 +83,7 @@ class PhotometricView(Degradation):
         solarize: Tensor,
     ) -> Tensor:
         if images.shape[1] != 3:
-            raise ValueError(f"PhotometricView needs RGB images, got {images.shape[1]} channels")
+            raise UsageError(f"PhotometricView needs RGB images, got {images.shape[1]} channels")
         x = self.color_space.to_unit(images).clamp(0, 1)  # (B,3,H,W)
         for turn in order.unbind(1):
             for index, change in enumerate((brighten, change_contrast, saturate, shift_hue)):

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, Noise
@@ -25,13 +25,13 @@ class SaturationScale(Degradation):
         mean, std: Of the data preprocessor, in units of 0..255; filled from it.
 
     Raises:
-        ValueError: other than three channels; colours outside [0, 1] (looked at on CPU only).
+        UsageError: other than three channels; colours outside [0, 1] (looked at on CPU only).
     """
 
     def __init__(self, scale: float = 0.3, mode: str = "hsv", mean: Any = 0.0, std: Any = 255.0) -> None:
         super().__init__()
         if not 0 <= scale <= 1:
-            raise ValueError(f"scale={scale} must lie between 0 (gray) and 1 (unchanged)")
+            raise UsageError(f"scale={scale} must lie between 0 (gray) and 1 (unchanged)")
         self.scale = scale
         self.mode = one_of("mode", mode, ("hsv", "luma", "random_gray"))
         self.color_space = ColorSpace(mean, std)
@@ -44,7 +44,7 @@ class SaturationScale(Degradation):
 
     def degrade(self, images: Tensor, weights: Tensor | None = None) -> Tensor:  # type: ignore[override]
         if images.shape[1] != 3:
-            raise ValueError(f"SaturationScale needs RGB images, got {images.shape[1]} channels")
+            raise UsageError(f"SaturationScale needs RGB images, got {images.shape[1]} channels")
         if weights is not None:
             gray = (images * weights.to(images)[:, :, None, None]).sum(1, keepdim=True)
             return gray.expand_as(images).contiguous()
@@ -52,7 +52,7 @@ class SaturationScale(Degradation):
             return images
         colors = self.color_space.to_unit(images)
         if readable(colors) and colors.numel() and (colors.min() < -1e-3 or colors.max() > 1 + 1e-3):
-            raise ValueError(
+            raise UsageError(
                 f"images: colours between {colors.min():.4g} and {colors.max():.4g} after undoing mean and std, "
                 "expected [0, 1]; put SaturationScale before other degradations, and check mean and std"
             )

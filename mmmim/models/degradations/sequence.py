@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import build_part
 
 from ..layers import Noise
@@ -29,7 +30,7 @@ class DegradationSequence(Degradation):
     def __init__(self, steps: list[Degradation]) -> None:
         super().__init__()
         if not steps:
-            raise ValueError("degradation=[] degrades nothing; set degradation=None")
+            raise UsageError("degradation=[] degrades nothing; set degradation=None")
         self.steps: Any = nn.ModuleList(steps)
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:

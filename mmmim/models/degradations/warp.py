@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Noise, to_pair
@@ -59,7 +60,7 @@ class Fisheye(Degradation):
         if self.raw_size is not None:
             margins(self.raw_size, self.input_size)
         elif ensure_coverage:
-            raise ValueError("ensure_coverage=True needs raw_size, the pixels of the larger crop")
+            raise UsageError("ensure_coverage=True needs raw_size, the pixels of the larger crop")
         self.ensure_coverage = ensure_coverage
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
@@ -78,7 +79,7 @@ class Fisheye(Degradation):
 
     def degrade(self, images: Tensor, center: Tensor, twist: Tensor) -> Tensor:  # type: ignore[override]
         if self.raw_size is not None and tuple(images.shape[-2:]) != self.raw_size:
-            raise ValueError(
+            raise UsageError(
                 f"raw_size={self.raw_size}, but the crops have {images.shape[-2]}x{images.shape[-1]} pixels; "
                 "change the size of the data's RandomResizedCrop"
             )
@@ -117,9 +118,9 @@ class HorizontalWave(Degradation):
         self.amplitude = interval("amplitude", amplitude)
         self.wavelength = interval("wavelength", wavelength)
         if self.amplitude[1] >= 0.5:
-            raise ValueError(f"amplitude={amplitude} must stay below 0.5, where rows would fold over")
+            raise UsageError(f"amplitude={amplitude} must stay below 0.5, where rows would fold over")
         if self.wavelength[0] == 0:
-            raise ValueError(f"wavelength={wavelength} must be above 0")
+            raise UsageError(f"wavelength={wavelength} must be above 0")
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         """``amplitude``, ``wavelength``, ``phase``, each ``(B,)``."""

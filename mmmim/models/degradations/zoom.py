@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, Noise, to_pair
@@ -107,7 +107,7 @@ class ZoomOut(Degradation):
     ) -> None:
         super().__init__()
         if choices is not None and not choices:
-            raise ValueError("choices=[] offers no size; give some, or choices=None for size alone")
+            raise UsageError("choices=[] offers no size; give some, or choices=None for size alone")
         self.choices = list(choices) if choices is not None else [size]
         for option in self.choices:
             check_multiple(option, patch_size if strict else None, "size" if choices is None else "choices")
@@ -129,7 +129,7 @@ class ZoomOut(Degradation):
         self, images: Tensor, top: Tensor | None = None, left: Tensor | None = None, choice: Tensor | None = None
     ) -> Tensor:
         if self.pad == "other" and len(images) == 1:
-            raise ValueError("pad='other' takes another image of the batch, which has only one; use pad='mirror'")
+            raise UsageError("pad='other' takes another image of the batch, which has only one; use pad='mirror'")
         canvas = (images.shape[-2], images.shape[-1])
         result = images
         for index, size in enumerate(self.sizes(canvas)):
@@ -192,7 +192,7 @@ def margins(crop: Size, inner: Size) -> Size:
     """Pixels around the centre of a crop, above and left."""
     differences = [crop[0] - inner[0], crop[1] - inner[1]]
     if min(differences) < 0 or any(difference % 2 for difference in differences):
-        raise ValueError(
+        raise UsageError(
             f"crop of {crop[0]}x{crop[1]} pixels: it must be larger than the input of {inner[0]}x{inner[1]} by an "
             "even number of pixels; change the size of the data's RandomResizedCrop"
         )

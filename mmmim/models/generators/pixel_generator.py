@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS, build_part
 
 from ..layers import ColorSpace, PatchMask, full_precision, grid_of, patchify, take, to_pair, unpatchify
@@ -41,11 +42,11 @@ class PixelGenerator(nn.Module):
     ) -> None:
         super().__init__()
         if not 0 <= momentum < 1:
-            raise ValueError(f"momentum={momentum} must lie in [0, 1)")
+            raise UsageError(f"momentum={momentum} must lie in [0, 1)")
         self.patch_size = to_pair(patch_size)
         self.encoder = build_part(backbone, img_size=input_size, patch_size=self.patch_size, in_channels=in_channels)
         if self.encoder.mask_mode != "drop":
-            raise ValueError(f"generator.backbone encodes visible patches only; mask_mode={self.encoder.mask_mode!r}")
+            raise UsageError(f"generator.backbone encodes visible patches only; mask_mode={self.encoder.mask_mode!r}")
         self.decoder = build_part(
             neck,
             in_dims=self.encoder.embed_dims,

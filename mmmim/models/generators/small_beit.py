@@ -3,6 +3,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mmmim.checks import UsageError
+
 from ..backbones.beit_vit import BEiTViT
 from ..layers import PatchMask, resize_pos_embed, take
 
@@ -36,7 +38,7 @@ class SmallBEiT(BEiTViT):
             qkv_bias="qkv",
         )
         if not 0 <= share_layers < depth:
-            raise ValueError(f"share_layers={share_layers} must lie in 0..{depth - 1}: the generator has depth={depth}")
+            raise UsageError(f"share_layers={share_layers} must lie in 0..{depth - 1}: the generator has depth={depth}")
         self.share_layers = share_layers
         if share_layers:
             del self.patch_embed
@@ -45,7 +47,7 @@ class SmallBEiT(BEiTViT):
     def forward(self, images: Tensor, mask: PatchMask, lender: BEiTViT | None = None) -> Tensor:  # type: ignore[override]
         """``images (B, C, H, W)`` -> features of the hidden patches ``(B, K, D)``."""
         if bool(self.share_layers) != (lender is not None):
-            raise ValueError(f"share_layers={self.share_layers}, but {'no' if lender is None else 'an'} encoder lends")
+            raise UsageError(f"share_layers={self.share_layers}, but {'no' if lender is None else 'an'} encoder lends")
         grid, stem = self.grid(images), self if lender is None else lender
         x = self._hide(stem.patch_embed(images), mask, grid)
         assert self.cls_token is not None and self.pos_embed is not None

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import WeightsError, one_of
+from mmmim.checks import UsageError, WeightsError, one_of
 from mmmim.registry import MODELS
 
 from ..backbones.beit_vit import BEiTViT
@@ -58,13 +58,13 @@ class TokenGenerator(nn.Module):
     ) -> None:
         super().__init__()
         if in_channels != 3:
-            raise ValueError(f"in_channels={in_channels}: tokenizers paint RGB images; use 3 channels")
+            raise UsageError(f"in_channels={in_channels}: tokenizers paint RGB images; use 3 channels")
         if not temperature > 0:
-            raise ValueError(f"temperature={temperature} must be above 0; use sample_mode='argmax' for its limit")
+            raise UsageError(f"temperature={temperature} must be above 0; use sample_mode='argmax' for its limit")
         if frozen and share_layers:
-            raise ValueError(f"frozen=True with share_layers={share_layers}: shared layers are trained; share none")
+            raise UsageError(f"frozen=True with share_layers={share_layers}: shared layers are trained; share none")
         if frozen and checkpoint is None:
-            raise ValueError("frozen=True needs the checkpoint of a trained generator")
+            raise UsageError("frozen=True needs the checkpoint of a trained generator")
         self.patch_size, self.frozen, self.checkpoint = to_pair(patch_size), frozen, checkpoint
         self.sample_mode = one_of("sample_mode", sample_mode, SAMPLE_MODES)
         self.temperature, self.upsample = temperature, one_of("upsample", upsample, UPSAMPLING)

@@ -9,7 +9,7 @@ from timm.layers import trunc_normal_
 from timm.loss import BinaryCrossEntropy
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 NORMS = {
@@ -51,10 +51,10 @@ class LinearClsHead(BaseModule):
         norms = [norm] if isinstance(norm, str) else list(norm)
         norms = [one_of("norm", name, NORMS) for name in norms]
         if num_classes < 2:
-            raise ValueError(f"num_classes: {num_classes} must be at least 2.")
+            raise UsageError(f"num_classes: {num_classes} must be at least 2.")
         one_of("loss", loss, ("ce", "bce"))
         if not 0 <= label_smoothing < 1:
-            raise ValueError(f"label_smoothing: {label_smoothing} must lie in [0, 1).")
+            raise UsageError(f"label_smoothing: {label_smoothing} must lie in [0, 1).")
         self.num_classes = num_classes
         self.label_smoothing = label_smoothing
         self.norm = nn.Sequential(*(NORMS[name](in_channels) for name in norms))
@@ -65,7 +65,7 @@ class LinearClsHead(BaseModule):
 
     def forward(self, features: Tensor) -> Tensor:
         if self.training and len(features) == 1 and any(isinstance(m, nn.BatchNorm1d) for m in self.norm):
-            raise ValueError(
+            raise UsageError(
                 "LinearClsHead: norm='bn' cannot train on a batch of 1; use a larger "
                 "train_dataloader.batch_size or drop_last=True."
             )

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmengine import dist
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -54,7 +54,7 @@ class InfoNCE(nn.Module):
     def __init__(self, negatives: str = "eq7", tau: float = 0.5, scale: str = "one", gather: bool = True) -> None:
         super().__init__()
         if not tau > 0:
-            raise ValueError(f"tau={tau} must be positive")
+            raise UsageError(f"tau={tau} must be positive")
         self.negatives = one_of("negatives", negatives, NEGATIVES)
         self.tau, self.gather = tau, gather
         self.factor = dict(one=1.0, **{"2tau": 2 * tau})[one_of("scale", scale, ("one", "2tau"))]
@@ -91,7 +91,7 @@ class InfoNCE(nn.Module):
             return
         sizes = dist.all_gather_object(batch_size)
         if len(set(sizes)) != 1:
-            raise ValueError(f"InfoNCE(gather=True) needs equal batches on all ranks, got {sizes}; set drop_last=True")
+            raise UsageError(f"InfoNCE(gather=True) needs equal batches on all ranks, got {sizes}; set drop_last=True")
         self._batch_checked = True
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision, patchify, to_pair, unpatchify
@@ -43,7 +43,7 @@ class IntegratedZoomHead(nn.Module):
         """``prediction (B, N, T)`` of all patches; ``weight (B, N)``: True where hidden, None scores all."""
         (y, x), (height, width) = target.margin, target.outer.shape[-2:]
         if min(y, x) == 0:
-            raise ValueError(
+            raise UsageError(
                 f"IntegratedZoomHead: crops of {height}x{width} pixels have no band around the input; "
                 "enlarge the data's RandomResizedCrop, or use ReconstructionHead"
             )

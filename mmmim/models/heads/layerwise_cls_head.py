@@ -6,6 +6,7 @@ from typing import Literal
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from .cls_heads import LinearClsHead
@@ -38,7 +39,7 @@ class LayerwiseClsHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         if not levels:
-            raise ValueError("levels: name at least one output of the backbone, such as dict(block12=768)")
+            raise UsageError("levels: name at least one output of the backbone, such as dict(block12=768)")
         self.num_classes = num_classes
         self.probes = nn.ModuleDict(
             {
@@ -65,7 +66,7 @@ class LayerwiseClsHead(BaseModule):
 
     def _check(self, features: Sequence[Tensor]) -> Sequence[Tensor]:
         if len(features) != len(self.probes):
-            raise ValueError(
+            raise UsageError(
                 f"levels: {len(self.probes)} ({', '.join(self.probes)}), but the backbone gives {len(features)} outputs"
             )
         return features

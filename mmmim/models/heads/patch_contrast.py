@@ -6,7 +6,7 @@ from mmengine.dist import get_rank
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision, take
@@ -48,11 +48,11 @@ class PatchContrastHead(nn.Module):
     ) -> None:
         super().__init__()
         if not temperature > 0:
-            raise ValueError(f"temperature={temperature} must be positive")
+            raise UsageError(f"temperature={temperature} must be positive")
         self.temperature = temperature
         self.dictionary = one_of("dictionary", dictionary, ("image", "gpu", "filtered"))
         if (dictionary == "filtered") != (filter_threshold is not None):
-            raise ValueError(
+            raise UsageError(
                 f"dictionary={dictionary!r}, filter_threshold={filter_threshold}: a threshold (a cosine, for example "
                 "0.7) goes with dictionary='filtered' and with no other"
             )
@@ -147,7 +147,7 @@ class InstanceContrastHead(nn.Module):
     def __init__(self, temperature: float = 0.1, gather: bool = True) -> None:
         super().__init__()
         if not temperature > 0:
-            raise ValueError(f"temperature={temperature} must be positive")
+            raise UsageError(f"temperature={temperature} must be positive")
         self.temperature, self.gather = temperature, gather
 
     def loss(
@@ -155,7 +155,7 @@ class InstanceContrastHead(nn.Module):
     ) -> dict[str, Tensor]:
         """``queries``, ``keys``: ``(B, 1, d)``."""
         if queries.shape[1] != 1:
-            raise ValueError("InstanceContrastHead compares one vector per image; set neck.pool=True")
+            raise UsageError("InstanceContrastHead compares one vector per image; set neck.pool=True")
         with full_precision(queries.device.type):
             q, k = unit_rows(queries[:, 0]), unit_rows(keys[:, 0].detach())
             everyone = gather_rows(k) if self.gather else k

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -35,7 +35,7 @@ class ReconstructionHead(nn.Module):
         weights = {loss: 1.0} if isinstance(loss, str) else dict(loss)
         self.errors = [(LOSSES[one_of("loss", name, LOSSES)], weight) for name, weight in weights.items()]
         if not self.errors:
-            raise ValueError(f"loss={loss!r} names no error; choose from {list(LOSSES)}")
+            raise UsageError(f"loss={loss!r} names no error; choose from {list(LOSSES)}")
         self.scope = one_of("scope", scope, SCOPES)
 
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:

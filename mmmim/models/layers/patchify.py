@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from mmmim.checks import UsageError
+
 from .patch_mask import Grid
 
 
@@ -14,7 +16,7 @@ def grid_of(images: Tensor, patch_size: tuple[int, int]) -> Grid:
     """Patch grid ``(h, w)`` of ``(B, C, H, W)``; raises where H or W is not a multiple of the patch size."""
     (height, width), (ph, pw) = images.shape[-2:], patch_size
     if height % ph or width % pw:
-        raise ValueError(
+        raise UsageError(
             f"image size {height}x{width} is not divisible by patch_size {ph}x{pw}; "
             f"crop or resize to {max(height // ph, 1) * ph}x{max(width // pw, 1) * pw}"
         )

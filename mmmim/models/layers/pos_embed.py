@@ -4,6 +4,8 @@ import torch
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
+from mmmim.checks import UsageError
+
 from .patch_mask import Grid
 
 
@@ -14,7 +16,7 @@ def sincos_pos_embed(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dty
         ``(1, num_prefix + h*w, dim)``, computed in float64; x is the column index.
     """
     if dim % 4:
-        raise ValueError(f"dim={dim}: 2-D sin-cos positions need a width divisible by 4")
+        raise UsageError(f"dim={dim}: 2-D sin-cos positions need a width divisible by 4")
     h, w = grid
     omega = 1e4 ** (-torch.arange(dim // 4, dtype=torch.float64) / (dim // 4))
     x = torch.arange(w, dtype=torch.float64).outer(omega)  # (w,D/4)
@@ -29,7 +31,7 @@ def sincos_pos_embed_1d(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.
     """Fixed sinusoid over the raster index p (Beyond Masking's code): ``PE[p, 2i] = sin(p / 10000^(2i/D))``, ``2i + 1``
     its cosine, prefix rows zero; ``(1, num_prefix + h*w, dim)``, computed in float64."""
     if dim % 2:
-        raise ValueError(f"dim={dim}: 1-D sin-cos positions need an even width")
+        raise UsageError(f"dim={dim}: 1-D sin-cos positions need an even width")
     omega = 1e4 ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
     angle = torch.arange(grid[0] * grid[1], dtype=torch.float64).outer(omega)  # (N,D/2)
     table = torch.stack([angle.sin(), angle.cos()], 2).flatten(1).to(dtype)  # (N,D)

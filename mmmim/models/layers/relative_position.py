@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 
 from .patch_mask import Grid
 
@@ -92,7 +92,7 @@ def square_window(num_rows: int, num_extra: int = 0) -> Grid:
     """The square window a table of this many rows belongs to."""
     side = isqrt(max(num_rows - num_extra, 0))
     if side % 2 == 0 or side**2 != num_rows - num_extra:
-        raise ValueError(
+        raise UsageError(
             f"relative_position_bias_table of the checkpoint has {num_rows} rows, which no square window gives; "
             "use the window or image size it was trained with"
         )

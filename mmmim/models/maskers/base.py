@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Generator
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 
 from ..layers import Grid, PatchMask, to_pair
 
@@ -37,20 +37,20 @@ class BaseMasker:
         num_masked: int | tuple[int, int] | None = None,
     ) -> None:
         if not 0 <= mask_ratio <= 1:
-            raise ValueError(f"mask_ratio={mask_ratio} must lie between 0 and 1")
+            raise UsageError(f"mask_ratio={mask_ratio} must lie between 0 and 1")
         self.mask_ratio = mask_ratio
         self.cell = cell_in_patches(cell_size, patch_size)
         self.rounding = one_of("rounding", rounding, ("visible", "hidden", "nearest"))
         self.num_masked = None if num_masked is None else to_pair(num_masked)
         if self.num_masked and not 0 <= self.num_masked[0] <= self.num_masked[1]:
-            raise ValueError(f"num_masked={num_masked} must be a number of cells, or a pair of increasing ones")
+            raise UsageError(f"num_masked={num_masked} must be a number of cells, or a pair of increasing ones")
 
     def num_hidden_cells(self, cells: Grid) -> int:
         """The largest number, where it varies."""
         total = cells[0] * cells[1]
         if self.num_masked is not None:
             if self.num_masked[1] > total:
-                raise ValueError(
+                raise UsageError(
                     f"num_masked={self.num_masked[1]} is larger than the grid of {cells[0]}x{cells[1]} = {total} cells"
                 )
             return self.num_masked[1]
@@ -74,7 +74,7 @@ class BaseMasker:
         """Grid of cells over a patch grid."""
         (h, w), (rows, columns) = grid, self.cell
         if h % rows or w % columns:
-            raise ValueError(
+            raise UsageError(
                 f"cell_size of {rows}x{columns} patches does not divide the grid of {h}x{w} patches; "
                 "choose a cell_size that divides the image size"
             )
@@ -102,8 +102,8 @@ def cell_in_patches(cell_size: int | tuple[int, int] | None, patch_size: int | t
     if cell_size is None:
         return 1, 1
     if patch_size is None:
-        raise ValueError(f"cell_size={cell_size} is in pixels and needs patch_size, the pixels of one patch")
+        raise UsageError(f"cell_size={cell_size} is in pixels and needs patch_size, the pixels of one patch")
     cell, patch = to_pair(cell_size), to_pair(patch_size)
     if min(cell) < 1 or cell[0] % patch[0] or cell[1] % patch[1]:
-        raise ValueError(f"cell_size={cell_size} is not a multiple of the backbone's patch_size={patch}")
+        raise UsageError(f"cell_size={cell_size} is not a multiple of the backbone's patch_size={patch}")
     return cell[0] // patch[0], cell[1] // patch[1]

@@ -5,6 +5,7 @@ import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import Generator
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, to_device
@@ -43,9 +44,9 @@ class BlockMasker(BaseMasker):
     ) -> None:
         super().__init__(mask_ratio, cell_size, patch_size, rounding, num_masked)
         if min_block < 1:
-            raise ValueError(f"min_block={min_block} must be at least 1 cell")
+            raise UsageError(f"min_block={min_block} must be at least 1 cell")
         if not 0 < aspect[0] <= aspect[1]:
-            raise ValueError(f"aspect={aspect} must be an increasing pair of positive numbers")
+            raise UsageError(f"aspect={aspect} must be an increasing pair of positive numbers")
         self.min_block = min_block
         self.log_aspect = np.log(aspect[0]), np.log(aspect[1])
         self.max_tries = max_tries

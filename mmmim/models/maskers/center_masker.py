@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, to_pair
@@ -29,18 +30,18 @@ class CenterMasker(BaseMasker):
         super().__init__(cell_size=cell_size, patch_size=patch_size)
         self.keep = to_pair(keep)
         if min(self.keep) < 1:
-            raise ValueError(f"keep={keep} must be at least 1 cell")
+            raise UsageError(f"keep={keep} must be at least 1 cell")
 
     def _border(self, cells: Grid) -> Grid:
         """Hidden rows above (and below), hidden columns on the left (and right)."""
         around = cells[0] - self.keep[0], cells[1] - self.keep[1]
         grid = f"the grid of {cells[0]}x{cells[1]} cells"
         if min(around) < 0:
-            raise ValueError(f"keep={self.keep} is larger than {grid}")
+            raise UsageError(f"keep={self.keep} is larger than {grid}")
         if around == (0, 0):
-            raise ValueError(f"keep={self.keep} is all of {grid}, so nothing would be hidden; keep fewer cells")
+            raise UsageError(f"keep={self.keep} is all of {grid}, so nothing would be hidden; keep fewer cells")
         if around[0] % 2 or around[1] % 2:
-            raise ValueError(f"keep={self.keep} has no centred place on {grid}; the differences must be even")
+            raise UsageError(f"keep={self.keep} has no centred place on {grid}; the differences must be even")
         return around[0] // 2, around[1] // 2
 
     def num_hidden_cells(self, cells: Grid) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, global_rand
@@ -63,7 +63,7 @@ class ImportanceMasker(BaseMasker):
         self.noise: str = one_of("noise", chosen["noise"], ("exp", "softmax_uniform", "uniform", "none"))
         self.score_layers = chosen["score_layers"]
         if isinstance(self.score_layers, str) and self.score_layers not in ("first", "last", "all"):
-            raise ValueError(f"score_layers={self.score_layers!r} is unknown; choose first, last, all or block ids")
+            raise UsageError(f"score_layers={self.score_layers!r} is unknown; choose first, last, all or block ids")
 
     def layers(self, depth: int) -> tuple[int, ...]:
         """The 0-based blocks whose class-token attention is scored."""
@@ -72,7 +72,7 @@ class ImportanceMasker(BaseMasker):
             return named[self.score_layers]
         ids = [self.score_layers] if isinstance(self.score_layers, int) else list(self.score_layers)
         if not ids or any(not -depth <= i < depth for i in ids):
-            raise ValueError(f"score_layers={self.score_layers} out of range for an encoder of depth {depth}")
+            raise UsageError(f"score_layers={self.score_layers} out of range for an encoder of depth {depth}")
         return tuple(sorted({i % depth for i in ids}))
 
     def log_score(self, rows: list[Tensor]) -> Tensor:
@@ -101,7 +101,7 @@ class ImportanceMasker(BaseMasker):
         **_: Any,  # the device is that of the scores
     ) -> PatchMask:
         if scores is None:
-            raise ValueError("ImportanceMasker needs scores (B, N); use it in CCMIM, or RandomMasker elsewhere")
+            raise UsageError("ImportanceMasker needs scores (B, N); use it in CCMIM, or RandomMasker elsewhere")
         if scores.shape != (batch_size, grid[0] * grid[1]):
             raise ValueError(f"scores of shape {tuple(scores.shape)} do not fit batch {batch_size} and grid {grid}")
         if scores.device.type == "cpu" and scores.isnan().any():

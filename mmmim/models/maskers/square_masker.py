@@ -3,6 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, global_rand
@@ -25,12 +26,12 @@ class SquareMasker(BaseMasker):
     ) -> None:
         super().__init__(cell_size=cell_size, patch_size=patch_size)
         if side < 1:
-            raise ValueError(f"side={side} must be at least 1 cell")
+            raise UsageError(f"side={side} must be at least 1 cell")
         self.side = side
 
     def num_hidden_cells(self, cells: Grid) -> int:
         if self.side > min(cells):
-            raise ValueError(f"side={self.side} cells is larger than the grid of {cells[0]}x{cells[1]} cells")
+            raise UsageError(f"side={self.side} cells is larger than the grid of {cells[0]}x{cells[1]} cells")
         return self.side**2
 
     def draw(

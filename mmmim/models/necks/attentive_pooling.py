@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from timm.layers import LayerNorm
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers.init import xavier_linear_
@@ -40,9 +41,9 @@ class AttentivePooling(nn.Module):
     ) -> None:
         super().__init__()
         if in_dims % num_heads:
-            raise ValueError(f"in_dims={in_dims} is not divisible by num_heads={num_heads}")
+            raise UsageError(f"in_dims={in_dims} is not divisible by num_heads={num_heads}")
         if num_queries < 1:
-            raise ValueError(f"num_queries={num_queries} must be at least 1")
+            raise UsageError(f"num_queries={num_queries} must be at least 1")
         self.num_heads = num_heads
         self.num_ignored = 0 if with_prefix else num_prefix
         self.norm = LayerNorm(in_dims)
@@ -55,7 +56,7 @@ class AttentivePooling(nn.Module):
         """Last of the backbone's outputs, tokens ``(B, P+N, D)`` -> ``(B, D)``."""
         x = outputs if isinstance(outputs, Tensor) else outputs[-1]
         if x.ndim != 3:
-            raise ValueError(f"AttentivePooling reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")
+            raise UsageError(f"AttentivePooling reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")
         keys, values = self.kv(self.norm(x[:, self.num_ignored :])).chunk(2, dim=-1)  # (B,N,D) each
         queries = self.queries.to(keys.dtype).expand(len(x), -1, -1)
         heads = [t.unflatten(2, (self.num_heads, -1)).transpose(1, 2) for t in (queries, keys, values)]  # (B,H,n,d)

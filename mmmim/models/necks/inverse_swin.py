@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..backbones.swin import SwinV1Block, WindowAttention
@@ -44,7 +45,7 @@ class InverseSwinDecoder(nn.Module):
         self.expansion = self.patch_size[0] // doublings, self.patch_size[1] // doublings
         area = self.patch_size[0] * self.patch_size[1]
         if out_dims % area or any(side % doublings for side in self.patch_size):
-            raise ValueError(
+            raise UsageError(
                 f"InverseSwinDecoder predicts every pixel of patches of {self.patch_size}: out_dims={out_dims} must be "
                 f"a multiple of {area}, and the patch of {doublings}; use downsample=1 or a LinearDecoder"
             )

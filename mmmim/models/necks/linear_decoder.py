@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask, take
@@ -37,10 +37,10 @@ class LinearDecoder(nn.Module):
     ) -> None:
         super().__init__()
         if depth not in (1, 2):
-            raise ValueError(f"depth={depth} must be 1 (linear) or 2 (MLP)")
+            raise UsageError(f"depth={depth} must be 1 (linear) or 2 (MLP)")
         params = (depth - 1) * (in_dims + 1) * in_dims + (in_dims + 1) * out_dims
         if params > max_params:
-            raise ValueError(
+            raise UsageError(
                 f"LinearDecoder would have {params:,} parameters for {out_dims:,} outputs per patch "
                 f"(max_params={max_params:,}); set target_generator.downsample, use fewer classes, or raise max_params"
             )

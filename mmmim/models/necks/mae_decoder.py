@@ -5,7 +5,7 @@ from timm.layers import LayerNorm
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import FIXED_POSITIONS, Grid, PatchMask, block_rows, resize_pos_embed, take
@@ -42,9 +42,9 @@ class MAEDecoder(nn.Module):
     ) -> None:
         super().__init__()
         if dims % num_heads:
-            raise ValueError(f"dims={dims} is not divisible by num_heads={num_heads}")
+            raise UsageError(f"dims={dims} is not divisible by num_heads={num_heads}")
         if depth < 1:
-            raise ValueError(f"depth={depth} must be at least 1")
+            raise UsageError(f"depth={depth} must be at least 1")
         self.in_dims, self.out_dims, self.num_prefix = in_dims, out_dims, num_prefix
         self.grid: Grid = (grid[0], grid[1])
         self.decoder_embed = nn.Linear(in_dims, dims)
@@ -87,5 +87,5 @@ class MAEDecoder(nn.Module):
             fill = self.mask_token.to(x.dtype).expand(len(x), mask.num_hidden, -1)
             patches = torch.cat([patches, fill], 1)  # (B,N,d)
         elif mask.num_hidden:
-            raise ValueError("MAEDecoder(use_mask_token=False) cannot fill hidden patches; set use_mask_token=True")
+            raise UsageError("MAEDecoder(use_mask_token=False) cannot fill hidden patches; set use_mask_token=True")
         return torch.cat([prefix, take(patches, mask.ids_restore)], 1)

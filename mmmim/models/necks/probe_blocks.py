@@ -6,7 +6,7 @@ from timm.layers import LayerNorm
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import block_rows
@@ -37,12 +37,12 @@ class ProbeBlocks(nn.Module):
     ) -> None:
         super().__init__()
         if depth < 1:
-            raise ValueError(f"depth={depth} must be at least 1; a linear probe needs no neck")
+            raise UsageError(f"depth={depth} must be at least 1; a linear probe needs no neck")
         if in_dims % num_heads:
-            raise ValueError(f"in_dims={in_dims} is not divisible by num_heads={num_heads}")
+            raise UsageError(f"in_dims={in_dims} is not divisible by num_heads={num_heads}")
         self.pooling = one_of("pooling", pooling or ("cls" if num_prefix else "avg"), ("cls", "avg"))
         if self.pooling == "cls" and not num_prefix:
-            raise ValueError("pooling='cls' needs a backbone with a class token; use pooling='avg'")
+            raise UsageError("pooling='cls' needs a backbone with a class token; use pooling='avg'")
         self.num_prefix = num_prefix
         self.blocks = nn.ModuleList(Block(in_dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True) for _ in range(depth))
         self.norm = LayerNorm(in_dims)
@@ -52,7 +52,7 @@ class ProbeBlocks(nn.Module):
         """Last of the backbone's outputs, tokens ``(B, P+N, D)`` -> ``(B, D)``."""
         x = outputs if isinstance(outputs, Tensor) else outputs[-1]
         if x.ndim != 3:
-            raise ValueError(f"ProbeBlocks reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")
+            raise UsageError(f"ProbeBlocks reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")
         for block in self.blocks[:-1]:
             x = block(x)
         return self.norm(block_rows(self.blocks[-1], x, self._pooled)).mean(1)

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask, take
@@ -73,7 +73,7 @@ class ContrastProjector(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(B, D) -> (B, out_dims)``."""
         if self.training and self.uses_batch_statistics and len(x) < 2:
-            raise ValueError(
+            raise UsageError(
                 "train_dataloader.batch_size=1: the projector's BatchNorm needs at least 2 images per process; "
                 "raise the batch size or set projector.norm='none'"
             )
@@ -110,7 +110,7 @@ class PatchProjector(nn.Module):
     ) -> None:
         super().__init__()
         if depth < 1:
-            raise ValueError(f"depth={depth} must be at least 1")
+            raise UsageError(f"depth={depth} must be at least 1")
         self.rows = one_of("rows", rows, ROWS)
         self.pool, self.num_prefix, self.out_dims = pool, num_prefix, out_dims
         widths = [in_dims, *[hidden] * (depth - 1), out_dims]

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from .vit_pyramid import octaves_of
@@ -45,7 +46,7 @@ class SimpleFPN(BaseModule):
         super().__init__(init_cfg)
         self.scales = tuple(scales)
         if num_outs < len(self.scales):
-            raise ValueError(f"SimpleFPN: num_outs={num_outs} is less than the {len(self.scales)} scales {self.scales}")
+            raise UsageError(f"SimpleFPN: num_outs={num_outs} is less than the {len(self.scales)} scales {self.scales}")
         self.num_outs = num_outs
         norm_cfg = dict(type="mmmim.LN2d", eps=1e-6) if norm_cfg is None else norm_cfg
         self.levels = nn.ModuleList(_level(in_channels, out_channels, scale, norm_cfg) for scale in self.scales)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 
@@ -46,7 +47,7 @@ class ViTPyramid(BaseModule):
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, ...]:
         if len(maps) != len(self.levels):
-            raise ValueError(
+            raise UsageError(
                 f"ViTPyramid: {len(maps)} feature maps for {len(self.levels)} scales {self.scales}; "
                 "give the backbone as many out_indices as the neck has scales"
             )
@@ -57,7 +58,7 @@ def octaves_of(scale: float) -> int:
     """2 for a scale of 4, -1 for 1/2."""
     octaves = math.log2(scale) if scale > 0 else math.nan
     if not octaves.is_integer():
-        raise ValueError(f"scales must be powers of two such as 4, 2, 1, 0.5, got {scale}")
+        raise UsageError(f"scales must be powers of two such as 4, 2, 1, 0.5, got {scale}")
     return int(octaves)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmmim.checks import MissingFileError, UsageError
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask, grid_of, unpatchify
@@ -62,7 +63,7 @@ class ColorBinTarget(ColorTarget):
 
     def __init__(self, bins: int = 8, **kwargs: Any) -> None:
         if not 2 <= bins <= 256:
-            raise ValueError(f"bins={bins} must lie between 2 and 256")
+            raise UsageError(f"bins={bins} must lie between 2 and 256")
         super().__init__(bins, **kwargs)
         self.dims = self.values[0] * self.values[1] * self.in_channels * bins
 
@@ -104,14 +105,14 @@ class ColorClusterTarget(ColorTarget):
     def init_weights(self) -> None:
         """Read the palette."""
         if not self.file.is_file():
-            raise FileNotFoundError(
+            raise MissingFileError(
                 f"target_generator.palette={str(self.file)!r}: there is no such file; give iGPT's kmeans_centers.npy, "
                 "or make one with tools/analysis/color_palette.py --images DIR --out palette.npz"
             )
         stored = np.load(self.file)
         colors = torch.from_numpy(stored["centers"] if self.file.suffix == ".npz" else stored).float()
         if colors.shape != self.palette.shape or colors.abs().max() > 1:
-            raise ValueError(
+            raise UsageError(
                 f"target_generator.palette={str(self.file)!r} holds {tuple(colors.shape)} values up to "
                 f"{colors.abs().max():g}; expected {tuple(self.palette.shape)} in [-1, 1]"
             )

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
+
 from ..layers import PatchMask, grid_of, patchify, take, to_pair
 
 
@@ -22,7 +24,7 @@ class DenseTarget(nn.Module):
         self.patch_size = to_pair(patch_size)
         self.in_channels = in_channels
         if downsample < 1 or any(side % downsample for side in self.patch_size):
-            raise ValueError(f"downsample={downsample} must divide patch_size={self.patch_size}")
+            raise UsageError(f"downsample={downsample} must divide patch_size={self.patch_size}")
         self.downsample = downsample
         self.values = self.patch_size[0] // downsample, self.patch_size[1] // downsample  # of a patch, per channel
 

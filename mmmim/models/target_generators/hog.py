@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import full_precision, grid_of, take, to_pair
@@ -37,7 +38,7 @@ class HOGTarget(nn.Module):
         super().__init__()
         self.patch_size = to_pair(patch_size)
         if any(side % cell for side in self.patch_size):
-            raise ValueError(f"cell={cell} must divide patch_size={self.patch_size}")
+            raise UsageError(f"cell={cell} must divide patch_size={self.patch_size}")
         self.bins, self.cell, self.in_channels = bins, cell, in_channels
         self.cells = self.patch_size[0] // cell, self.patch_size[1] // cell
         self.dims = in_channels * bins * self.cells[0] * self.cells[1]

@@ -9,7 +9,7 @@ import torch
 from timm.layers import DropPath
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import uncached_autocast
@@ -47,7 +47,7 @@ class MomentumEncoder(nn.Module):
         super().__init__()
         for name, value in (("start", start), ("end", end)):
             if not 0 <= value <= 1:
-                raise ValueError(f"{name}={value}: the momentum must lie between 0 and 1")
+                raise UsageError(f"{name}={value}: the momentum must lie between 0 and 1")
         self.dims, self.start, self.end, self.drop_path = dims, start, end, drop_path
         self.schedule = one_of("schedule", schedule, ("cosine", "constant"))
         self.source = one_of("source", source, ("momentum", "online"))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, PatchMask, full_precision, grid_of, unpatchify
@@ -48,7 +48,7 @@ class PixelTarget(DenseTarget):
         self.norm_pix = one_of("norm_pix", norm_pix, NORMS)
         self.color_space = ColorSpace(mean, std)
         if window < 2:
-            raise ValueError(f"window={window} must be at least 2 pixels")
+            raise UsageError(f"window={window} must be at least 2 pixels")
         self.window = window
         self.dims = self.values[0] * self.values[1] * in_channels
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, grid_of, patchify, to_pair
@@ -34,7 +35,7 @@ class ReplacedTokenTarget(nn.Module):
         self.color_space = ColorSpace(mean, std)
         self.patch_size, self.token_size = to_pair(patch_size), to_pair(token_size)
         if any(patch % token for patch, token in zip(self.patch_size, self.token_size, strict=True)):
-            raise ValueError(
+            raise UsageError(
                 f"an output of the encoder stands for {self.patch_size} pixels, no multiple of "
                 f"token_size={self.token_size}"
             )

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import grid_of, patchify, take, to_pair
@@ -63,7 +64,7 @@ class TokenTarget(nn.Module):
         height, width = size = [side * self.tokens_per_patch * self.tokenizer.stride for side in grid]
         if token_images is not None and list(token_images.shape[-2:]) != size:
             rows, columns = (side / self.tokenizer.stride for side in token_images.shape[-2:])
-            raise ValueError(
+            raise UsageError(
                 f"token grid and patch grid differ: token_images of {tuple(token_images.shape[-2:])} make {rows:g} x "
                 f"{columns:g} tokens of {self.tokenizer.stride} pixels, images of {tuple(images.shape[-2:])} make "
                 f"{grid[0]} x {grid[1]} patches with tokens_per_patch={self.tokens_per_patch}; give the tokenizer "

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 
 DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
 
@@ -45,7 +45,7 @@ class Tokenizer(nn.Module):
         self.dtype = DTYPES[one_of("dtype", dtype, DTYPES)]
         self.decode_dtype = DTYPES[one_of("decode_dtype", decode_dtype or dtype, DTYPES)]
         if chunk < 1:
-            raise ValueError(f"chunk={chunk} must be at least 1 image")
+            raise UsageError(f"chunk={chunk} must be at least 1 image")
         self.loaded = allow_random
 
     # ---------------------------------------------------------------- for subclasses
@@ -73,12 +73,12 @@ class Tokenizer(nn.Module):
     def encode(self, images: Tensor) -> Tensor:
         """Codes ``(B, h, w)`` int64 of images ``(B, 3, H, W)`` in [0, 1]."""
         if not images.is_floating_point() or images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(
+            raise UsageError(
                 f"{type(self).__name__}.encode takes RGB images (B, 3, H, W) as floats in [0, 1], got {images.dtype} "
                 f"{tuple(images.shape)}; divide uint8 images by 255"
             )
         if any(side % self.stride for side in images.shape[-2:]):
-            raise ValueError(
+            raise UsageError(
                 f"{type(self).__name__} has a code for {self.stride} x {self.stride} pixels and cannot take images of "
                 f"{tuple(images.shape[-2:])}; choose multiples of {self.stride}"
             )

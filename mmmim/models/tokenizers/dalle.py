@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import WeightsError
+from mmmim.checks import UsageError, WeightsError
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -41,7 +41,7 @@ class DALLETokenizer(Tokenizer):
     ) -> None:
         super().__init__(checkpoint, **kwargs)
         if width < 4 or width % 4:
-            raise ValueError(f"width={width} must be a multiple of 4: blocks are a quarter as wide inside")
+            raise UsageError(f"width={width} must be a multiple of 4: blocks are a quarter as wide inside")
         self.num_codes = num_codes
         self.encoder, self.decoder = Encoder(num_codes, width), Decoder(num_codes, width)
         self.decoder_file: str | None = None  # which was not there

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import WeightsError
+from mmmim.checks import UsageError, WeightsError
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -64,7 +64,7 @@ class TinyDVAE(Tokenizer):
     ) -> None:
         super().__init__(checkpoint=checkpoint, **kwargs)
         if num_codes < 2:
-            raise ValueError(f"num_codes={num_codes} must be at least 2")
+            raise UsageError(f"num_codes={num_codes} must be at least 2")
         self.num_codes = num_codes
         self.patch_logits = nn.Conv2d(3, num_codes, self.stride, self.stride)
         self.trunk = nn.Sequential(nn.Conv2d(3, dims, self.stride, self.stride), Block(dims), Block(dims), nn.ReLU())
@@ -95,7 +95,6 @@ class TinyDVAE(Tokenizer):
 
     def load_weights(self) -> None:
         from mmmim.engine.convert.source import read_source
-        from mmmim.engine.errors import UsageError
 
         if self.checkpoint is None:
             raise WeightsError(f"TinyDVAE(checkpoint=None) has no weights; give {SOURCE}, {BUILT_IN}")
@@ -134,7 +133,7 @@ class TinyDVAE(Tokenizer):
         from sklearn.cluster import KMeans
 
         if len(patches) < self.num_codes:
-            raise ValueError(f"{self.num_codes} codes need at least as many patches to start from, got {len(patches)}")
+            raise UsageError(f"{self.num_codes} codes need at least as many patches to start from, got {len(patches)}")
         pixels = to_likelihood_range(patches).flatten(1).double()  # (n,192)
         means = KMeans(self.num_codes, init="random", n_init=1, max_iter=12, random_state=seed)
         means.fit(pixels.cpu().numpy())

@@ -5,7 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import WeightsError
+from mmmim.checks import UsageError, WeightsError
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
@@ -42,7 +42,7 @@ class VQGANTokenizer(Tokenizer):
     ) -> None:
         super().__init__(checkpoint and checkpoint.replace("{num_codes}", str(num_codes)), **kwargs)
         if width < 32 or width % 32:
-            raise ValueError(f"width={width} must be a multiple of 32, which its normalisation groups")
+            raise UsageError(f"width={width} must be a multiple of 32, which its normalisation groups")
         self.num_codes = num_codes
         dims = 2 * width
         self.encoder, self.decoder = Encoder(width, dims), Decoder(width, dims)
