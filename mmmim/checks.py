@@ -9,6 +9,25 @@ class WeightsError(RuntimeError, ValueError):
     """Weights that a model is to start from cannot be read or do not fit; tools print it without a traceback."""
 
 
+def agree(part: str, config: dict[str, Any], source: str, **facts: Any) -> None:
+    """Refuse explicit arguments in the ``config`` of a part that do not fit what ``source``, its neighbours, give."""
+
+    def pair(value: Any) -> Any:
+        return tuple(value) if isinstance(value, (list, tuple)) else value
+
+    def same(given: Any, fact: Any) -> bool:
+        return given == fact or (isinstance(given, int) and (given, given) == fact)
+
+    wrong = {
+        name: given for name, given in config.items() if name in facts and not same(pair(given), pair(facts[name]))
+    }
+    if wrong:
+        raise ValueError(
+            f"{part} {wrong} does not fit {source}, which give { ({name: facts[name] for name in wrong}) }; leave these "
+            f"arguments out of the {part}"
+        )
+
+
 def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:
     """``value`` itself, or a ValueError that names the argument, the value, the nearest match and all choices."""
     listed = list(choices)
