@@ -11,21 +11,19 @@ class WeightsError(RuntimeError, ValueError):
 
 def agree(part: str, config: dict[str, Any], source: str, **facts: Any) -> None:
     """Refuse explicit arguments in the ``config`` of a part that do not fit what ``source``, its neighbours, give."""
-
-    def pair(value: Any) -> Any:
-        return tuple(value) if isinstance(value, (list, tuple)) else value
-
-    def same(given: Any, fact: Any) -> bool:
-        return given == fact or (isinstance(given, int) and (given, given) == fact)
-
-    wrong = {
-        name: given for name, given in config.items() if name in facts and not same(pair(given), pair(facts[name]))
-    }
+    wrong = {name: config[name] for name in facts if name in config and not _same(config[name], facts[name])}
     if wrong:
         raise ValueError(
             f"{part} {wrong} does not fit {source}, which give { ({name: facts[name] for name in wrong}) }; leave these "
             f"arguments out of the {part}"
         )
+
+
+def _same(given: Any, fact: Any) -> bool:
+    """8, [8, 8] and (8, 8) are the same pair."""
+    if not isinstance(fact, tuple):
+        return given == fact
+    return tuple(given) == fact if isinstance(given, (list, tuple)) else (given, given) == fact
 
 
 def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:

@@ -59,15 +59,14 @@ class ConMIM(MaskedImageModel):
 
     def _check_contrast(self) -> None:
         cell, block = getattr(self.masker, "cell", (1, 1)), self.tokens_per_cell
+        encoder, head = type(self.backbone).__name__, type(self.head).__name__
         if self.masker is not None and (cell[0] % block[0] or cell[1] % block[1]):
             raise ValueError(
-                f"masker hides cells of {cell[0]}x{cell[1]} tokens, but an output of {type(self.backbone).__name__}, of "
-                f"which ConMIM contrasts hidden ones, stands for {block[0]}x{block[1]}; set "
-                f"masker.cell_size={self.cell_size}"
+                f"masker hides cells of {cell[0]}x{cell[1]} tokens, but ConMIM contrasts outputs, and one of "
+                f"{encoder} stands for {block[0]}x{block[1]}; set masker.cell_size={self.cell_size}"
             )
         pools, whole = getattr(self.neck, "pool", False), getattr(self.head, "contrasts_images", False)
         if pools != whole:
-            head = type(self.head).__name__
             fix = f"set neck.pool={whole}, or head.type='{'InstanceContrastHead' if pools else 'PatchContrastHead'}'"
             raise ValueError(f"neck.pool={pools}, but {head} contrasts {'images' if whole else 'patches'}; {fix}")
 
