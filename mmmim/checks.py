@@ -24,6 +24,23 @@ class RunFailed(RuntimeError):
     """
 
 
+def agree(part: str, config: dict[str, Any], source: str, **facts: Any) -> None:
+    """Refuse explicit arguments in the ``config`` of a part that do not fit what ``source``, its neighbours, give."""
+    wrong = {name: config[name] for name in facts if name in config and not _same(config[name], facts[name])}
+    if wrong:
+        fitting = {name: facts[name] for name in wrong}
+        raise UsageError(
+            f"{part} {wrong} does not fit {source}, which give {fitting}; leave these arguments out of the {part}"
+        )
+
+
+def _same(given: Any, fact: Any) -> bool:
+    """8, [8, 8] and (8, 8) are the same pair."""
+    if not isinstance(fact, tuple):
+        return given == fact
+    return tuple(given) == fact if isinstance(given, (list, tuple)) else (given, given) == fact
+
+
 def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:
     """``value`` itself, or a UsageError that names the argument, the value, the nearest match and all choices."""
     listed = list(choices)

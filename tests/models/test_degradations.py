@@ -200,7 +200,7 @@ def test_other_pads_leave_the_image_alone(pad: str) -> None:
         outside[top : top + 40, left : left + 40] = False
         assert torch.equal(found[i][:, ~outside], mirrored[i][:, ~outside])
         black = -(torch.tensor(IMAGENET["mean"]) / torch.tensor(IMAGENET["std"]))[:, None]
-        expected = images[i - 1][:, outside] if pad == "other" else black.expand(-1, int(outside.sum()))
+        expected = images[i - 2][:, outside] if pad == "other" else black.expand(-1, int(outside.sum()))
         torch.testing.assert_close(found[i][:, outside], expected)
 
 
@@ -468,7 +468,7 @@ def test_images_of_the_wrong_size(degradation: Degradation, size: tuple[int, int
 
 def test_other_bad_images() -> None:
     one = pictures(1)
-    with pytest.raises(ValueError, match="another image of the batch, which has only one"):
+    with pytest.raises(ValueError, match="another image of the batch, and a process has 1;"):
         ZoomOut(48, pad="other")(one, **ZoomOut(48).sample(SIZE, 1))
     with pytest.raises(ValueError, match=r"colours between .*, expected \[0, 1\]"):
         SaturationScale()(one * 2)

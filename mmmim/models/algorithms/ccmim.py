@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmmim.checks import UsageError
-from mmmim.registry import MODELS
+from mmmim.checks import UsageError, agree
+from mmmim.registry import MODELS, build_part
 
 from ..layers import PatchMask, take, uncached_autocast
 from .masked_image_model import MaskedImageModel
@@ -23,8 +23,8 @@ class CCMIM(MaskedImageModel):
     ``loss = L_rec + lambda * L_con`` (Eq. 10). With ``RandomMasker`` and ``contrast_weight=0`` it is MAE.
 
     Args:
-        projector: g, shared by both branches.
-        contrast: L_con, ``InfoNCE`` (Eq. 7) or ``Align`` (Eq. 8).
+        projector: g, shared by both branches; as wide as the encoder.
+        contrast: L_con, ``InfoNCE`` (Eq. 7) or ``Align`` (Eq. 8), whose widths follow projector and encoder.
         contrast_weight: lambda; 0 skips the hidden branch and builds neither projector nor contrast.
         stop_grad: Treat the hidden branch as a constant teacher, run without graph.
     """
@@ -47,16 +47,23 @@ class CCMIM(MaskedImageModel):
             raise UsageError(
                 f"CCMIM encodes visible patches only: mask_mode={self.backbone.mask_mode!r} must be 'drop'"
             )
+        if not self.backbone.num_prefix and (contrast_weight > 0 or self.masker.needs_scores):
+            reader = "contrast_weight" if contrast_weight > 0 else f"masker {type(self.masker).__name__}"
+            raise UsageError(
+                f"backbone.with_cls_token=False: {reader} reads the class token, which this encoder does not have; set "
+                "backbone.with_cls_token=True, or contrast_weight=0 with a RandomMasker or BlockMasker, which is MAE"
+            )
         self.contrast_weight = contrast_weight
         self.stop_grad = stop_grad
         if contrast_weight > 0:
-            projector = {
-                "type": "mmmim.ContrastProjector",
-                "in_dims": self.backbone.embed_dims,
-                **(projector or {}),
-            }
-            self.projector = MODELS.build(projector)
-            self.contrast = MODELS.build(contrast or dict(type="mmmim.InfoNCE"))
+            self._build_contrast(projector or {}, contrast or dict(type="mmmim.InfoNCE"))
+
+    def _build_contrast(self, projector: dict, contrast: dict) -> None:
+        width = self.backbone.embed_dims
+        agree("projector", projector, "the backbone's outputs", in_dims=width)
+        self.projector = build_part({"type": "mmmim.ContrastProjector", **projector}, in_dims=width)
+        agree("contrast", contrast, "the projector's outputs", dims=self.projector.out_dims)
+        self.contrast = build_part(contrast, dims=self.projector.out_dims, hidden=width)
 
     def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:
         if self.contrast_weight == 0 and not self.masker.needs_scores:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.checks import UsageError, agree
 from mmmim.registry import MODELS, build_part
 
 from ..backbones.beit_vit import BEiTViT
@@ -51,7 +51,7 @@ class CIM(MaskedImageModel):
             in_channels=self.backbone.in_channels,
             **getattr(self.data_preprocessor, "statistics", {}),
         )
-        self.masker = build_part(masker, patch_size=self.generator.patch_size)
+        self.masker = self._build_masker(masker)
         self.loss_weights = dict(generator=1.0, enhancer=1.0) | (loss_weights or {})
         if unknown := set(self.loss_weights) - {"generator", "enhancer"}:
             raise UsageError(f"loss_weights: {sorted(unknown)} unknown; there are 'generator' and 'enhancer'")
@@ -100,6 +100,10 @@ class CIM(MaskedImageModel):
                 f"blocks with {wanted}; the backbone is a {type(self.backbone).__name__} with {given}; leave "
                 "embed_dims and num_heads out of the generator, or set share_layers=0"
             )
+
+    def _build_masker(self, masker: dict) -> Any:
+        agree("masker", masker, "the generator's patches", patch_size=self.generator.patch_size)
+        return build_part(masker, patch_size=self.generator.patch_size)
 
     def _check_masker(self) -> None:
         """Masks are the generator's, see ``_check_generator``."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS, build_part
 
-from ..layers import PatchMask, full_precision, patchify, take, unpatchify
+from ..layers import PatchMask, full_precision, grid_of, patchify, take, unpatchify
 from .masked_image_model import MaskedImageModel
 
 ENCODERS = "backbone.", "target_generator.backbone."
@@ -43,6 +43,7 @@ class ConMIM(MaskedImageModel):
             raise UsageError("ConMIM has two views; give query_view and key_view instead of degradation")
         if self.masker is not None and self.backbone.mask_mode != "replace":
             raise UsageError(f"ConMIM replaces hidden patches: mask_mode={self.backbone.mask_mode!r} must be 'replace'")
+        self._check_contrast()
         statistics = getattr(self.data_preprocessor, "statistics", {})
         self.query_view: Any = None if query_view is None else build_part(query_view, **statistics)
         self.key_view: Any = None if key_view is None else build_part(key_view, **statistics)
@@ -56,9 +57,23 @@ class ConMIM(MaskedImageModel):
             self.register_state_dict_post_hook(_swap_encoders)
             self.register_load_state_dict_pre_hook(_swap_encoders)
 
+    def _check_contrast(self) -> None:
+        cell, block = getattr(self.masker, "cell", (1, 1)), self.tokens_per_cell
+        encoder, head = type(self.backbone).__name__, type(self.head).__name__
+        if self.masker is not None and (cell[0] % block[0] or cell[1] % block[1]):
+            raise UsageError(
+                f"masker hides cells of {cell[0]}x{cell[1]} tokens, but ConMIM contrasts outputs, and one of "
+                f"{encoder} stands for {block[0]}x{block[1]}; set masker.cell_size={self.cell_size}"
+            )
+        pools, whole = getattr(self.neck, "pool", False), getattr(self.head, "contrasts_images", False)
+        if pools != whole:
+            fix = f"set neck.pool={whole}, or head.type='{'InstanceContrastHead' if pools else 'PatchContrastHead'}'"
+            raise UsageError(f"neck.pool={pools}, but {head} contrasts {'images' if whole else 'patches'}; {fix}")
+
     def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:
         mask = None if self.masker is None else self.draw_mask(images)  # (B,h,w)
-        where = None if mask is None else mask.hidden  # (B,K)
+        cells = None if mask is None else mask.coarsen(self.tokens_per_cell)
+        where = None if cells is None else cells.hidden  # (B,K)
         query_view, key_view = self.views(images)
         queries = self.neck(self.backbone(query_view, mask)[-1], mask, where)  # (B,K,d)
         keys = self.target_generator(key_view)  # (B,N,d)
@@ -90,21 +105,21 @@ class ConMIM(MaskedImageModel):
     ) -> dict[str, Any]:
         """As pictures: every hidden patch shows the patch of the image whose key its query finds."""
         mask = self.draw_picture_mask(images) if mask is None else mask
-        grid = self.backbone.grid(images)
+        grid = grid_of(images, self.cell_size)
         query_view, key_view = self.views(images)
         queries = self.neck(self.backbone(query_view, mask)[-1], mask)  # (B,N,d)
         keys = self.target_generator(key_view)
         if queries.shape[1] != keys.shape[1] or queries.shape[1] == 1:
             raise UsageError("ConMIM with pooled features finds images, not patches: there is nothing to draw")
         found = (queries @ nn.functional.normalize(keys, dim=-1).transpose(1, 2)).argmax(2)  # (B,N)
-        patches = take(patchify(images, self.backbone.patch_size), found)
-        nothing = torch.zeros(len(images), *grid, dtype=torch.bool, device=images.device)
+        patches = take(patchify(images, self.cell_size), found)
+        nothing = torch.zeros(len(images), *self.backbone.grid(images), dtype=torch.bool, device=images.device)
         return dict(
             images=images,
             corrupted=query_view,
             degrade_params={},
             mask=nothing if mask is None else mask.mask,
-            output=unpatchify(patches, self.backbone.patch_size, grid),
+            output=unpatchify(patches, self.cell_size, grid),
             target=images,
             target_space="pixel",
         )

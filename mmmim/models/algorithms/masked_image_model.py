@@ -6,7 +6,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.checks import UsageError, agree
 from mmmim.registry import MODELS, build_part
 from mmmim.seeding import mix
 
@@ -44,18 +44,32 @@ class MaskedImageModel(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.backbone = MODELS.build(backbone)
         self.cell_size: tuple[int, int] = getattr(self.backbone, "stride", self.backbone.patch_size)
-        images = dict(
-            in_channels=self.backbone.in_channels,
-            input_size=self.backbone.img_size,
-            **getattr(self.data_preprocessor, "statistics", {}),
-        )
+        self._check_encoder()
+        channels = dict(in_channels=self.backbone.in_channels)
+        images = dict(channels, input_size=self.backbone.img_size, **getattr(self.data_preprocessor, "statistics", {}))
+        agree("target_generator", target_generator, "the backbone's outputs", patch_size=self.cell_size, **channels)
         self.target_generator = build_part(target_generator, patch_size=self.cell_size, **images)
         self.neck = self._build_neck(neck, hides=masker is not None)
         self.head = build_part(head or dict(type="mmmim.ReconstructionHead"), patch_size=self.cell_size)
-        self.masker: Any = None if masker is None else build_part(masker, patch_size=self.backbone.patch_size)
+        self.masker: Any = None if masker is None else self._build_masker(masker)
         self.degradation: Any = build_degradation(degradation, patch_size=self.backbone.patch_size, **images)
         self.step_generator: torch.Generator | None = None
         self._check_parts()
+
+    def _check_encoder(self) -> None:
+        """The parts read tokens, of images with as many channels as the data has."""
+        if (kind := getattr(self.backbone, "out_type", "raw")) != "raw":
+            raise UsageError(f"backbone.out_type={kind!r}: {type(self).__name__} reads tokens; leave out_type at 'raw'")
+        mean = getattr(self.data_preprocessor, "statistics", {}).get("mean")
+        if mean is not None and len(mean) != self.backbone.in_channels:
+            raise UsageError(
+                f"backbone.in_channels={self.backbone.in_channels}, but data_preprocessor.mean has {len(mean)} values, "
+                "one per channel of the images; set both, and dataset.channels, to the same number"
+            )
+
+    def _build_masker(self, masker: dict) -> Any:
+        agree("masker", masker, "the backbone's tokens", patch_size=self.backbone.patch_size)
+        return build_part(masker, patch_size=self.backbone.patch_size)
 
     def _build_neck(self, neck: dict, hides: bool) -> Any:
         (height, width), (rows, columns) = self.backbone.img_size, self.cell_size
@@ -65,14 +79,9 @@ class MaskedImageModel(BaseModel):
             grid=(height // rows, width // columns),
             patch_size=self.cell_size,
             num_prefix=self.backbone.num_prefix,
-            use_mask_token=hides,
         )
-        if conflicts := {k: neck[k] for k in ("in_dims", "out_dims") if k in neck and neck[k] != known[k]}:
-            raise UsageError(
-                f"neck {conflicts} does not fit backbone and target_generator, which give "
-                f"{ {k: known[k] for k in conflicts} }; leave these arguments out of the neck"
-            )
-        return build_part(neck, **known)
+        agree("neck", neck, "backbone and target_generator", **known)
+        return build_part(neck, use_mask_token=hides, **known)
 
     def _check_parts(self) -> None:
         self._check_masker()
@@ -140,7 +149,7 @@ class MaskedImageModel(BaseModel):
             return self.predict(inputs)
         if mode == "tensor":
             return self.backbone(inputs)
-        raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
+        raise UsageError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
     def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:
         """``views`` of the crops, by name, are for the target generator alone."""
@@ -196,11 +205,16 @@ class MaskedImageModel(BaseModel):
             return None, None
         if self.head.scope == "weighted":
             return None, mask.mask.flatten(1)
-        (rows, columns), (h, w) = self.cell_size, self.backbone.patch_size
-        cells = mask.coarsen((rows // h, columns // w))
+        cells = mask.coarsen(self.tokens_per_cell)
         if cells is not None:
             return cells.hidden, None
         return None, self.target_generator.weights(mask, images)
+
+    @property
+    def tokens_per_cell(self) -> Grid:
+        """Rows and columns of the encoder's tokens, which masks hide, in one of its outputs (Swin: 8 x 8)."""
+        (rows, columns), (h, w) = self.cell_size, self.backbone.patch_size
+        return rows // h, columns // w
 
     # ---------------------------------------------------------------- pictures
 

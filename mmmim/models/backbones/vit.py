@@ -193,11 +193,12 @@ class ViT(PlainViT):
         return tuple(outputs)
 
     def encode_cls(self, tokens: Tensor) -> Tensor:
-        """Final class token ``(B, D)`` of patch tokens; the last block computes that row only (exact)."""
-        x = self.with_cls(tokens)
-        for block in self.blocks[:-1]:
+        """Class token ``(B, D)`` of :meth:`encode`'s last output; its block computes that row only (exact)."""
+        x, last = self.with_cls(tokens), self.out_indices[-1]
+        for block in self.blocks[:last]:
             x = block(x)
-        return self.norm(block_rows(self.blocks[-1], x, lambda t: t[:, :1]))[:, 0]
+        row = block_rows(self.blocks[last], x, lambda t: t[:, :1])  # (B,1,D)
+        return (self.norm(row) if last == self.depth - 1 else row)[:, 0]
 
     def cls_logits(self, tokens: Tensor, layers: tuple[int, ...]) -> list[Tensor]:
         """Per requested block the logits of the class query against all keys, ``(B, H, 1+n)`` fp32, drop path off.

@@ -39,8 +39,7 @@ class SaturationScale(Degradation):
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         if self.mode != "random_gray":
             return {}
-        weights = MAX_GRAY_WEIGHT * noise.uniform(3)[:1]
-        return dict(weights=weights.expand(noise.rows, -1))
+        return dict(weights=(MAX_GRAY_WEIGHT * noise.shared(3)).expand(noise.rows, -1))
 
     def degrade(self, images: Tensor, weights: Tensor | None = None) -> Tensor:  # type: ignore[override]
         if images.shape[1] != 3:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from mmengine.dist import get_world_size
 from torch import Tensor
 
 from mmmim.checks import UsageError, one_of
@@ -88,8 +89,8 @@ class ZoomOut(Degradation):
     Args:
         size: Pixels of the reduced image, ``int`` or ``(h, w)``.
         choices: Draw the size of every image from these instead; the paper's "rand" is (96, 128, 160, 192).
-        pad: What fills the rest: ``mirror`` (half-sample symmetric), ``black`` (RGB 0), ``other`` (the next image of
-            the batch), or ``none``: no canvas, the reduced image enlarged again (bilinear).
+        pad: What fills the rest: ``mirror`` (half-sample symmetric), ``black`` (RGB 0), ``other`` (the image half a
+            batch further on), or ``none``: no canvas, the reduced image enlarged again (bilinear).
         interpolation: Of the reduction: ``bicubic`` or ``bilinear``, both antialiased, or ``area``.
         mean, std: Of the data preprocessor, in units of 0..255; filled from it.
     """
@@ -128,8 +129,6 @@ class ZoomOut(Degradation):
     def degrade(  # type: ignore[override]
         self, images: Tensor, top: Tensor | None = None, left: Tensor | None = None, choice: Tensor | None = None
     ) -> Tensor:
-        if self.pad == "other" and len(images) == 1:
-            raise UsageError("pad='other' takes another image of the batch, which has only one; use pad='mirror'")
         canvas = (images.shape[-2], images.shape[-1])
         result = images
         for index, size in enumerate(self.sizes(canvas)):
@@ -150,7 +149,22 @@ class ZoomOut(Degradation):
             return placed
         inside = within(rows, size[0])[:, None, :, None] & within(columns, size[1])[:, None, None, :]
         black = self.color_space.normalise(images.new_zeros(1, images.shape[1], 1, 1))
-        return torch.where(inside, placed, images.roll(1, 0) if self.pad == "other" else black)
+        return torch.where(inside, placed, other_images(images) if self.pad == "other" else black)
+
+
+def other_images(images: Tensor) -> Tensor:
+    """For every image the one half a batch further on.
+
+    As process r of W owns every W-th image from the r-th on, half a process' batch is half of the whole batch: which
+    images go together does not depend on W.
+    """
+    batch = len(images)
+    if batch == 1 or (batch % 2 and get_world_size() > 1):
+        raise UsageError(
+            f"pad='other' takes another image of the batch, and a process has {batch}; use an even "
+            "train_dataloader.batch_size with drop_last=True, or pad='mirror'"
+        )
+    return images.roll(batch // 2, 0)
 
 
 def mirror(position: Tensor, size: int) -> Tensor:

@@ -100,11 +100,11 @@ class Align(nn.Module):
     """Alignment loss of ccMIM, Eq. 8: mean of 1 - cos(SG(h_m), p(h_v)); p is a two-layer predictor of the visible side.
 
     Args:
-        dims: Width of the projections.
-        hidden: Hidden width of the predictor.
+        dims: Width of the projections; filled from the projector.
+        hidden: Hidden width of the predictor; filled with the encoder's.
     """
 
-    def __init__(self, dims: int = 256, hidden: int = 768) -> None:
+    def __init__(self, dims: int, hidden: int) -> None:
         super().__init__()
         self.predictor = mlp(dims, hidden, dims)
 

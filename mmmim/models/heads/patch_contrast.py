@@ -143,6 +143,7 @@ class InstanceContrastHead(nn.Module):
     """
 
     scope = "weighted"
+    contrasts_images = True
 
     def __init__(self, temperature: float = 0.1, gather: bool = True) -> None:
         super().__init__()

@@ -46,6 +46,12 @@ class Noise:
     def normal(self, columns: int) -> Tensor:
         return global_rand(self.rows, columns, self.generator, self.device, draw=torch.randn)
 
+    def shared(self, columns: int) -> Tensor:
+        """``(columns,)`` in [0, 1), one draw for the whole batch: the same in all processes."""
+        if self.generator is None:
+            return torch.rand(columns, device=self.device)
+        return to_device(torch.rand(columns, generator=self.generator), self.device)
+
     def between(self, *ranges: tuple[float, float]) -> list[Tensor]:
         """A column ``(rows,)`` for every ``(low, high)``."""
         columns = self.uniform(len(ranges)).unbind(1)

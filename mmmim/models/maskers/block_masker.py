@@ -12,6 +12,7 @@ from ..layers import Grid, PatchMask, to_device
 from .base import BaseMasker
 
 TRIES_PER_DRAW = 64
+NO_TRIES = np.zeros((TRIES_PER_DRAW, 4))
 
 
 @MODELS.register_module()
@@ -67,12 +68,17 @@ class BlockMasker(BaseMasker):
         mask = np.zeros((len(streams), *grid), dtype=bool)
         refused = np.zeros(len(streams), dtype=int)  # in a row
         for _ in range(0, self.max_tries, TRIES_PER_DRAW):
-            uniform = np.stack([stream.random((TRIES_PER_DRAW, 4)) for stream in streams], axis=1)  # (T,B,4)
-            for draw in uniform:
+            going = (mask.sum((1, 2)) < num_hidden) & (refused < self.patience)  # (B,)
+            if not going.any():
+                break
+            # an image that is done draws nothing more: what tops it up must not depend on the others of the batch
+            tries = zip(streams, going, strict=True)
+            uniform = [stream.random((TRIES_PER_DRAW, 4)) if more else NO_TRIES for stream, more in tries]
+            for draw in np.stack(uniform, axis=1):  # (B,4)
                 missing = num_hidden - mask.sum((1, 2))  # (B,)
                 going = (missing > 0) & (refused < self.patience)
                 if not going.any():
-                    return self._top_up(mask, num_hidden, streams)
+                    break
                 block, fits = self._block(grid, missing, draw)
                 added = (block & ~mask).sum((1, 2))
                 accepted = going & fits & (added > 0) & (added <= missing)
