@@ -157,6 +157,16 @@ def test_the_windowed_detector() -> None:
     assert (cfg.roi_head.bbox_roi_extractor.roi_layer.sampling_ratio, cfg.test_cfg.rcnn.score_thr) == (0, 0.05)
 
 
+@pytest.mark.parametrize("path", [path for path in ADAMW if "_1x_coco" in path])
+def test_training_images_are_resized_and_not_cropped(path: str) -> None:
+    """Section 4.2 of ccMIM, 4.4 of Beyond Masking: the short side between 480 and 800, the long one at most 1333."""
+    train = recipe(path).train_dataloader.dataset.dataset.pipeline
+    kinds = ["LoadImageFromFile", "LoadAnnotations", "RandomChoiceResize", "RandomFlip", "PackDetInputs"]
+    assert [step.type for step in train] == kinds
+    assert train[2].scales == [(side, 1333) for side in range(480, 801, 32)] and train[2].keep_ratio
+    assert recipe(path).test_dataloader.dataset.pipeline[1].scale == (1333, 800)
+
+
 def test_cae_s_box_head() -> None:
     head = recipe("beyond_masking/mask-rcnn_vit-b_1x_coco").model.roi_head.bbox_head
     assert head.reg_decoded_bbox and (head.loss_bbox.type, head.loss_bbox.loss_weight) == ("GIoULoss", 10.0)

@@ -104,7 +104,7 @@ NUMBERS = {
     "mae/downstream/linear_vit-b_90e_in1k": LARS,
     "mae/downstream/nonlinear_vit-b_90e_in1k": BLOCKS,
     "beyond_masking/downstream/ft_vit-b_100e_in1k": (32, 2e-3, 1e-6, 100, 5, 0.65, 0.05, 0.1),
-    "beyond_masking/downstream/ft_vit-l_50e_in1k": (32, 4e-3, 1e-6, 50, 5, 0.75, 0.05, 0.2),
+    "beyond_masking/downstream/ft_vit-l_100e_in1k": (32, 4e-3, 1e-6, 100, 5, 0.75, 0.05, 0.2),
     "beyond_masking/downstream/linear_vit-b_90e_in1k": LARS,
     "beyond_masking/downstream/nonlinear2_vit-b_90e_in1k": BLOCKS,
     "beyond_masking/downstream/nonlinear4_vit-b_90e_in1k": BLOCKS,
