@@ -13,7 +13,7 @@ from mmmim.engine.tables import Row, Table, warmup_cosine
 
 PAPER = "Beyond Masking, arXiv 2203.14313"
 TOP1 = ("finetune",)
-FINETUNE, FINETUNE_LARGE = "downstream/ft_vit-b_100e_in1k.py", "downstream/ft_vit-l_50e_in1k.py"
+FINETUNE, FINETUNE_LARGE = "downstream/ft_vit-b_100e_in1k.py", "downstream/ft_vit-l_100e_in1k.py"
 
 
 # Encoder and decoder of ViT-L

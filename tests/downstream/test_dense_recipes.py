@@ -31,6 +31,7 @@ ADAMW = {
     "ccmim/fpn_vit-b_160k_ade20k": (3e-4, 0.65, 0.05, 16, 0.1),
     "beyond_masking/upernet_vit-b_160k_ade20k": (3e-4, 0.65, 0.05, 16, 0.1),
     "cim/linear-seg_vit-b_160k_ade20k": (3e-4, 0.8, 0.05, 16, 0.1),
+    "beit/linear-seg_vit-b_160k_ade20k": (7e-4, 0.65, 0.05, 16, 0.1),
     "conmim/upernet_vit-s_160k_ade20k": (3e-5, 0.9, 0.05, 16, 0.1),
     "conmim/upernet_vit-b_160k_ade20k": (3e-5, 0.9, 0.05, 16, 0.1),
     "conmim/upernet_vit-s_160k_ade20k-ssl": (7e-4, 0.65, 0.05, 16, 0.1),
@@ -155,6 +156,16 @@ def test_the_windowed_detector() -> None:
     )
     assert not box.reg_decoded_bbox and box.loss_bbox == dict(type="L1Loss", loss_weight=1.0)
     assert (cfg.roi_head.bbox_roi_extractor.roi_layer.sampling_ratio, cfg.test_cfg.rcnn.score_thr) == (0, 0.05)
+
+
+@pytest.mark.parametrize("path", [path for path in ADAMW if "_1x_coco" in path])
+def test_training_images_are_resized_and_not_cropped(path: str) -> None:
+    """Section 4.2 of ccMIM, 4.4 of Beyond Masking: the short side between 480 and 800, the long one at most 1333."""
+    train = recipe(path).train_dataloader.dataset.dataset.pipeline
+    kinds = ["LoadImageFromFile", "LoadAnnotations", "RandomChoiceResize", "RandomFlip", "PackDetInputs"]
+    assert [step.type for step in train] == kinds
+    assert train[2].scales == [(side, 1333) for side in range(480, 801, 32)] and train[2].keep_ratio
+    assert recipe(path).test_dataloader.dataset.pipeline[1].scale == (1333, 800)
 
 
 def test_cae_s_box_head() -> None:

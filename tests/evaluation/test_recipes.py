@@ -17,6 +17,7 @@ from torch import nn
 from mmmim.engine.checkpoint_keys import matching
 from mmmim.engine.config_check import check_config
 from mmmim.engine.lr_scaling import scale_lr, schedulers
+from mmmim.engine.tables import find_table, load_tables
 from mmmim.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -57,12 +58,14 @@ def test_a_recipe_builds_and_its_parts_fit(name: str) -> None:
             soft = (
                 torch.zeros(count, classes, device="meta") if "batch_augment" in cfg.model.data_preprocessor else labels
             )
-            model(images, soft, mode="loss")["loss_cls"].backward()
+            sum(model(images, soft, mode="loss").values()).backward()
             graded = {n for n, p in model.named_parameters() if p.requires_grad and p.grad is not None}
             assert graded == {n for n, p in model.named_parameters() if p.requires_grad}
         else:
             model.eval()
-            assert model(images).shape == (1, cfg.model.head.num_classes)
+            logits = model(images)
+            levels = logits.values() if isinstance(logits, dict) else [logits]
+            assert {level.shape for level in levels} == {(1, cfg.model.head.num_classes)}
     augment = cfg.model.data_preprocessor.get("batch_augment")
     assert augment is None or augment.num_classes == cfg.model.head.num_classes
     assert cfg.auto_scale_lr.recipe_batch_size % cfg.train_dataloader.batch_size == 0
@@ -104,19 +107,22 @@ NUMBERS = {
     "mae/downstream/linear_vit-b_90e_in1k": LARS,
     "mae/downstream/nonlinear_vit-b_90e_in1k": BLOCKS,
     "beyond_masking/downstream/ft_vit-b_100e_in1k": (32, 2e-3, 1e-6, 100, 5, 0.65, 0.05, 0.1),
-    "beyond_masking/downstream/ft_vit-l_50e_in1k": (32, 4e-3, 1e-6, 50, 5, 0.75, 0.05, 0.2),
+    "beyond_masking/downstream/ft_vit-l_100e_in1k": (32, 4e-3, 1e-6, 100, 5, 0.75, 0.05, 0.2),
     "beyond_masking/downstream/linear_vit-b_90e_in1k": LARS,
     "beyond_masking/downstream/nonlinear2_vit-b_90e_in1k": BLOCKS,
     "beyond_masking/downstream/nonlinear4_vit-b_90e_in1k": BLOCKS,
     "simmim/downstream/ft_swin-b_100e_in1k-192": (16, 5e-3, 1e-6, 100, 20, 0.9, 0.05, 0.1),
     "simmim/downstream/ft_swin-b_100e_in1k-224": (16, 5e-3, 1e-6, 100, 20, 0.8, 0.05, 0.1),
     "simmim/downstream/ft_swin-l_100e_in1k-224": (32, 5e-3, 1e-6, 100, 20, 0.7, 0.05, 0.2),
-    "simmim/downstream/ft_swinv2-h_50e_in1k-224": (64, 5e-3, 1e-6, 50, 20, 0.7, 0.05, 0.2),
-    "simmim/downstream/ft_swinv2-h_50e_in1k-512": (256, 5e-3, 1e-6, 50, 20, 0.7, 0.05, 0.2),
+    "simmim/downstream/ft_swin-l_100e_in1k-224-paper": (32, 5e-3, 1e-6, 100, 10, 0.75, 0.05, 0.1),
+    "simmim/downstream/ft_swinv2-h_50e_in1k-224": (64, 5e-3, 1e-6, 50, 10, 0.7, 0.05, 0.1),
+    "simmim/downstream/ft_swinv2-h_50e_in1k-512": (256, 5e-3, 1e-6, 50, 10, 0.7, 0.05, 0.1),
     "simmim/downstream/ft_vit-b_100e_in1k": (16, 5e-3, 1e-6, 100, 20, 0.65, 0.05, 0.1),
+    "simmim/downstream/ft_vit-b_100e_in1k-paper": (16, 5e-3, 1e-6, 100, 10, 0.65, 0.05, 0.1),
     "simmim/downstream/ft_resnet50x4_100e_in1k": (16, 5e-3, 1e-6, 100, 20, 0.9, 0.05, 0.1),
     "simmim/downstream/ft_swin-b_100e_inat18": (16, 1.6e-2, 1e-6, 100, 20, 0.9, 0.05, 0.1),
     "simmim/downstream/linear_vit-b_100e_in1k": ADAMW_PROBE,
+    "simmim/downstream/linear_vit-b_100e_in1k-layerwise": ADAMW_PROBE,
     "conmim/downstream/ft_vit-s_200e_in1k": (8, 4e-3, 1e-6, 200, 5, 0.8, 0.05, 0.1),
     "conmim/downstream/ft_vit-b_100e_in1k": (8, 4e-3, 1e-6, 100, 20, 0.65, 0.05, 0.1),
     "conmim/downstream/ft_vit-l_50e_in1k": (16, 1e-3, 1e-6, 50, 5, 0.75, 0.05, 0.2),
@@ -134,6 +140,7 @@ NUMBERS = {
     "cim/downstream/ft_resnet50x4_100e_in1k": (32, 12e-3, 1e-6, 100, 5, 1.0, 0.02, 0.0),
     "beit/downstream/ft_vit-b_100e_in1k": (8, 4e-3, 1e-6, 100, 20, 0.65, 0.05, 0.1),
     "beit/downstream/linear_vit-b_100e_in1k": ADAMW_PROBE,
+    "beit/downstream/linear_vit-b_100e_in1k-layerwise": ADAMW_PROBE,
 }
 
 
@@ -172,7 +179,7 @@ def test_numbers_of_the_recipe(name: str) -> None:
     rates = learning_rates(cfg, length)
     assert max(rates) == pytest.approx(lr, rel=0.01 if "simmim/downstream/ft" in name else 1e-6)
     assert rates.index(max(rates)) in range(max(warmup * length - 1, 0), warmup * length + 1)
-    assert rates[-1] == pytest.approx(last, rel=0.05, abs=lr * 1e-5)  # MMEngine is a step behind the cosine
+    assert rates[-1] == pytest.approx(last, rel=0.05, abs=lr * 2e-5)  # MMEngine is a step behind the cosine
     if warmup:
         assert rates[0] < 1e-5 and rates[warmup * length // 2] == pytest.approx(lr / 2, rel=0.03)
 
@@ -188,7 +195,9 @@ def test_numbers_of_the_recipe(name: str) -> None:
             625,
             {0: 1e-6, 6250: 2.5005e-3, 12499: 4.9996e-3, 12500: 4.5226e-3, 31250: 2.5005e-3, 62500: 1e-6},
         ),
+        ("simmim/downstream/ft_vit-b_100e_in1k-paper", 16, 625, {6249: 4.9992e-3, 6250: 4.8777e-3, 62500: 1e-6}),
         # 1e-6 + (peak - 1e-6) (1 + cos(pi (t - W) / (T - W))) / 2
+        ("simmim/downstream/ft_swinv2-h_50e_in1k-224", 64, 625, {6250: 5e-3, 6300: 4.99999e-3, 18750: 2.5005e-3}),
         ("mae/downstream/ft_vit-b_100e_in1k", 32, 125, {0: 2e-9, 625: 2e-3, 6562: 1.00076e-3, 12500: 1e-6}),
         ("cim/downstream/ft_vit-b_100e_in1k-revdet", 8, 125, {625: 5e-3, 3594: 4.26795e-3, 12500: 1e-6}),
         ("conmim/downstream/ft_vit-b_100e_in1k", 8, 125, {1250: 2e-3, 2500: 4e-3, 7500: 2.0005e-3, 12500: 1e-6}),
@@ -264,6 +273,26 @@ def test_layer_decay_of_the_recipe(name: str) -> None:
         group = groups[id(names[parameter])]
         assert group["lr"] == pytest.approx(share * NUMBERS[name][1], rel=1e-3), parameter
         assert group["weight_decay"] == (NUMBERS[name][6] if decays else 0.0), parameter
+
+
+@pytest.mark.parametrize(("method", "table"), [("simmim", "table6"), ("beit", "simmim")])
+def test_simmims_linear_probe_is_that_of_the_best_block(method: str, table: str) -> None:
+    """Section 4.2: "an inter-mediate layer of ViT-B which produces the best linear probing accuracy"."""
+    rows = [row for row in find_table(table, load_tables(method)).rows if "linear" in row.evaluation]
+    (path,) = {row.evaluation["linear"] for row in rows}
+    model: Any = build(Config.fromfile(CONFIGS / method / path))
+    one: Any = build(Config.fromfile(CONFIGS / method / "downstream/linear_vit-b_100e_in1k.py"))
+    assert list(model.head.probes) == [f"block{number}" for number in range(1, 13)] and model.all_levels
+    for probe in model.head.probes.values():
+        assert str(probe) == str(one.head)
+    assert isinstance(model.backbone.norm, nn.Identity) and list(one.backbone.out_indices) == [7]
+
+
+def test_simmims_code_clips_and_its_paper_does_not() -> None:
+    names = [name for name in NUMBERS if name.startswith("simmim/downstream/ft")]
+    clipping = {name: recipe(name).optim_wrapper.clip_grad for name in names}
+    assert {name for name, clip in clipping.items() if clip is None} == {n for n in clipping if n.endswith("-paper")}
+    assert {clip.max_norm for clip in clipping.values() if clip is not None} == {5.0}
 
 
 def test_what_the_resnets_of_cim_are_trained_with() -> None:

@@ -1,5 +1,6 @@
 # COCO 2017 instances with DETR's augmentation, as CAE's public detection configs train: half of the images are resized
-# to a short side of 480..800, the others resized, cropped and resized again. coco_multi_scale.py is without crops.
+# to a short side of 480..800, the others resized, cropped and resized again. The recipes take coco_multi_scale.py,
+# which has no crops: that is what the papers write.
 assumed_num_images = 117_266  # with an instance; for plans made where the training images are not
 data_root = "data/coco/"
 short_sides = [(side, 1333) for side in range(480, 801, 32)]

@@ -1,4 +1,5 @@
-# COCO 2017 instances, short side 480..800 and nothing else: what the ccMIM paper writes about its augmentation.
+# COCO 2017 instances, resized to a short side of 480..800 and a long one of at most 1333, as ccMIM and Beyond Masking
+# write; no crops. The flip, which neither names, is that of all public configs.
 _base_ = "./coco.py"
 train_pipeline = [
     dict(type="LoadImageFromFile"),

@@ -1,6 +1,6 @@
 # Fine-tuning of SimMIM, all rates per 512 images as in its code: 1.25e-3, so the paper's 5e-3 at 2048; first and last
-# lr 1e-6, the same for every layer. 20 epochs of warm-up are the code's, the paper has 10; the paper does not clip.
-# The cosine counts from step 0: after the warm-up the lr drops from the peak to 0.905 of it.
+# lr 1e-6, the same for every layer. 20 epochs of warm-up and the clipping are the code's; cls_simmim_100e_paper.py has
+# the paper's 10. The cosine counts from step 0: after the warm-up the lr drops from the peak to 0.905 of it.
 _base_ = "cls_adamw_100e.py"
 
 optim_wrapper = dict(

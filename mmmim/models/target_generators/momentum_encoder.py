@@ -19,7 +19,8 @@ FORGOTTEN = 256  # training passes without an update, after which a warning is d
 
 @MODELS.register_module()
 class MomentumEncoder(nn.Module):
-    """Features of a slow copy of encoder and projector as targets (ConMIM, Section 3.2).
+    """Features of a slow copy of encoder and projector as targets (ConMIM, Section 4, "asymmetric model
+    progress rates").
 
     After optimizer step t of T, every parameter becomes ``a_t * slow + (1 - a_t) * trained`` with
     ``a_t = end - (end - start) / 2 * (1 + cos(pi t / T))``; buffers (batch statistics) stay its own. It runs in
