@@ -16,8 +16,7 @@ default_hooks = dict(
 )
 custom_hooks = [dict(type="mmmim.PretrainedReportHook", strict=True)]
 
-vis_backends = [dict(type="LocalVisBackend")]
-visualizer = dict(type="DetLocalVisualizer", vis_backends=vis_backends)
+visualizer = dict(type="DetLocalVisualizer", vis_backends=[dict(type="LocalVisBackend")])
 log_processor = dict(type="LogProcessor", by_epoch=True, window_size=50)
 log_level = "INFO"
 

@@ -39,6 +39,7 @@ SECTIONS: dict[str, tuple[Registry, ...]] = {
     "param_scheduler": (root.PARAM_SCHEDULERS,),
     "val_evaluator": (root.METRICS, root.EVALUATOR),
     "test_evaluator": (root.METRICS, root.EVALUATOR),
+    "tta_pipeline": (root.TRANSFORMS,),
     "default_hooks": (root.HOOKS,),
     "custom_hooks": (root.HOOKS,),
     "visualizer": (root.VISUALIZERS,),
@@ -49,24 +50,27 @@ SECTIONS: dict[str, tuple[Registry, ...]] = {
     "val_dataloader": (),
     "test_dataloader": (),
 }
-# Keys that name the registry of what stands below them, wherever they are.
+# Keys that name the registry of what stands below them, wherever they are: in a hook, in a wrapper, in a list.
 CHILDREN: dict[str, tuple[Registry, ...]] = {
-    "dataset": (root.DATASETS,),
-    "datasets": (root.DATASETS,),
-    "pipeline": (root.TRANSFORMS,),
-    "transforms": (root.TRANSFORMS,),
     "optimizer": (root.OPTIMIZERS,),
     "init_cfg": (root.WEIGHT_INITIALIZERS,),
     "override": (root.WEIGHT_INITIALIZERS,),
     "vis_backends": (root.VISBACKENDS,),
-    "metrics": (root.METRICS,),
 }
-DATALOADER_CHILDREN: dict[str, tuple[Registry, ...]] = {
-    "sampler": (root.DATA_SAMPLERS,),
+# The same for data, also as the last word of a longer key: ``train_dataset``, ``tta_pipeline``.
+DATA_CHILDREN: dict[str, tuple[Registry, ...]] = {
+    "dataset": (root.DATASETS,),
+    "datasets": (root.DATASETS,),
+    "pipeline": (root.TRANSFORMS,),
+    "transforms": (root.TRANSFORMS,),
+    "evaluator": (root.METRICS, root.EVALUATOR),
+    "metrics": (root.METRICS,),
     "batch_sampler": (root.DATA_SAMPLERS,),
     "collate_fn": (root.FUNCTIONS,),
     "worker_init_fn": (root.FUNCTIONS,),
 }
+DATALOADER = re.compile(r"(.*_)?dataloaders?")  # ``Runner.build_dataloader`` reads what stands below, whoever has it
+DATA_KEY = re.compile(rf"(?:.*_)?({'|'.join(DATA_CHILDREN)})")
 # What MMSegmentation's and MMDetection's classes build through a registry; other ``type`` keys they read themselves.
 HOST_PARTS = re.compile(
     r"(.*_)?(backbone|neck|head|generator|coder|assigner|sampler|extractor|preprocessor|encoder|decoder)"
@@ -85,12 +89,20 @@ class Place:
     registries: tuple[Registry, ...]
     scope: str | None
     by_us: bool  # read by the Runner or by a class of this project, so every ``type`` names a registered class
+    is_named: bool = True  # the key says which registries these are; otherwise they are those of the node above
 
     def below(self, key: str, by_us: bool) -> Place:
-        return Place(f"{self.path}.{key}", key, CHILDREN.get(key, self.registries), self.scope, by_us)
+        named = _registries_of(key)
+        return Place(f"{self.path}.{key}", key, named or self.registries, self.scope, by_us, named is not None)
 
-    def item(self, index: int) -> Place:
-        return replace(self, path=f"{self.path}[{index}]")
+    def item(self, name: str) -> Place:
+        return replace(self, path=f"{self.path}{name}")
+
+
+def _registries_of(key: str) -> tuple[Registry, ...] | None:
+    if (data := DATA_KEY.fullmatch(key)) is not None:
+        return DATA_CHILDREN[data[1]]
+    return CHILDREN.get(key)
 
 
 def config_problems(cfg: Config) -> list[str]:
@@ -99,9 +111,7 @@ def config_problems(cfg: Config) -> list[str]:
     with default_scope(cfg.get("default_scope")):
         for section, registries in SECTIONS.items():
             node, place = cfg.get(section), Place(section, section, registries, None, True)
-            if isinstance(node, dict) and section.endswith("_dataloader"):
-                problems += _dataloader(node, place)
-            elif isinstance(node, dict) and "type" not in node and (kind := default_type(section, node)):
+            if isinstance(node, dict) and "type" not in node and (kind := default_type(section, node)):
                 taken = ("by_epoch",) if section == "train_cfg" else ()  # by which the Runner chooses the loop
                 problems += _walk({**{k: v for k, v in node.items() if k not in taken}, "type": kind}, place)
             elif node is not None:
@@ -129,20 +139,29 @@ def _dataloader(node: dict[str, Any], place: Place) -> Iterator[str]:
     for key, value in node.items():
         if key not in known:
             yield f"{place.path}.{key}: a dataloader has no such key{did_you_mean(key, known)}"
-        elif isinstance(value, (dict, list)):
+        elif isinstance(value, (dict, list, tuple)):
             below = place.below(key, True)
-            yield from _walk(value, replace(below, registries=DATALOADER_CHILDREN.get(key, below.registries)))
+            if key == "sampler":  # elsewhere, MMDetection's models have samplers of boxes under this key
+                below = replace(below, registries=(root.DATA_SAMPLERS,), is_named=True)
+            yield from _walk(value, below)
 
 
 def _walk(node: Any, place: Place) -> Iterator[str]:
     if isinstance(node, (list, tuple)):
         for index, value in enumerate(node):
-            yield from _walk(value, place.item(index))
+            yield from _walk(value, place.item(f"[{index}]"))
     if not isinstance(node, dict):
+        return
+    if DATALOADER.fullmatch(place.key):
+        if place.key.endswith("s") and "dataset" not in node:  # several, by name
+            for name, loader in node.items():
+                yield from _walk(loader, place.item(f".{name}"))
+        else:
+            yield from _dataloader(node, place)
         return
     place = replace(place, scope=node.get("_scope_", place.scope))
     by_us = place.by_us
-    if "type" in node and (place.by_us or place.key in CHILDREN or HOST_PARTS.fullmatch(place.key)):
+    if "type" in node and (place.by_us or place.is_named or HOST_PARTS.fullmatch(place.key)):
         built, registry = _built_by(node, place)
         if built is None:
             yield from _unregistered(node["type"], place)
@@ -162,8 +181,7 @@ def _built_by(node: dict[str, Any], place: Place) -> tuple[Any, Registry]:
     """What ``node`` builds and the registry that knows it; ``(None, …)`` where none does."""
     if not isinstance(node["type"], str):
         return node["type"], (*place.registries, root.MODELS)[0]
-    top_level = place.key in SECTIONS or place.key in CHILDREN or place.key in DATALOADER_CHILDREN
-    elsewhere = () if top_level else tuple(other for other in EVERYWHERE if other not in place.registries)
+    elsewhere = () if place.is_named else tuple(other for other in EVERYWHERE if other not in place.registries)
     found = resolve(node["type"], place.registries + elsewhere, place.scope)
     return found if found is not None else (None, root.MODELS)
 

@@ -66,7 +66,10 @@ def default_type(section: str, node: Mapping[str, Any]) -> str | None:
 
 
 def misspelt_top_level_keys(cfg: Config) -> Iterator[str]:
-    """Unknown keys that closely resemble a known one; other unknown keys are helper variables."""
+    """Unknown keys that closely resemble a known one; other unknown keys are helper variables.
+
+    So is ``vis_backends``, which a base file uses before the file that changes it is read.
+    """
     known = runner_keys()
     for key in cfg:
         if key in known or key in CUSTOMARY or key.startswith(tuple(f"{name}_" for name in known)):
@@ -76,6 +79,9 @@ def misspelt_top_level_keys(cfg: Config) -> Iterator[str]:
                 f"{key}: nothing reads this key{did_you_mean(key, known, ALMOST)} "
                 "(a helper variable of the config may have any name less like a known key)"
             )
+    backends, visualizer = cfg.get("vis_backends"), cfg.get("visualizer") or {}
+    if backends is not None and backends != visualizer.get("vis_backends"):
+        yield f"vis_backends={backends}: nothing reads this key; set visualizer=dict(vis_backends=...)"
 
 
 def find_config(path: str) -> Path:

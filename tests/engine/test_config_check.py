@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
 
 from mmmim import compat
 from mmmim.engine.config_check import check_config, config_problems
@@ -77,6 +81,7 @@ UPERNET = "ccmim/downstream/upernet_vit-tiny_toy.py"
         ("ccmim/vit-tiny_toy.py", {"randomness.sed": 3}, ["randomness.sed", "'seed'"]),
         ("ccmim/vit-tiny_toy.py", {"param_schedulers": []}, ["param_schedulers", "'param_scheduler'"]),
         ("ccmim/vit-tiny_toy.py", {"optim_wraper": {}}, ["optim_wraper", "'optim_wrapper'"]),
+        ("ccmim/vit-tiny_toy.py", {"vis_backends": [dict(type="LocalVisBackend")] * 2}, ["set visualizer=dict(vis_"]),
     ],
 )  # fmt: skip
 def test_misspelt(name: str, changes: dict[str, Any], expected: list[str]) -> None:
@@ -84,6 +89,85 @@ def test_misspelt(name: str, changes: dict[str, Any], expected: list[str]) -> No
     assert len(problems) == 1, problems
     for part in expected:
         assert part in problems[0]
+
+
+LOADER = dict(
+    batch_size=2,
+    sampler=dict(type="EpochSampler", shuffle=False),
+    collate_fn=dict(type="default_collate"),
+    dataset=dict(type="ConcatDataset", datasets=[dict(type="ToyImages", transforms=[dict(type="CenterCrop", size=8)])]),
+)
+# Where a config may have dataloaders, evaluators and transforms beside the sections of the Runner. Of each place:
+# what stands there, given a loader and a metric.
+PLACES: dict[str, Any] = {
+    "hook": lambda loader, metric: dict(
+        custom_hooks=[dict(type="KNNHook", train_dataloader=loader, test_dataloader=loader)]
+    ),
+    "hook of another project": lambda loader, metric: dict(
+        custom_hooks=[dict(type="EvaluationOfMany", dataloaders=[loader, loader], val_evaluator=[metric])]
+    ),
+    "loop": lambda loader, metric: dict(val_cfg=dict(type="ValLoop", dataloader=loader, evaluator=[metric])),
+    "loaders by name": lambda loader, metric: dict(
+        custom_hooks=[dict(type="EvaluationOfMany", dataloaders=dict(a=loader, b=loader), evaluator=metric)]
+    ),
+    "evaluator": lambda loader, metric: dict(
+        train_dataloader=loader, val_evaluator=dict(type="Evaluator", metrics=[metric])
+    ),
+}
+METRIC = dict(type="Accuracy", topk=(1,))
+MISSPELT_DATA = [
+    ("sampler", dict(type="EpochSample"), "no data sampler of that name is registered; did you mean 'EpochSampler'"),
+    ("sampler", dict(type="KNNHook"), "no data sampler of that name"),
+    ("sampler", dict(type="EpochSampler", shufle=True), "did you mean 'shuffle'"),
+    ("batch_sampler", dict(type="EpochSampler", shufle=True), "did you mean 'shuffle'"),
+    ("batch_sampler", dict(type="ToyImages"), "no data sampler of that name"),
+    ("collate_fn", dict(type="default_colate"), "'default_collate'"),
+    ("worker_init_fn", dict(type="ToyImages"), "no function of that name"),
+    ("num_worker", 3, "did you mean 'num_workers'"),
+    ("dataset", dict(type="ToyImage"), "no dataset of that name is registered; did you mean 'ToyImages'"),
+    ("dataset", dict(type="ToyImages", transforms=[dict(type="CenterCop")]), "'CenterCrop'"),
+    ("dataset", dict(type="ConcatDataset", datasets=[dict(type="ToyImages", num_image=1)]), "'num_images'"),
+]
+
+
+@pytest.fixture
+def hook_of_another_project() -> Iterator[None]:
+    class EvaluationOfMany(Hook):
+        def __init__(self, dataloaders: Any, **evaluators: Any) -> None:
+            pass
+
+    HOOKS.register_module(module=EvaluationOfMany)
+    yield
+    del HOOKS.module_dict["EvaluationOfMany"]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_data_is_looked_up_as_data_wherever_it_stands(place: str, hook_of_another_project: None) -> None:
+    base = shipped()
+
+    def problems_with(loader: dict[str, Any], metric: dict[str, Any] = METRIC) -> list[str]:
+        cfg = copy.deepcopy(base)
+        for section, value in PLACES[place](dict(LOADER, **loader), metric).items():
+            cfg[section] = value
+        return config_problems(cfg)
+
+    assert problems_with({}) == []
+    for key, value, expected in MISSPELT_DATA:
+        problems = problems_with({key: value})
+        assert problems and all(key in problem and expected in problem for problem in problems), problems
+    if place != "hook":
+        (problem,) = problems_with({}, dict(type="Acuracy"))
+        assert "no metric of that name is registered; did you mean 'Accuracy'" in problem
+
+
+def test_transforms_of_test_time_augmentation_are_checked() -> None:
+    cfg = shipped(UPERNET)
+    assert config_problems(shipped(UPERNET, tta_pipeline=[dict(type="LoadImageFromFile")])) == []
+    cfg.tta_pipeline = [
+        dict(type="TestTimeAug", transforms=[[dict(type="RandomFlp", prob=0.0)], [dict(type="LoadAnnotations")]])
+    ]
+    (problem,) = config_problems(cfg)
+    assert "tta_pipeline[0].transforms[0][0].type='RandomFlp': no transform" in problem
 
 
 def test_all_problems_come_in_one_error() -> None:
