@@ -24,7 +24,7 @@ export OMP_NUM_THREADS ?= $(shell nproc 2>/dev/null || echo 1)
 
 .PHONY: help
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: env
 env: $(ENV) ## create or update the environment in .venv (other verbs do it by themselves)
@@ -53,8 +53,12 @@ toy-seeds: $(ENV) ## every toy pre-training and its probe over three seeds: mean
 test: lint typecheck ## lint, format check, type check and all quick tests
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) --dist worksteal -q $(PYTEST_ARGS)
 
+.PHONY: test-portable
+test-portable: $(ENV) ## tests that depend on arithmetic, locale or time, under other kernels, locales and loads
+	@PYTHON=$(RUN) JOBS=$(JOBS) tests/portable.sh
+
 .PHONY: slow
-slow: $(ENV) toy-seeds ## the slow tests, and the probes of all toys over three seeds
+slow: $(ENV) ## the slow tests, minutes each
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -m slow -q $(PYTEST_ARGS)
 
 .PHONY: golden

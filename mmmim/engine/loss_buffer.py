@@ -30,7 +30,8 @@ class LossBuffer:
 
     def append(self, iteration: int, losses: Mapping[str, Tensor | float]) -> None:
         """``losses`` as ``train_step`` returns them: scalars by name, all on one device or on the host."""
-        tensors = [torch.as_tensor(value).detach().float().reshape(()) for value in losses.values()]
+        tensors = [torch.as_tensor(value).detach().reshape(()) for value in losses.values()]
+        tensors = [tensor.to(torch.promote_types(tensor.dtype, torch.float32)) for tensor in tensors]
         device = next((tensor.device for tensor in tensors if tensor.device.type != "cpu"), torch.device("cpu"))
         self._rows.append(torch.stack([tensor.to(device, non_blocking=True) for tensor in tensors]))
         self._names.append(tuple(losses))

@@ -148,6 +148,7 @@ class Runner:
         self.cores, self.lanes, self.ended = cores, min(lanes, cores), ended
         self.failed: dict[Run, str] = {}
         self.processes: list[subprocess.Popen] = []
+        self.stopping = False
 
     def run(self, runs: Sequence[Run]) -> None:
         """In the order given, but no lane waits for a run that another one starts from."""
@@ -165,6 +166,7 @@ class Runner:
                         del active[future]
                         future.result()
             except BaseException:
+                self.stopping = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in self.processes:
                     process.terminate()
@@ -206,4 +208,6 @@ class Runner:
                 command, cwd=ROOT, env=environment(self.cores // self.lanes), stdout=file, stderr=subprocess.STDOUT
             )
             self.processes.append(process)
+            if self.stopping:  # a lane was just starting it
+                process.terminate()
             return process.wait()

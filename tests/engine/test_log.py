@@ -42,8 +42,8 @@ def test_line_by_epoch(tmp_path: Path, capfd) -> None:
     logged = lines(capfd.readouterr().out, "Epoch(train)")
     assert len(logged) == 6
     assert re.match(
-        r"Epoch\(train\) \[2\]\[3/6\]  50\.00%  images/s: [\d.]+  data_wait: [\d.]+%  lr: 9\.\d+e-03  eta: 0:00:0\d  "
-        r"time: 0\.\d+  data_time: 0\.\d+  loss: 0\.\d+  loss_rec: 0\.\d+  hidden_share: 0\.\d+  grad_norm: [\d.]+$",
+        r"Epoch\(train\) \[2\]\[3/6\]  50\.00%  images/s: [\d.]+  data_wait: [\d.]+%  lr: 9\.\d+e-03  eta: [\d:]+  "
+        r"time: [\d.]+  data_time: [\d.]+  loss: 0\.\d+  loss_rec: 0\.\d+  hidden_share: 0\.\d+  grad_norm: [\d.]+$",
         logged[2],
     ), logged[2]
     first, last = scalars(tmp_path)[0], scalars(tmp_path)[-1]
@@ -53,7 +53,7 @@ def test_line_by_epoch(tmp_path: Path, capfd) -> None:
     for row in scalars(tmp_path):
         assert row["images_per_second"] == pytest.approx(4 / row["time"], rel=1e-6)
         assert row["data_wait"] == pytest.approx(100 * row["data_time"] / row["time"], rel=1e-6)
-        assert row["data_wait"] < 40  # sleeping in hooks is not waiting for data
+        assert row["time"] - row["data_time"] > 0.039  # sleeping in hooks is not waiting for data
 
 
 def test_line_by_iteration(tmp_path: Path, capfd) -> None:

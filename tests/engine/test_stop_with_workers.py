@@ -28,5 +28,5 @@ ENDS = {
 @pytest.mark.parametrize(("end", "status"), [("signal", EXIT_CODE), ("signal to all", EXIT_CODE), ("error", 1)])
 def test_the_process_ends(tmp_path: Path, end: str, status: int) -> None:
     words = [sys.executable, "-c", SCRIPT, str(tmp_path), end]
-    ended = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=900)
     assert ended.returncode == status, ended.stderr

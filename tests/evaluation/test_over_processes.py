@@ -46,7 +46,7 @@ def test_each_sample_counts_once_on_every_process(free_port):
     processes = [context.Process(target=evaluate_share, args=(rank, free_port, results)) for rank in range(2)]
     for process in processes:
         process.start()
-    answers = sorted((results.get(timeout=60) for _ in processes), key=lambda answer: answer[0])
+    answers = sorted((results.get(timeout=900) for _ in processes), key=lambda answer: answer[0])
     for process in processes:
         process.join()
     torch.manual_seed(0)

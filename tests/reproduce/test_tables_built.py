@@ -7,14 +7,15 @@ import json
 import os
 import re
 import signal
+import subprocess
 import threading
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mmmim.engine.tables import load_tables
-from mmmim.reproduce import command
+from mmmim.reproduce import command, runs
 from mmmim.reproduce.command import Run, task_of
 from mmmim.reproduce.runs import Runner
 
@@ -115,7 +116,7 @@ def test_a_lane_takes_what_can_start_and_does_not_wait_for_another(tmp_path: Pat
     class TwoLanes(Runner):
         def execute(self, run: Run) -> int:
             if run.start is None:
-                both_run.wait(timeout=20)
+                both_run.wait(timeout=900)
             return executed(self, run)
 
     first, second = (Run("train", "configs/mae/vit-tiny_toy.py", seed=seed) for seed in (0, 1))
@@ -127,17 +128,23 @@ def test_a_lane_takes_what_can_start_and_does_not_wait_for_another(tmp_path: Pat
 
 def test_what_ends_the_table_ends_its_runs(reproduce, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(Run, "command", lambda self: ["sleep", "60"])
+    stop_once = f"mkdir {tmp_path / 'first'} && kill -TERM {os.getpid()}; exec sleep 900"
+    monkeypatch.setattr(Run, "command", lambda self: ["sh", "-c", stop_once])
+    started: list[subprocess.Popen] = []
+    start = subprocess.Popen
+
+    def noted(*args: Any, **options: Any) -> subprocess.Popen:
+        started.append(start(*args, **options))
+        return started[-1]
+
+    monkeypatch.setattr(runs.subprocess, "Popen", noted)
     handler = signal.getsignal(signal.SIGTERM)
-    timer = threading.Timer(3.0, os.kill, (os.getpid(), signal.SIGTERM))
-    begun = time.perf_counter()
     try:
-        timer.start()
         with pytest.raises(SystemExit, match="143"):
             reproduce([*TABLE_5, "--out", str(tmp_path)])
     finally:
         signal.signal(signal.SIGTERM, handler)
-    assert time.perf_counter() - begun < 30
+    assert started and all(process.returncode == -signal.SIGTERM for process in started)
 
 
 def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(

@@ -22,7 +22,7 @@ def script(name: str, *arguments: str, **environment: str) -> subprocess.Complet
         env={**inherited, "DRY": "1", "PYTHON": "python3", "LOCAL_GPUS": "8", **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=900,
     )
 
 

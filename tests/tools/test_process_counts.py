@@ -27,7 +27,7 @@ def losses_of_both(
     assert tool("train", one) == 0
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     command = ["bash", str(ROOT / "tools/dist_train.sh"), str(two), "2"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
     return step_losses(tmp_path / "one"), step_losses(tmp_path / "two")
 

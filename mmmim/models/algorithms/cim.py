@@ -11,7 +11,7 @@ from mmmim.registry import MODELS, build_part
 
 from ..backbones.beit_vit import BEiTViT
 from ..generators import Corrupted
-from ..layers import Grid, PatchMask, grid_of
+from ..layers import Grid, PatchMask, at_least_fp32, grid_of
 from .masked_image_model import MaskedImageModel
 
 
@@ -123,7 +123,7 @@ class CIM(MaskedImageModel):
         prediction = self.neck(self.backbone(made.images)[-1])  # (B,N,T)
         enhanced = self.head.loss(prediction, self.target(images, made))
         with torch.no_grad():
-            enhanced["corrupted_mse"] = F.mse_loss(made.images.float(), images.float())
+            enhanced["corrupted_mse"] = F.mse_loss(at_least_fp32(made.images), at_least_fp32(images))
         return self._weighted(made.losses, "generator") | self._weighted(enhanced, "enhancer")
 
     def corrupt(self, images: Tensor, mask: PatchMask, token_images: Tensor | None = None) -> Corrupted:

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
-from ..layers import ColorSpace, full_precision
+from ..layers import ColorSpace, at_least_fp32, full_precision
 from ..tokenizers.tiny_dvae import to_likelihood_range
 
 
@@ -86,7 +86,7 @@ class DVAE(BaseModel):
         pixels, (tau, kl_weight) = self.color_space.to_unit(images), self.schedules()
         logits, likelihood = self.tokenizer(pixels, tau)
         with full_precision(images.device.type):
-            nll = logit_laplace_nll(likelihood.float(), to_likelihood_range(pixels))
+            nll = logit_laplace_nll(at_least_fp32(likelihood), to_likelihood_range(pixels))
             log_q = F.log_softmax(logits, 1)  # (B,V,h,w)
             divergence = (log_q.exp() * (log_q + math.log(log_q.shape[1]))).sum(1).mean()
             values = 3 * self.tokenizer.stride**2
@@ -97,7 +97,7 @@ class DVAE(BaseModel):
         """What ``encode`` and ``decode`` would give: PSNR of this step, codes in use over the last 50."""
         ids = logits.argmax(1)  # (B,h,w)
         error = (self.tokenizer.decode_codes(ids) - pixels).square().mean()
-        self.usage.mul_(0.98).scatter_add_(0, ids.flatten(), torch.ones_like(ids.flatten(), dtype=torch.float32))
+        self.usage.mul_(0.98).scatter_add_(0, ids.flatten(), torch.ones_like(ids.flatten(), dtype=self.usage.dtype))
         seen = (self.usage > 0.98**50).sum().float()
         return dict(psnr=-10 * error.log10(), codes=seen, perplexity=self.perplexity())
 

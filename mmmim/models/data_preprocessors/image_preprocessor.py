@@ -15,6 +15,7 @@ VIEWS = {"inputs", "token_inputs"}
 @MODELS.register_module()
 class ImagePreprocessor(BaseDataPreprocessor):
     """uint8 batch ``(B, C, H, W)`` -> device, float32, ``(x - mean) / std``; labels and indices travel along.
+    After ``.double()``, or built with float64 as torch's default, it gives float64.
 
     ``token_inputs``, the crops at a tokenizer's resolution, are normalised as ``inputs`` are.
 
@@ -40,16 +41,17 @@ class ImagePreprocessor(BaseDataPreprocessor):
         if min(std) <= 0:
             raise UsageError(f"std: values must be above 0, got {tuple(std)}")
         self.statistics = dict(mean=tuple(mean), std=tuple(std))
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(-1, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).to(torch.get_default_dtype()).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).to(torch.get_default_dtype()).view(-1, 1, 1), persistent=False)
         self.batch_augment = _build(batch_augment) if isinstance(batch_augment, dict) else batch_augment
 
     def forward(self, data: dict, training: bool = False) -> dict:
         for view in VIEWS & data.keys():
             self._check(data[view], view)
         data = self.cast_data(data)
+        precision = torch.promote_types(self.mean.dtype, torch.float32)
         for view in VIEWS & data.keys():
-            data[view] = data[view].float().sub_(self.mean).div_(self.std)  # (B,C,H,W)
+            data[view] = data[view].to(precision).sub_(self.mean).div_(self.std)  # (B,C,H,W)
         images = data["inputs"]
         if training and self.batch_augment is not None:
             images, data["labels"] = self.batch_augment(images, data["labels"])

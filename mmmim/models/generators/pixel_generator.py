@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmmim.checks import UsageError
 from mmmim.registry import MODELS, build_part
 
-from ..layers import ColorSpace, PatchMask, full_precision, grid_of, patchify, take, to_pair, unpatchify
+from ..layers import ColorSpace, PatchMask, at_least_fp32, full_precision, grid_of, patchify, take, to_pair, unpatchify
 from .base import Corrupted
 
 
@@ -64,7 +64,7 @@ class PixelGenerator(nn.Module):
         where, patches = mask.hidden, patchify(images, self.patch_size)  # (B,K), (B,N,T)
         values = self.decoder(self.encoder(images, mask)[-1], mask, where)  # (B,K,T)
         with full_precision(images.device.type):
-            error = F.mse_loss(values.float(), take(patches, where).float(), reduction="none")
+            error = F.mse_loss(at_least_fp32(values), at_least_fp32(take(patches, where)), reduction="none")
         if self.training:
             self._track(error.detach())
         painted = self._paint(patches, values.detach(), where, grid_of(images, self.patch_size))
@@ -81,7 +81,8 @@ class PixelGenerator(nn.Module):
     @torch.no_grad()
     def _paint(self, patches: Tensor, values: Tensor, where: Tensor, grid: tuple[int, int]) -> Tensor:
         deviation = self.error.sqrt().repeat(self.patch_size[0] * self.patch_size[1])  # (T,)
-        sampled = values.float() + deviation * torch.randn_like(values, dtype=torch.float32)
+        values = at_least_fp32(values)
+        sampled = values + deviation * torch.randn_like(values)
         index = where.unsqueeze(-1).expand(-1, -1, patches.shape[-1])
-        images = unpatchify(patches.float().scatter(1, index, sampled), self.patch_size, grid)
+        images = unpatchify(at_least_fp32(patches).scatter(1, index, sampled), self.patch_size, grid)
         return self.color_space.normalise(self.color_space.to_unit(images).clamp(0, 1))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..layers import full_precision
+from ..layers import at_least_fp32, full_precision
 
 SAMPLE_MODES = ("softmax", "argmax", "uniform")
 
@@ -12,14 +12,14 @@ SAMPLE_MODES = ("softmax", "argmax", "uniform")
 def sample_tokens(logits: Tensor, mode: str = "softmax", temperature: float = 1.0) -> Tensor:
     """Classes ``(...)`` int64 for logits ``(..., V)``: CIM's Table 7.
 
-    ``softmax`` draws from ``softmax(logits / temperature)``, ``uniform`` from all classes alike. The noise is fp32,
-    also under autocast: in bfloat16 ties would favour low ids.
+    ``softmax`` draws from ``softmax(logits / temperature)``, ``uniform`` from all classes alike. The noise is fp32
+    or better, also under autocast: in bfloat16 ties would favour low ids.
     """
     if mode == "argmax":
         return logits.argmax(-1)
     if mode == "uniform":
         return torch.randint(logits.shape[-1], logits.shape[:-1], device=logits.device)
     with full_precision(logits.device.type):
-        odds = (logits.to(torch.promote_types(logits.dtype, torch.float32)) / temperature).softmax(-1)
+        odds = (at_least_fp32(logits) / temperature).softmax(-1)
         race = torch.empty_like(odds).exponential_().clamp_min_(1e-30)
         return odds.div_(race).argmax(-1)

@@ -11,7 +11,7 @@ from mmmim.checks import UsageError, WeightsError, one_of
 from mmmim.registry import MODELS
 
 from ..backbones.beit_vit import BEiTViT
-from ..layers import ColorSpace, PatchMask, full_precision, to_pair
+from ..layers import ColorSpace, PatchMask, at_least_fp32, full_precision, to_pair
 from ..layers.init import beit_linear_
 from ..target_generators.token import TokenTarget
 from .base import Corrupted
@@ -117,7 +117,7 @@ class TokenGenerator(nn.Module):
             nothing = sum((p.sum() * 0 for p in self.parameters() if p.requires_grad), logits.new_zeros(()))
             return dict(loss_generator=nothing, token_accuracy=torch.zeros(()))
         with full_precision(logits.device.type):
-            flat = logits.flatten(0, 1).to(torch.promote_types(logits.dtype, torch.float32))
+            flat = at_least_fp32(logits.flatten(0, 1))
             accuracy = 100 * (logits.detach().argmax(-1) == golden).float().mean()
             if self.frozen:
                 return dict(token_accuracy=accuracy)

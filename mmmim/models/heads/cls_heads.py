@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
+from ..layers import at_least_fp32
+
 NORMS = {
     "ln": lambda dims: nn.LayerNorm(dims, eps=1e-6),
     "ln_fixed": lambda dims: nn.LayerNorm(dims, eps=1e-6, elementwise_affine=False),
@@ -72,7 +74,7 @@ class LinearClsHead(BaseModule):
         return self.fc(self.norm(features))  # (B, num_classes)
 
     def loss(self, features: Tensor, target: Tensor) -> dict[str, Tensor]:
-        logits = self(features).float()
+        logits = at_least_fp32(self(features))
         if self.bce is None:
             return {"loss_cls": F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)}
         soft = F.one_hot(target, self.num_classes).to(logits) if target.ndim == 1 else target.to(logits)
@@ -81,5 +83,5 @@ class LinearClsHead(BaseModule):
 
     def predict(self, features: Tensor) -> Tensor:
         """Class probabilities ``(B, num_classes)`` in fp32."""
-        logits = self(features).float()
+        logits = at_least_fp32(self(features))
         return logits.softmax(1) if self.bce is None else logits.sigmoid()

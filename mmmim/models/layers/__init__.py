@@ -5,7 +5,7 @@ from .layer_norm import LN2d
 from .patch_mask import Grid, PatchMask, take
 from .patchify import grid_of, patchify, to_pair, unpatchify
 from .pos_embed import FIXED_POSITIONS, resize_pos_embed, sincos_pos_embed, sincos_pos_embed_1d
-from .precision import full_precision, uncached_autocast
+from .precision import at_least_fp32, full_precision, uncached_autocast
 from .random import Noise, global_rand, to_device
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "LN2d",
     "Noise",
     "PatchMask",
+    "at_least_fp32",
     "block_rows",
     "block_with_cls_logits",
     "cls_logits",

@@ -9,11 +9,11 @@ from mmmim.checks import UsageError
 from .patch_mask import Grid
 
 
-def sincos_pos_embed(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
+def sincos_pos_embed(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dtype | None = None) -> Tensor:
     """Fixed 2-D sin-cos positions in MAE's order: ``[sin x, cos x, sin y, cos y]``, D/4 entries each, prefix rows zero.
 
     Returns:
-        ``(1, num_prefix + h*w, dim)``, computed in float64; x is the column index.
+        ``(1, num_prefix + h*w, dim)``, computed in float64; x is the column index. ``dtype`` is by default torch's.
     """
     if dim % 4:
         raise UsageError(f"dim={dim}: 2-D sin-cos positions need a width divisible by 4")
@@ -23,18 +23,18 @@ def sincos_pos_embed(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dty
     y = torch.arange(h, dtype=torch.float64).outer(omega)  # (h,D/4)
     columns = torch.cat([x.sin(), x.cos()], 1)[None].expand(h, -1, -1)  # (h,w,D/2)
     rows = torch.cat([y.sin(), y.cos()], 1)[:, None].expand(-1, w, -1)  # (h,w,D/2)
-    table = torch.cat([columns, rows], 2).flatten(0, 1).to(dtype)  # (N,D)
+    table = torch.cat([columns, rows], 2).flatten(0, 1).to(dtype or torch.get_default_dtype())  # (N,D)
     return torch.cat([table.new_zeros(num_prefix, dim), table])[None]
 
 
-def sincos_pos_embed_1d(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dtype = torch.float32) -> Tensor:
+def sincos_pos_embed_1d(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dtype | None = None) -> Tensor:
     """Fixed sinusoid over the raster index p (Beyond Masking's code): ``PE[p, 2i] = sin(p / 10000^(2i/D))``, ``2i + 1``
     its cosine, prefix rows zero; ``(1, num_prefix + h*w, dim)``, computed in float64."""
     if dim % 2:
         raise UsageError(f"dim={dim}: 1-D sin-cos positions need an even width")
     omega = 1e4 ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
     angle = torch.arange(grid[0] * grid[1], dtype=torch.float64).outer(omega)  # (N,D/2)
-    table = torch.stack([angle.sin(), angle.cos()], 2).flatten(1).to(dtype)  # (N,D)
+    table = torch.stack([angle.sin(), angle.cos()], 2).flatten(1).to(dtype or torch.get_default_dtype())  # (N,D)
     return torch.cat([table.new_zeros(num_prefix, dim), table])[None]
 
 

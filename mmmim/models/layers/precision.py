@@ -3,6 +3,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
+
+
+def at_least_fp32(x: Tensor) -> Tensor:
+    """fp32 in place of lower precisions and of integers; float64 stays float64, for whoever runs a model in it."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def uncached_autocast(device_type: str) -> AbstractContextManager:
@@ -17,7 +23,7 @@ def uncached_autocast(device_type: str) -> AbstractContextManager:
 
 
 def full_precision(device_type: str) -> AbstractContextManager:
-    """Autocast off: losses, scores and targets are computed in fp32."""
+    """Autocast off: losses, scores and targets are computed in the precision of their inputs, see ``at_least_fp32``."""
     if not torch.amp.is_autocast_available(device_type):
         return nullcontext()
     return torch.autocast(device_type, enabled=False)

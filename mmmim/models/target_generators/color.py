@@ -13,7 +13,7 @@ from torch import Tensor
 from mmmim.checks import MissingFileError, UsageError
 from mmmim.registry import MODELS
 
-from ..layers import PatchMask, grid_of, unpatchify
+from ..layers import PatchMask, at_least_fp32, grid_of, unpatchify
 from .dense import DenseTarget
 
 
@@ -43,7 +43,7 @@ class ColorTarget(DenseTarget):
 
     def colors(self, images: Tensor) -> Tensor:
         """Colours in 0..255 at the target's resolution; rounded first, so that no class is missed by an ulp."""
-        return self.reduce((images.float() * self.std + self.mean).round().clamp(0, 255))
+        return self.reduce((at_least_fp32(images) * self.std + self.mean).round().clamp(0, 255))
 
     def normalised(self, colors: Tensor, like: Tensor) -> Tensor:
         return self.enlarge(((colors - self.mean) / self.std).to(like.dtype))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
-from ..layers import grid_of, patchify, take, to_pair
+from ..layers import at_least_fp32, grid_of, patchify, take, to_pair
 
 
 @MODELS.register_module()
@@ -71,7 +71,7 @@ class TokenTarget(nn.Module):
                 f"{height} x {width} pixels (token_size of TwoSizeRandomResizedCrop)"
             )
         views = images if token_images is None else token_images
-        pixels = ((views.float() * self.std + self.mean) / 255).clamp(0, 1)
+        pixels = ((at_least_fp32(views) * self.std + self.mean) / 255).clamp(0, 1)
         if list(pixels.shape[-2:]) != size:
             pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(0, 1)
         ids = self.tokenizer.encode(pixels)  # (B,h*t,w*t)

@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from mmmim.checks import UsageError, one_of
 
+from ..layers import at_least_fp32
+
 DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
 
 
@@ -22,7 +24,7 @@ class Tokenizer(nn.Module):
     Args:
         checkpoint: File with the weights; None has none.
         save_weights: Keep the weights in checkpoints.
-        dtype: Precision of the convolutions; what decides between codes stays in float32.
+        dtype: Precision of the convolutions; what decides between codes stays in that of the weights.
         decode_dtype: Of decoding alone; default: ``dtype``.
         chunk: Images per pass.
         allow_random: Work without weights (for tests: random codes mean nothing).
@@ -92,7 +94,7 @@ class Tokenizer(nn.Module):
         """Images ``(B, 3, H, W)`` in [0, 1] of codes ``(B, h, w)``."""
         self.init_weights()
         parts = [_in_precision(self.decode_dtype, self.decode_codes, part) for part in ids.split(self.chunk)]
-        return torch.cat(parts).float()
+        return at_least_fp32(torch.cat(parts))
 
     def init_weights(self) -> None:
         """Read the weights if that has not been done; the Runner calls it before the first step."""

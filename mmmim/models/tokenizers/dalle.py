@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mmmim.checks import UsageError, WeightsError
 from mmmim.registry import MODELS
 
-from ..layers import full_precision
+from ..layers import at_least_fp32, full_precision
 from .base import Tokenizer
 from .loading import BUILT_IN, fill, read_weights, require
 from .tiny_dvae import to_likelihood_range, to_unit_range
@@ -57,7 +57,7 @@ class DALLETokenizer(Tokenizer):
                 f"{self.decoder_file} is missing; put {URL}encoder.pkl and {URL}decoder.pkl in one folder and give it "
                 f"as checkpoint=..., {BUILT_IN}"
             )
-        return to_unit_range(self.decoder(ids)[:, :3].float().sigmoid())  # (B,3,H,W)
+        return to_unit_range(at_least_fp32(self.decoder(ids)[:, :3]).sigmoid())  # (B,3,H,W)
 
     def load_weights(self) -> None:
         source = f"{URL}encoder.pkl and {URL}decoder.pkl"

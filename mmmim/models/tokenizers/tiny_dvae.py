@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmmim.checks import UsageError, WeightsError
 from mmmim.registry import MODELS
 
-from ..layers import full_precision
+from ..layers import at_least_fp32, full_precision
 from .base import Tokenizer
 from .loading import BUILT_IN, fill
 
@@ -83,7 +83,7 @@ class TinyDVAE(Tokenizer):
         pixels = to_likelihood_range(images)
         features = self.trunk(pixels)
         with full_precision(images.device.type):
-            return self.patch_logits(pixels.float()) + self.trunk_logits(features.float())  # (B,V,h,w)
+            return self.patch_logits(at_least_fp32(pixels)) + self.trunk_logits(at_least_fp32(features))  # (B,V,h,w)
 
     def decode_codes(self, ids: Tensor) -> Tensor:
         return self.mean_of(self.decoder(self.codebook(ids).permute(0, 3, 1, 2)))
@@ -91,7 +91,7 @@ class TinyDVAE(Tokenizer):
     @staticmethod
     def mean_of(likelihood: Tensor) -> Tensor:
         """The image of the decoder's outputs ``(B, 6, H, W)``: location and log scale of each channel."""
-        return to_unit_range(likelihood[:, :3].float().sigmoid())
+        return to_unit_range(at_least_fp32(likelihood[:, :3]).sigmoid())
 
     def load_weights(self) -> None:
         from mmmim.engine.convert.source import read_source
@@ -144,5 +144,5 @@ class TinyDVAE(Tokenizer):
         bias.copy_(-scale * centroids.square().sum(1))
         generator = torch.Generator().manual_seed(seed)
         projection = torch.randn(centroids.shape[1], self.codebook.embedding_dim, generator=generator)
-        codes = (centroids - centroids.mean(0)).float() @ projection.to(centroids.device)
+        codes = (centroids - centroids.mean(0)).to(projection.dtype) @ projection.to(centroids.device)
         self.codebook.weight.copy_(codes / codes.std())

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mmmim.checks import UsageError, WeightsError
 from mmmim.registry import MODELS
 
-from ..layers import full_precision
+from ..layers import at_least_fp32, full_precision
 from .base import Tokenizer
 from .loading import fill, read_weights, require
 
@@ -58,7 +58,7 @@ class VQGANTokenizer(Tokenizer):
 
     def decode_codes(self, ids: Tensor) -> Tensor:
         vectors = self.quantize.embedding(ids).permute(0, 3, 1, 2)
-        return (self.decoder(self.post_quant_conv(vectors)).float().clamp(-1, 1) + 1) / 2  # (B,3,H,W)
+        return (at_least_fp32(self.decoder(self.post_quant_conv(vectors))).clamp(-1, 1) + 1) / 2  # (B,3,H,W)
 
     def load_weights(self) -> None:
         url = URLS.get(self.num_codes, " or ".join(URLS.values()))
