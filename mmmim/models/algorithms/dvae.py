@@ -44,10 +44,15 @@ class DVAE(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         if not tau[0] >= tau[1] > 0:
             raise ValueError(f"tau={tau} must be two positive temperatures, the last one not above the first")
+        statistics = getattr(self.data_preprocessor, "statistics", dict(mean=[0.0] * 3, std=[255.0] * 3))
+        if len(statistics["mean"]) != 3:
+            raise ValueError(
+                f"data_preprocessor.mean has {len(statistics['mean'])} values, but TinyDVAE works on RGB: give 3"
+            )
         own = dict(checkpoint=None, allow_random="checkpoint" not in tokenizer, save_weights=True)
         self.tokenizer: Any = MODELS.build({**own, **tokenizer}).requires_grad_(True)
         self.tau, self.tau_until, self.kl_weight, self.kl_until = tau, tau_until, kl_weight, kl_until
-        self.color_space = ColorSpace(**getattr(self.data_preprocessor, "statistics", dict(mean=0.0, std=255.0)))
+        self.color_space = ColorSpace(**statistics)
         self.progress = 0.0
         self.register_buffer("started", torch.tensor("checkpoint" in tokenizer))
         self.register_buffer("usage", torch.zeros(self.tokenizer.num_codes), persistent=False)
