@@ -28,10 +28,8 @@ def agree(part: str, config: dict[str, Any], source: str, **facts: Any) -> None:
     """Refuse explicit arguments in the ``config`` of a part that do not fit what ``source``, its neighbours, give."""
     wrong = {name: config[name] for name in facts if name in config and not _same(config[name], facts[name])}
     if wrong:
-        fitting = {name: facts[name] for name in wrong}
-        raise UsageError(
-            f"{part} {wrong} does not fit {source}, which give {fitting}; leave these arguments out of the {part}"
-        )
+        given = {name: facts[name] for name in wrong}
+        raise UsageError(f"{part} {wrong} does not fit {source}, which give {given}; leave that out of the {part}")
 
 
 def _same(given: Any, fact: Any) -> bool:

@@ -49,7 +49,7 @@ def enhancement_columns(
 ) -> tuple[list[Column], str]:
     """The columns of ``images (B, C, H, W)``, normalised, and the caption they need."""
     made = model.corrupt(images, mask)
-    values = model.neck(model.backbone(made.images)[-1])  # (B,N,T)
+    values = model.enhance(made.images)  # (B,N,T)
     columns = generator_columns(model, images, mask)
     columns.append(Column("corrupted", to_rgb(denormalize(made.images, *normalisation(model)))))
     if made.replaced is not None and model.detects_replaced:

@@ -97,6 +97,12 @@ def test_dilation_keeps_the_map_and_the_weights(images: Tensor) -> None:
     assert dense.layer4[0].conv2.dilation == (2, 2)  # the first block of a stage keeps the dilation before it
 
 
+@pytest.mark.parametrize(("stem", "fine"), [("7x7", (13, 22)), ("3x3", (13, 21))])
+def test_maps_of_images_of_any_size(stem: str, fine: tuple[int, int]) -> None:
+    maps = resnet(out_type="featmap", out_indices=[0, 3], stem=stem)(torch.randn(1, 5, 51, 85))
+    assert [x.shape[2:] for x in maps] == [fine, (2, 3)]
+
+
 # ------------------------------------------------------------------ masks
 
 

@@ -1,5 +1,7 @@
 """Swin: windows, tables, mask token, protocols; equal to timm's model and to attention written out."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,10 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmmim.engine.checkpoint_keys import compare
-from mmmim.models.backbones import Swin
+from mmmim.models.backbones import Swin, SwinV2
 from mmmim.models.backbones.swin_names import official_to_timm, timm_to_official
 from mmmim.models.backbones.swin_windows import shift_mask, window_attention
-from mmmim.models.layers import PatchMask
+from mmmim.models.layers import Grid, PatchMask
 from mmmim.models.layers.relative_position import geometric_offsets, resize_bias_table
 
 SMALL = dict(embed_dims=8, depths=(2, 2, 2), num_heads=(1, 2, 4))
@@ -136,7 +138,7 @@ def test_outputs(images: Tensor) -> None:
 
     first, last = raw(images)
     assert first.shape == (2, 12 * 24, 8) and last.shape == (2, 3 * 6, 32)
-    assert like(out_type="featmap")[0].equal(first.transpose(1, 2).unflatten(2, (12, 24)))
+    assert like(out_type="featmap", dynamic_size=False)[0].equal(first.transpose(1, 2).unflatten(2, (12, 24)))
     torch.testing.assert_close(like(out_type="avg")[1], last.mean(1))
     torch.testing.assert_close(first.mean(-1), torch.zeros(2, 288), atol=1e-5, rtol=0)  # normed
     assert swin(out_indices=1).stride == (8, 8) and swin(out_indices=1).embed_dims == 16
@@ -239,12 +241,13 @@ def test_autocast_trains_every_parameter(images: Tensor, mask: PatchMask) -> Non
 
 
 def test_any_size_keeps_the_window_and_pads() -> None:
-    model = scrambled(swin(dynamic_size=True, out_indices=(0, 1, 2), out_type="featmap", window_size=6).double())
+    model = scrambled(swin(out_indices=(0, 1, 2), out_type="featmap", window_size=6).double())
+    assert model.dynamic_size and model.describe()["dynamic_size"] and not swin(out_type="avg").dynamic_size
     assert model.windows == [(6, 6)] * 3 and model.shifts == [(3, 3)] * 3
     maps = model(torch.randn(1, 5, 50, 85, dtype=torch.float64))
     assert [tuple(m.shape[1:]) for m in maps] == [(8, 13, 22), (16, 7, 11), (32, 4, 6)]
-    fixed = swin(out_type="featmap").double()
-    padded = swin(out_type="featmap", dynamic_size=True).double()
+    fixed = swin(out_type="featmap", dynamic_size=False).double()
+    padded = swin(out_type="featmap").double()
     padded.load_state_dict(fixed.state_dict())
     images = torch.randn(1, 5, 96, 192, dtype=torch.float64)  # stages of 24x48, 12x24, 6x12: nothing to pad
     fixed_shifts = [block.shift for layer in fixed.layers for block in layer.blocks]
@@ -263,12 +266,52 @@ def test_padding_is_zero_after_the_norm() -> None:
         torch.testing.assert_close(block.attend(block.norm1(x)), block.attend(grown)[:, :7, :10], atol=0, rtol=0)
 
 
-def test_shift_masks_are_shared() -> None:
+@pytest.mark.parametrize(
+    ("grid", "window", "shift"),
+    [((12, 24), (3, 3), (1, 1)), ((12, 24), (3, 6), (1, 3)), ((7, 14), (7, 7), (3, 3)), ((6, 12), (6, 6), (0, 3))],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_shift_masks(grid: Grid, window: Grid, shift: Grid, dtype: torch.dtype) -> None:
+    """Swin's way: nine regions of the shifted map, numbered and cut into windows."""
+    regions, count = torch.zeros(grid), 0
+    for rows in (slice(0, -window[0]), slice(-window[0], -shift[0] or None), slice(-shift[0] or grid[0], None)):
+        for columns in (slice(0, -window[1]), slice(-window[1], -shift[1] or None), slice(-shift[1] or grid[1], None)):
+            regions[rows, columns] = count
+            count += 1
+    cut = regions.unfold(0, window[0], window[0]).unfold(1, window[1], window[1]).flatten(2).flatten(0, 1)  # (nW,N)
+    expected = torch.where(cut[:, None] == cut[:, :, None], 0.0, -100.0).to(dtype)
+    assert shift_mask(grid, window, shift, torch.device("cpu"), dtype).equal(expected)
+    assert shift_mask(grid, window, (0, 0), torch.device("cpu"), dtype) is None
+
+
+def test_masks_of_other_sizes_are_not_kept() -> None:
+    """Of images of many sizes, as with multi-scale testing; nor does anything else of the models keep tensors."""
+    cached = {
+        name
+        for module in list(sys.modules.values())
+        if getattr(module, "__name__", "").startswith("mmmim.models")
+        for name, value in vars(module).items()
+        if hasattr(value, "cache_info")
+    }
+    assert cached <= {"spline_weights"}  # kilobytes on the host
     arguments = ((12, 24), (3, 3), (1, 1), torch.device("cpu"), torch.float32)
-    mask = shift_mask(*arguments)
-    assert mask is shift_mask(*arguments) and mask.shape == (32, 9, 9)
-    assert mask[:7].abs().max() == 0 and set(mask.unique().tolist()) == {-100.0, 0.0}
-    assert shift_mask((12, 24), (3, 3), (0, 0), torch.device("cpu"), torch.float32) is None
+    assert shift_mask(*arguments) is not shift_mask(*arguments)
+
+
+@pytest.mark.parametrize("kind", [Swin, SwinV2])
+def test_maps_of_any_size_are_those_of_fixed_windows_where_these_fit(kind: type) -> None:
+    """Stages of 12 x 24 and 6 x 12 tokens: nothing to pad, nothing smaller than a window."""
+    settings = dict(arch=dict(embed_dims=8, depths=(2, 2), num_heads=(1, 2)), img_size=(48, 96), window_size=3)
+    if kind is SwinV2:
+        settings["pretrained_window_sizes"] = (0, 0)
+    dense = scrambled(kind(**settings, out_type="featmap", out_indices=(0, 1)).eval())
+    fixed = kind(**settings, out_type="featmap", out_indices=(0, 1), dynamic_size=False).eval()
+    fixed.load_state_dict(dense.state_dict())
+    images = torch.randn(1, 3, 48, 96)
+    assert all(a.equal(b) for a, b in zip(dense(images), fixed(images), strict=True))
+    assert [x.shape[2:] for x in dense(torch.randn(1, 3, 51, 85))] == [(13, 22), (7, 11)]
+    with pytest.raises(ValueError, match=r"dynamic_size=True pads maps instead"):
+        fixed(torch.randn(1, 3, 51, 85))
 
 
 # ------------------------------------------------------------------ bias tables of another window

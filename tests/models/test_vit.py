@@ -3,7 +3,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from mmmim.models.backbones import ViT
+from mmmim.models.backbones import BEiTViT, ViT
 from mmmim.models.layers import block_rows, sincos_pos_embed
 from mmmim.models.maskers import ImportanceMasker, RandomMasker
 
@@ -86,6 +86,24 @@ def test_output_types_and_taps(images: Tensor) -> None:
     plain = vit(out_indices=[0, 2], final_norm=False)
     plain.load_state_dict(state)  # the final norm is dropped by the load hook
     torch.testing.assert_close(nn.functional.layer_norm(plain(images)[1], (48,), eps=1e-6), last, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "advice"),
+    [
+        (lambda: vit(), r"image size 50x85 is not divisible by patch_size 8x8; crop or resize to 48x80"),
+        (
+            lambda: vit(out_type="featmap"),
+            r"pad_size_divisor=8 in MMDetection; in MMSegmentation .*\.size_divisor=8, and test_cfg",
+        ),
+        (lambda: vit(out_type="featmap", img_size=48, patch_size=(16, 24)), "pad_size_divisor=48 in"),
+        (lambda: BEiTViT(SMALL, img_size=32, patch_size=8, in_channels=5, out_type="featmap"), "pad_size_divisor=8 in"),
+    ],
+    ids=["tokens", "maps", "patches that are not square", "BEiT"],
+)
+def test_images_that_are_no_whole_patches(encoder, advice: str) -> None:
+    with pytest.raises(ValueError, match=advice):
+        encoder()(torch.randn(1, 5, 50, 85))
 
 
 def test_dropped_tokens_are_really_absent(images: Tensor) -> None:

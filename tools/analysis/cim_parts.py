@@ -79,7 +79,7 @@ def run_step(model: Any, wrapper: Any, images: Tensor, step: int, parts: Parts) 
 
     def enhance() -> None:
         target = model.target(images, Corrupted(painted, replaced, {}))
-        losses = model.head.loss(model.neck(model.backbone(painted)[-1]), target)
+        losses = model.head.loss(model.enhance(painted), target)
         sum(value for name, value in losses.items() if name.startswith("loss")).backward()
 
     parts.run("enhancer", enhance, count=True)

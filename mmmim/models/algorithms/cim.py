@@ -120,14 +120,17 @@ class CIM(MaskedImageModel):
 
     def loss(self, images: Tensor, token_images: Tensor | None = None, **views: Tensor) -> dict[str, Tensor]:
         made = self.corrupt(images, self.draw_mask(images), token_images)
-        prediction = self.neck(self.backbone(made.images)[-1])  # (B,N,T)
-        enhanced = self.head.loss(prediction, self.target(images, made))
+        enhanced = self.head.loss(self.enhance(made.images), self.target(images, made))
         with torch.no_grad():
             enhanced["corrupted_mse"] = F.mse_loss(at_least_fp32(made.images), at_least_fp32(images))
         return self._weighted(made.losses, "generator") | self._weighted(enhanced, "enhancer")
 
     def corrupt(self, images: Tensor, mask: PatchMask, token_images: Tensor | None = None) -> Corrupted:
         return self.generator(images, mask, token_images, lender=self.backbone if self.share_layers else None)
+
+    def enhance(self, images: Tensor) -> Tensor:
+        """What the enhancer says of corrupted images: values of the target ``(B, N, T)``."""
+        return self.decode(images, self.backbone(images)[-1], None)
 
     def target(self, images: Tensor, made: Corrupted) -> Tensor:
         return self.target_generator(made.replaced if self.detects_replaced else images)
@@ -150,7 +153,7 @@ class CIM(MaskedImageModel):
         from call to call unless the global seed is set."""
         mask = self.draw_mask(images) if mask is None else mask
         made = self.corrupt(images, mask)
-        values, target = self.neck(self.backbone(made.images)[-1]), self.target(images, made)
+        values, target = self.enhance(made.images), self.target(images, made)
         if self.detects_replaced:
             target = (target - 0.5) * 20  # as certain logits
         return dict(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS, build_part
 
-from ..layers import PatchMask, full_precision, grid_of, patchify, take, unpatchify
+from ..layers import PatchMask, full_precision, patchify, take, unpatchify
 from .masked_image_model import MaskedImageModel
 
 ENCODERS = "backbone.", "target_generator.backbone."
@@ -44,9 +44,9 @@ class ConMIM(MaskedImageModel):
         if self.masker is not None and self.backbone.mask_mode != "replace":
             raise UsageError(f"ConMIM replaces hidden patches: mask_mode={self.backbone.mask_mode!r} must be 'replace'")
         self._check_contrast()
-        statistics = getattr(self.data_preprocessor, "statistics", {})
-        self.query_view: Any = None if query_view is None else build_part(query_view, **statistics)
-        self.key_view: Any = None if key_view is None else build_part(key_view, **statistics)
+        known = dict(getattr(self.data_preprocessor, "statistics", {}), in_channels=self.backbone.in_channels)
+        self.query_view: Any = None if query_view is None else build_part(query_view, **known)
+        self.key_view: Any = None if key_view is None else build_part(key_view, **known)
         if share_photometric and query_view != key_view:
             raise UsageError("share_photometric=True needs query_view and key_view to be equal")
         self.share_photometric = share_photometric
@@ -105,7 +105,7 @@ class ConMIM(MaskedImageModel):
     ) -> dict[str, Any]:
         """As pictures: every hidden patch shows the patch of the image whose key its query finds."""
         mask = self.draw_picture_mask(images) if mask is None else mask
-        grid = grid_of(images, self.cell_size)
+        grid = self.output_grid(images)
         query_view, key_view = self.views(images)
         queries = self.neck(self.backbone(query_view, mask)[-1], mask)  # (B,N,d)
         keys = self.target_generator(key_view)

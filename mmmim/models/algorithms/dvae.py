@@ -45,10 +45,15 @@ class DVAE(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         if not tau[0] >= tau[1] > 0:
             raise UsageError(f"tau={tau} must be two positive temperatures, the last one not above the first")
+        statistics = getattr(self.data_preprocessor, "statistics", dict(mean=[0.0] * 3, std=[255.0] * 3))
+        if len(statistics["mean"]) != 3:
+            raise UsageError(
+                f"data_preprocessor.mean has {len(statistics['mean'])} values, but TinyDVAE works on RGB: give 3"
+            )
         own = dict(checkpoint=None, allow_random="checkpoint" not in tokenizer, save_weights=True)
         self.tokenizer: Any = MODELS.build({**own, **tokenizer}).requires_grad_(True)
         self.tau, self.tau_until, self.kl_weight, self.kl_until = tau, tau_until, kl_weight, kl_until
-        self.color_space = ColorSpace(**getattr(self.data_preprocessor, "statistics", dict(mean=0.0, std=255.0)))
+        self.color_space = ColorSpace(**statistics)
         self.progress = 0.0
         self.register_buffer("started", torch.tensor("checkpoint" in tokenizer))
         self.register_buffer("usage", torch.zeros(self.tokenizer.num_codes), persistent=False)
@@ -80,7 +85,7 @@ class DVAE(BaseModel):
             return self.predict(inputs)
         if mode == "tensor":
             return self.tokenizer.encode(self.color_space.to_unit(inputs))
-        raise ValueError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
+        raise UsageError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
         pixels, (tau, kl_weight) = self.color_space.to_unit(images), self.schedules()

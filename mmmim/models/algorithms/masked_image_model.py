@@ -11,7 +11,7 @@ from mmmim.registry import MODELS, build_part
 from mmmim.seeding import mix
 
 from ..degradations import build_degradation
-from ..layers import Grid, PatchMask, full_precision
+from ..layers import Grid, PatchMask, full_precision, grid_of
 
 
 @MODELS.register_module()
@@ -176,6 +176,17 @@ class MaskedImageModel(BaseModel):
         """The images that have to be recovered; smaller than the crops where the degradation needs larger ones."""
         return images if self.degradation is None else self.degradation.clean(images)
 
+    def decode(self, images: Tensor, latent: Tensor, mask: PatchMask | None, where: Tensor | None = None) -> Tensor:
+        """What the neck predicts of the crops ``images`` at the outputs ``where``, or at all."""
+        grid = dict(grid=self.output_grid(images)) if getattr(self.neck, "needs_grid", False) else {}
+        return self.neck(latent, mask, where, **grid)
+
+    def output_grid(self, images: Tensor) -> Grid:
+        """Rows and columns of the encoder's outputs for the crops ``images``."""
+        size = (images.shape[-2], images.shape[-1])
+        size = size if self.degradation is None else self.degradation.output_size(size)
+        return grid_of(size, self.cell_size)
+
     def mask_grid(self, images: Tensor) -> Grid:
         """Where masks are drawn: the encoder's tokens."""
         return self.backbone.grid(images)
@@ -192,7 +203,7 @@ class MaskedImageModel(BaseModel):
     ) -> dict[str, Tensor]:
         clean = self.clean(images)
         where, weight = self.scored(clean, mask)  # (B,K) or (B,N,T)
-        prediction = self.neck(latent, mask, where)  # (B,K,T)
+        prediction = self.decode(images, latent, mask, where)  # (B,K,T)
         target = self.target_generator(clean, where, **views)
         return self.head.loss(prediction, target, **({} if weight is None else dict(weight=weight)))
 
@@ -230,7 +241,7 @@ class MaskedImageModel(BaseModel):
         corrupted, clean = self.degrade(images, degrade_params), self.clean(images)
         mask = self.draw_picture_mask(corrupted) if mask is None else mask
         latent = self.backbone(corrupted, mask)[-1]
-        values = self.neck(latent, mask)  # (B,N,T)
+        values = self.decode(images, latent, mask)  # (B,N,T)
         nothing = torch.zeros(len(images), *self.backbone.grid(corrupted), dtype=torch.bool, device=images.device)
         return dict(
             images=clean,

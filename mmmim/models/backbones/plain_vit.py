@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -37,7 +38,15 @@ class PlainViT(FreezableEncoder):
         return [self.cls_token, self.mask_token, self.pos_embed]
 
     def grid(self, images: Tensor) -> Grid:
-        return grid_of(images, self.patch_size)
+        return grid_of(images, self.patch_size, self._padding if self.out_type == "featmap" else "")
+
+    @property
+    def _padding(self) -> str:
+        side = math.lcm(*self.patch_size)
+        return (
+            f"pad them: data_preprocessor.pad_size_divisor={side} in MMDetection; in MMSegmentation "
+            f"data_preprocessor.size_divisor={side}, and test_cfg=dict(size_divisor={side}) for testing"
+        )
 
     def _format(self, x: Tensor, grid: Grid) -> Tensor:
         if self.out_type == "raw":

@@ -78,7 +78,7 @@ class SwinEncoder(FreezableEncoder):
         patch_size: int | tuple[int, int] = 4,
         in_channels: int = 3,
         mask_mode: str | None = "replace",
-        dynamic_size: bool = False,
+        dynamic_size: bool | None = None,
         out_type: str = "raw",
         out_indices: int | Sequence[int] = -1,
         drop_path_rate: float = 0.0,
@@ -101,8 +101,8 @@ class SwinEncoder(FreezableEncoder):
         self.patch_size = to_pair(patch_size)
         self.in_channels = in_channels
         self.mask_mode = one_of("mask_mode", mask_mode, ("replace", None))
-        self.dynamic_size = dynamic_size
         self.out_type = one_of("out_type", out_type, OUT_TYPES)
+        self.dynamic_size = out_type == "featmap" if dynamic_size is None else dynamic_size
         self.out_indices = self._valid_indices(out_indices)
         self.embed_dims = self.dims[self.out_indices[-1]]
         self.stride = to_pair([p << self.out_indices[-1] for p in self.patch_size])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import count
 
 import torch
@@ -30,23 +29,27 @@ def nearest(cells: float, fits: Callable[[int], bool]) -> int:
     return next(n for step in count() for n in (start - step, start + step) if n > 0 and fits(n))
 
 
-@lru_cache(maxsize=256)
 def shift_mask(grid: Grid, window: Grid, shift: Grid, device: torch.device, dtype: torch.dtype) -> Tensor | None:
     """``(nW, N, N)``: -100 between tokens of a window that the cyclic shift brought together, 0 elsewhere.
 
-    -100, not -inf, as published: it stays finite in fp16 and a row is never empty.
+    -100, not -inf, as published: it stays finite in fp16 and a row is never empty. Made anew for every block, which is
+    cheap beside the bias of all heads that it joins: kept ones would fill the device where images have many sizes.
     """
     if not any(shift):
         return None
-    with torch.inference_mode(False):  # the cached tensor serves training, too
-        rows, columns = (
-            (torch.arange(n, device=device) >= n - w).long() + (torch.arange(n, device=device) >= n - s)
-            for n, w, s in zip(grid, window, shift, strict=True)
-        )
-        regions = (3 * rows[:, None] + columns).unflatten(1, (-1, window[1])).unflatten(0, (-1, window[0]))
-        regions = regions.transpose(1, 2).flatten(2).flatten(0, 1)  # (nW,N)
-        foreign = regions[:, None] != regions[:, :, None]
-        return torch.zeros(foreign.shape, device=device, dtype=dtype).masked_fill_(foreign, -100.0)
+    rows, columns = (_strangers(*axis, device) for axis in zip(grid, window, shift, strict=True))
+    foreign = rows[:, None, :, None, :, None] | columns[:, None, :, None]  # (nh,nw,wh,ww,wh,ww)
+    area = window[0] * window[1]
+    return torch.zeros(len(rows) * len(columns), area, area, device=device, dtype=dtype).masked_fill_(
+        foreign.view(-1, area, area), -100.0
+    )
+
+
+def _strangers(cells: int, window: int, shift: int, device: torch.device) -> Tensor:
+    """``(n, w, w)`` bool for the n windows of an axis: cells of which the shift brought one from the other end."""
+    place = torch.arange(cells, device=device).view(-1, window)
+    wrapped = place >= cells - shift  # in the last window only
+    return wrapped[:, :, None] != wrapped[:, None]
 
 
 def split_heads(qkv: Tensor, window: Grid, num_heads: int) -> list[Tensor]:

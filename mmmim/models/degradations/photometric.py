@@ -9,7 +9,7 @@ from torch import Tensor
 from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
-from ..layers import ColorSpace, Noise, to_device
+from ..layers import ColorSpace, Noise, check_rgb, to_device
 from .base import Degradation, Size, readable
 
 JITTER = ("brightness", "contrast", "saturation", "hue")
@@ -34,6 +34,7 @@ class PhotometricView(Degradation):
         jitter_p, grayscale_p, blur_p, solarize_p: Share of images that an operation applies to.
         blur_sigma: Range of the Gaussian's standard deviation in pixels.
         mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        in_channels: Filled from the backbone; only RGB images have these colours.
     """
 
     def __init__(
@@ -49,8 +50,10 @@ class PhotometricView(Degradation):
         blur_sigma: tuple[float, float] = (0.1, 2.0),
         mean: Any = 0.0,
         std: Any = 255.0,
+        in_channels: int = 3,
     ) -> None:
         super().__init__()
+        check_rgb("PhotometricView", in_channels)
         strengths = dict(brightness=brightness, contrast=contrast, saturation=saturation)
         shares = dict(jitter_p=jitter_p, grayscale_p=grayscale_p, blur_p=blur_p, solarize_p=solarize_p)
         for name, value in {**strengths, **shares}.items():

@@ -7,7 +7,7 @@ from torch import Tensor
 from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
-from ..layers import ColorSpace, Noise
+from ..layers import ColorSpace, Noise, check_rgb
 from .base import Degradation, Size, readable
 
 LUMA = (0.299, 0.587, 0.114)
@@ -23,13 +23,17 @@ class SaturationScale(Degradation):
         mode: ``hsv``; ``luma`` takes .299 R + .587 G + .114 B in the place of V; ``random_gray`` one weighted sum of
             the normalised channels for the whole batch, weights uniform in [0, 0.667), in all channels (legacy).
         mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        in_channels: Filled from the backbone; only RGB images have a saturation.
 
     Raises:
         UsageError: other than three channels; colours outside [0, 1] (looked at on CPU only).
     """
 
-    def __init__(self, scale: float = 0.3, mode: str = "hsv", mean: Any = 0.0, std: Any = 255.0) -> None:
+    def __init__(
+        self, scale: float = 0.3, mode: str = "hsv", mean: Any = 0.0, std: Any = 255.0, in_channels: int = 3
+    ) -> None:
         super().__init__()
+        check_rgb("SaturationScale", in_channels)
         if not 0 <= scale <= 1:
             raise UsageError(f"scale={scale} must lie between 0 (gray) and 1 (unchanged)")
         self.scale = scale

@@ -1,5 +1,5 @@
 from .attention import block_rows, block_with_cls_logits, cls_logits
-from .color_space import ColorSpace
+from .color_space import ColorSpace, check_rgb
 from .decomposed_positions import crop_offsets, decomposed_attention, resize_offsets
 from .layer_norm import LN2d
 from .patch_mask import Grid, PatchMask, take
@@ -18,6 +18,7 @@ __all__ = [
     "at_least_fp32",
     "block_rows",
     "block_with_cls_logits",
+    "check_rgb",
     "cls_logits",
     "crop_offsets",
     "decomposed_attention",

@@ -5,6 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mmmim.checks import UsageError
+
+
+def check_rgb(part: str, in_channels: int) -> None:
+    if in_channels != 3:
+        raise UsageError(
+            f"{part} works on RGB colours, but backbone.in_channels={in_channels}; use 3 channels, or another part"
+        )
+
 
 class ColorSpace(nn.Module):
     """Between normalised images ``(x - mean) / std`` and colours in [0, 1]; ``mean``, ``std`` in units of 0..255.

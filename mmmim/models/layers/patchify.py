@@ -12,14 +12,16 @@ def to_pair(value: int | tuple[int, int] | list[int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
 
 
-def grid_of(images: Tensor, patch_size: tuple[int, int]) -> Grid:
-    """Patch grid ``(h, w)`` of ``(B, C, H, W)``; raises where H or W is not a multiple of the patch size."""
-    (height, width), (ph, pw) = images.shape[-2:], patch_size
+def grid_of(images: Tensor | tuple[int, int], patch_size: tuple[int, int], fix: str = "") -> Grid:
+    """Patch grid ``(h, w)`` of ``(B, C, H, W)``, or of a size ``(H, W)``.
+
+    Raises:
+        UsageError: H or W is not a multiple of the patch size; the message ends with the ``fix``, by default a size.
+    """
+    (height, width), (ph, pw) = images.shape[-2:] if isinstance(images, Tensor) else images, patch_size
     if height % ph or width % pw:
-        raise UsageError(
-            f"image size {height}x{width} is not divisible by patch_size {ph}x{pw}; "
-            f"crop or resize to {max(height // ph, 1) * ph}x{max(width // pw, 1) * pw}"
-        )
+        near = f"crop or resize to {max(height // ph, 1) * ph}x{max(width // pw, 1) * pw}"
+        raise UsageError(f"image size {height}x{width} is not divisible by patch_size {ph}x{pw}; {fix or near}")
     return height // ph, width // pw
 
 

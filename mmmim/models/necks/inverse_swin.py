@@ -26,6 +26,7 @@ class InverseSwinDecoder(nn.Module):
     """
 
     input_tokens = "all"
+    needs_grid = True
 
     def __init__(
         self,
@@ -81,9 +82,12 @@ class InverseSwinDecoder(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
-    def forward(self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None) -> Tensor:
-        """``latent (B, P+N, D)`` -> ``(B, n, T)`` at the patches ``where (B, n)``, or at all."""
-        x = self.project(latent[:, self.num_prefix :]).unflatten(1, self.grid)  # (B,h,w,8C)
+    def forward(
+        self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None, grid: Grid | None = None
+    ) -> Tensor:
+        """``latent (B, P+N, D)`` -> ``(B, n, T)`` at the patches ``where (B, n)``, or at all. ``grid`` of the patches;
+        windows keep their size, and maps are padded to whole ones."""
+        x = self.project(latent[:, self.num_prefix :]).unflatten(1, grid or self.grid)  # (B,h,w,8C)
         for stage, split in zip(self.stages, self.splits, strict=True):
             x = split(stage(x))
         pixels = self.pred(self.norm(x)).permute(0, 3, 1, 2)  # (B,3,H,W)

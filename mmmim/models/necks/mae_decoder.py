@@ -26,6 +26,7 @@ class MAEDecoder(nn.Module):
     """
 
     input_tokens = "visible"
+    needs_grid = True
 
     def __init__(
         self,
@@ -60,16 +61,18 @@ class MAEDecoder(nn.Module):
         if self.mask_token is not None:
             nn.init.normal_(self.mask_token, std=0.02)
 
-    def forward(self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None) -> Tensor:
+    def forward(
+        self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None, grid: Grid | None = None
+    ) -> Tensor:
         """``latent (B, P+Nv, D)`` -> predictions ``(B, n, T)`` at the ids ``where (B, n)``, or at all N patches.
 
-        With ``where`` the last block computes queries, MLP and prediction for those patches only (exact).
+        With ``where`` the last block computes queries, MLP and prediction for those patches only (exact). ``grid`` of
+        the patches, where no mask tells it; default: that of the pre-training images.
         """
         x = self.decoder_embed(latent)  # (B,P+Nv,d)
-        grid = self.grid if mask is None else mask.grid
         if mask is not None:
-            x = self._restore(x, mask)  # (B,P+N,d)
-        x = x + resize_pos_embed(self.decoder_pos_embed, self.grid, grid, self.num_prefix)
+            x, grid = self._restore(x, mask), mask.grid  # (B,P+N,d)
+        x = x + resize_pos_embed(self.decoder_pos_embed, self.grid, grid or self.grid, self.num_prefix)
         for block in self.decoder_blocks[:-1]:
             x = block(x)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmmim.checks import UsageError
 from mmmim.registry import MODELS
 
-from ..layers import at_least_fp32, grid_of, patchify, take, to_pair
+from ..layers import at_least_fp32, check_rgb, grid_of, patchify, take, to_pair
 
 
 @MODELS.register_module()
@@ -25,6 +25,7 @@ class TokenTarget(nn.Module):
         tokenizer: ``encode(images in [0, 1]) -> ids (B, h, w)`` and ``decode(ids) -> images in [0, 1]``, with
             ``num_codes`` and ``stride``.
         mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        in_channels: Filled from the backbone; tokenizers read RGB images.
     """
 
     space = "tokens"
@@ -38,8 +39,10 @@ class TokenTarget(nn.Module):
         tokens_per_patch: int = 1,
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
+        in_channels: int = 3,
     ) -> None:
         super().__init__()
+        check_rgb("TokenTarget", in_channels)
         self.tokenizer: Any = MODELS.build(tokenizer).requires_grad_(False).eval()
         self.patch_size, self.tokens_per_patch = to_pair(patch_size), tokens_per_patch
         self.num_classes: int = self.tokenizer.num_codes
