@@ -17,6 +17,10 @@ class WeightsError(RuntimeError, UsageError):
     """Weights that a model is to start from cannot be read or do not fit."""
 
 
+class MissingOperatorError(RuntimeError, UsageError):
+    """An operator is called that only a compiled mmcv brings."""
+
+
 class RunFailed(RuntimeError):
     """A run cannot go on although command line and code are sound, as with a loss that is not finite.
 
