@@ -46,10 +46,6 @@ def loaded(work_dir: Path) -> str:
     return json.loads((work_dir / "pretrained_report.json").read_text())["loaded_of_expected"]
 
 
-def last_checkpoint(work_dir: Path) -> str:
-    return (work_dir / "last_checkpoint").read_text().strip()
-
-
 def pretrain_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
     options = [f"randomness.seed={seed}", "default_hooks.logger.interval=16"]
     return ["tools/train.py", config, "--work-dir", str(folder / "pretrain"), "--cfg-options", *options]
@@ -61,7 +57,9 @@ def probe_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
 
 
 def dense_command(folder: Path, name: str, config: str) -> list[str]:
-    checkpoint = (folder / "pretrain/last_checkpoint").read_text().strip()
+    from mmmim.engine.checkpoint_io import stored_checkpoints
+
+    checkpoint = str(stored_checkpoints(folder / "pretrain", folder / "pretrain")[0])
     return ["tools/train.py", config, "--checkpoint", checkpoint, "--work-dir", str(folder / name)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import torch
+from mmengine.dist import broadcast_object_list
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
 from mmmim.engine.errors import UsageError
 
 ATOMIC_BACKEND = "mmmim_atomic"
-POINTER = "last_checkpoint"
+POINTER = "last_checkpoint"  # names the file that was written last
+VALIDATED = "last_validation"  # holds the iteration after which the last validation ended
 
 
 @contextmanager
@@ -76,6 +80,28 @@ def find_damage(path: str | Path) -> str | None:
     return None if broken is None else f"checksum of {broken} is wrong"
 
 
+def read_stored_run(path: str | Path) -> dict[str, Any] | None:
+    """The checkpoint of a run, its tensors left on the disk; None for one that only unpickling code could read.
+
+    Raises:
+        UsageError: it is no checkpoint of a run, or one without what a run needs to go on.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except pickle.UnpicklingError:
+        return None
+    except Exception as error:  # whatever the bytes of another file lead to
+        raise UsageError(f"--resume: {path} is no checkpoint: {type(error).__name__}: {error}") from error
+    content = content if isinstance(content, dict) else {}
+    lacking = [key for key in ("meta", "state_dict", "message_hub", "optimizer") if key not in content]
+    if lacking:
+        raise UsageError(
+            f"--resume: {path} has no {' and no '.join(lacking)}, so that no run can go on from it. To start a new run "
+            f"from its weights: --cfg-options load_from={path}"
+        )
+    return content
+
+
 def newest_good_checkpoint(work_dir: str | Path, folder: str | Path | None = None) -> Path | None:
     """The newest undamaged checkpoint of a run, ``None`` where there is no file at all; damaged ones are named.
 
@@ -104,16 +130,59 @@ def newest_good_checkpoint(work_dir: str | Path, folder: str | Path | None = Non
 
 
 def stored_checkpoints(work_dir: str | Path, folder: str | Path) -> list[Path]:
-    """The file that ``last_checkpoint`` names, then the others from the newest to the oldest.
+    """The checkpoints of a run, the one to go on with first, then the others from the newest to the oldest.
 
+    ``last_checkpoint`` names the first one, as long as no file after it goes further. A file of that name in the run's
+    own folder comes before the one in the place that it names, which is another run's after the folder was copied.
     ``best_*.pth`` are left out: MMEngine stores them without the optimizer.
     """
     pointer = Path(work_dir, POINTER)
-    named = [Path(pointer.read_text().strip())] if pointer.is_file() else []
-    named += [Path(folder, path.name) for path in named]  # the run's folder may have been moved
     stored = [path for path in Path(folder).glob("*.pth") if not path.name.startswith("best_")]
-    stored.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    return list(dict.fromkeys([path for path in named if path.is_file()] + stored))
+    stored.sort(key=_modified, reverse=True)
+    named = Path(pointer.read_text().strip()) if pointer.is_file() else None
+    if named is None:
+        return stored
+    places = [Path(folder, named.name), Path(work_dir, named)]
+    first = next((path for path in places if path.name and path.is_file()), None)
+    if first is None:
+        return stored
+    written = _modified(pointer)
+    since = [path for path in stored if path != first and _modified(path) > written]
+    further = [path for path in since if _iteration(path) > _iteration(first)]
+    return list(dict.fromkeys([*further, first, *stored]))
+
+
+def point_to(checkpoint: str | Path, work_dir: str | Path) -> None:
+    """Name the newest checkpoint of a run; one in the work directory by its name alone, so that both can be moved."""
+    path = str(checkpoint)
+    inside = "://" not in path and Path(path).resolve().parent == Path(work_dir).resolve()
+    with atomic_write(Path(work_dir, POINTER)) as file:
+        file.write(os.fsencode(Path(path).name if inside else path))
+
+
+def note_validation(work_dir: str | Path, iteration: int) -> None:
+    with atomic_write(Path(work_dir, VALIDATED)) as file:
+        file.write(str(iteration).encode())
+
+
+def is_validated(work_dir: str | Path, iteration: int) -> bool:
+    """Whether the validation after ``iteration`` came to its end; all processes hear what the first one finds."""
+    path = Path(work_dir, VALIDATED)
+    answer = [path.is_file() and path.read_text().strip() == str(iteration)]
+    broadcast_object_list(answer)
+    return answer[0]
+
+
+def _modified(path: Path) -> int:
+    return path.stat().st_mtime_ns
+
+
+def _iteration(path: Path) -> int:
+    """Of the run when it wrote ``path``; -1 where that cannot be read."""
+    try:
+        return int((read_stored_run(path) or {})["meta"]["iter"])
+    except (UsageError, KeyError):
+        return -1
 
 
 def to_plain(value: Any) -> Any:

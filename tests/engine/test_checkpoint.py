@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.evaluator import BaseMetric
-from mmengine.runner import find_latest_checkpoint
 from tiny_run import STEP_LOSSES, SignalAt, losses, tiny_config, train
 
 from mmmim.engine import checkpoint_io
-from mmmim.engine.checkpoint_io import atomic_write, find_damage
+from mmmim.engine.checkpoint_io import atomic_write, find_damage, stored_checkpoints
 from mmmim.engine.errors import UsageError
 from mmmim.engine.stop_signal import EXIT_CODE
 
@@ -74,7 +74,7 @@ def test_full_disk_keeps_the_last_checkpoint_and_training(tmp_path: Path, monkey
     monkeypatch.setattr(checkpoint_io.AtomicLocalBackend, "put", put)
     train(tmp_path, **saving(4, max_keep_ckpts=1, save_last=False), **{"train_cfg.stop_after": 13})
     assert names(tmp_path) == ["iter_4.pth"]
-    assert find_latest_checkpoint(str(tmp_path)) == str(tmp_path / "iter_4.pth")
+    assert stored_checkpoints(tmp_path, tmp_path)[0] == tmp_path / "iter_4.pth"
     assert "iter_8.pth: [Errno 28] No space left on device" in capfd.readouterr().out
 
 
@@ -117,10 +117,44 @@ def test_kept_files(tmp_path: Path) -> None:
     changes = saving(4, rolling_interval=1, max_keep_ckpts=2, save_last=True)
     train(tmp_path, **changes, **{"train_cfg.stop_after": 14})
     assert names(tmp_path) == ["iter_12.pth", "iter_8.pth", "rolling.pth"]
-    assert find_latest_checkpoint(str(tmp_path)) == str(tmp_path / "rolling.pth")
+    assert stored_checkpoints(tmp_path, tmp_path)[0] == tmp_path / "rolling.pth"
     train(tmp_path, **changes, resume=True)
     assert names(tmp_path) == ["iter_16.pth", "iter_18.pth"]
-    assert find_latest_checkpoint(str(tmp_path)) == str(tmp_path / "iter_18.pth")
+    assert stored_checkpoints(tmp_path, tmp_path)[0] == tmp_path / "iter_18.pth"
+
+
+def test_a_copied_run_is_a_run_of_its_own(tmp_path: Path) -> None:
+    """The original goes on; the copy continues from its own file, wherever both lie."""
+    changes = saving(-1, rolling_interval=1)
+    train(tmp_path / "a", **changes, **{"train_cfg.stop_after": 5})
+    shutil.copytree(tmp_path / "a", tmp_path / "b", copy_function=shutil.copyfile)  # with times of its own
+    train(tmp_path / "a", **changes, **{"train_cfg.stop_after": 9}, resume=True)
+    assert train(tmp_path / "b", **changes, **{"train_cfg.stop_after": 7}, resume=True).model.steps[0] == (0, 5)
+    (tmp_path / "b").rename(tmp_path / "c")
+    shutil.rmtree(tmp_path / "a")
+    assert train(tmp_path / "c", **changes, **{"train_cfg.stop_after": 8}, resume=True).model.steps[0] == (0, 7)
+
+
+@pytest.mark.parametrize("pointer", ["/elsewhere/a/iter_6.pth", "iter_6.pth", "gone.pth", "", None])
+def test_newest_good_file_wins_over_a_stale_pointer(tmp_path: Path, pointer: str | None) -> None:
+    """A pointer of an original that was copied, of a write that the disk had no room for, of a file that is gone."""
+    (tmp_path / "best_a.pth").touch()
+    if pointer is not None:
+        (tmp_path / "last_checkpoint").write_text(pointer)
+    for iteration in (3, 6, 9):
+        content = dict(meta=dict(iter=iteration), state_dict={}, message_hub={}, optimizer={})
+        torch.save(content, tmp_path / f"iter_{iteration}.pth")
+        times = tmp_path.stat().st_mtime_ns + iteration * 10**9
+        os.utime(tmp_path / f"iter_{iteration}.pth", ns=(times, times))
+    expected = [tmp_path / f"iter_{iteration}.pth" for iteration in (9, 6, 3)]
+    assert stored_checkpoints(tmp_path, tmp_path) == expected
+    if pointer is not None:  # an older run's files, copied after the pointer: they do not go further
+        os.utime(tmp_path / "last_checkpoint", ns=(10**18, 10**18))
+        (tmp_path / "last_checkpoint").write_text("iter_9.pth")
+        os.utime(tmp_path / "last_checkpoint", ns=(10**18, 10**18))
+        times = tmp_path.stat().st_mtime_ns + 20 * 10**9
+        os.utime(tmp_path / "iter_3.pth", ns=(times, times))
+        assert stored_checkpoints(tmp_path, tmp_path)[0] == tmp_path / "iter_9.pth"
 
 
 def test_content_is_plain(tmp_path: Path) -> None:
@@ -176,6 +210,20 @@ def test_best_file_is_replaced_after_the_next_is_written(tmp_path: Path, monkeyp
     train(tmp_path, **evaluation, **{"default_hooks.checkpoint.save_best": "acc"})
     assert present == [[], ["best_acc_epoch_1.pth"]]
     assert names(tmp_path) == ["best_acc_epoch_1.pth" if fails else "best_acc_epoch_3.pth"]
+
+
+def test_best_file_of_the_original_outlives_its_copy(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Falling, "scores", iter((0.5, 0.6, 0.7)))
+    loader = dict(tiny_config(tmp_path).train_dataloader, sampler=dict(type="EpochSampler", shuffle=False))
+    changes = dict(
+        val_dataloader=loader, val_cfg=dict(), val_evaluator=dict(type=Falling), **saving(6, save_best="acc")
+    )
+    train(tmp_path / "a", **changes, **{"train_cfg.stop_after": 13})
+    assert (tmp_path / "a/best_acc_iter_12.pth").exists()
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    train(tmp_path / "b", **changes, resume=True)
+    assert [path.name for path in (tmp_path / "a").glob("best_*")] == ["best_acc_iter_12.pth"]
+    assert [path.name for path in (tmp_path / "b").glob("best_*")] == ["best_acc_iter_18.pth"]
 
 
 def test_unknown_signal_is_named(tmp_path: Path) -> None:

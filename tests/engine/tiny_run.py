@@ -43,11 +43,11 @@ class TinyImages(Dataset):
 class TinyMasked(BaseModel):
     """Reconstructs hidden values; ``nan_at`` makes the loss of that iteration NaN, on one rank."""
 
-    def __init__(self, nan_at: int | None = None, nan_rank: int = 0, records: bool = True) -> None:
+    def __init__(self, nan_at: int | None = None, nan_rank: int = 0, records: bool = True, width: int = 16) -> None:
         super().__init__()
         self.records = records
-        self.encoder = nn.Sequential(nn.Linear(48, 16), nn.BatchNorm1d(16), nn.GELU(), nn.Dropout(0.2))
-        self.decoder = nn.Linear(16, 48)
+        self.encoder = nn.Sequential(nn.Linear(48, width), nn.BatchNorm1d(width), nn.GELU(), nn.Dropout(0.2))
+        self.decoder = nn.Linear(width, 48)
         self.nan_at = nan_at if get_rank() == nan_rank else None
         self.steps: list[tuple[int, int]] = []
         self.seen: list[list[int]] = []

@@ -4,6 +4,7 @@ from .meta import MetaHook
 from .momentum import MomentumUpdateHook
 from .nonfinite import NonFiniteLossHook
 from .pretrained_report import PretrainedReportHook
+from .resume import ResumeHook
 from .runtime_info import BufferedRuntimeInfoHook
 from .seg_labels import SegLabelCheckHook
 from .step_losses import StepLossHook
@@ -18,6 +19,7 @@ __all__ = [
     "MomentumUpdateHook",
     "NonFiniteLossHook",
     "PretrainedReportHook",
+    "ResumeHook",
     "SafeCheckpointHook",
     "SegLabelCheckHook",
     "StepLossHook",

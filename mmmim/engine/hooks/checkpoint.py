@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapperDict
 
 from mmmim.engine.checkpoint_io import (
     ATOMIC_BACKEND,
-    POINTER,
-    atomic_write,
+    VALIDATED,
     newest_good_checkpoint,
+    note_validation,
+    point_to,
     remove_leftovers,
     to_plain,
 )
@@ -65,20 +65,28 @@ class SafeCheckpointHook(CheckpointHook):
         self._due: str | int | None = None  # what waits for the end of an accumulation window: ROLLING or a step's id
 
     def before_run(self, runner) -> None:
-        """Runs before the Runner resolves ``resume=True``."""
+        """Chooses the file before the Runner resolves ``resume=True`` in a way of its own."""
         folder = Path(runner.work_dir)
         if self.out_dir is not None:
             folder = Path(self.out_dir, folder.name)
+        chosen = [runner._load_from]
         if is_main_process():
             remove_leftovers(folder)
             if runner._resume and runner._load_from is None:
                 found = newest_good_checkpoint(runner.work_dir, folder)
-                if found is not None:
-                    _point_to(found, runner.work_dir)
-        barrier()
+                chosen = [None if found is None else str(found)]
+            if not runner._resume:
+                Path(runner.work_dir, VALIDATED).unlink(missing_ok=True)  # of an earlier run in this folder
+        broadcast_object_list(chosen)
+        runner._load_from = chosen[0]
+        runner._resume = runner._resume and chosen[0] is not None
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
+        if runner._resume and runner._load_from is not None:
+            self.last_ckpt = runner._load_from
+        if self.save_best:  # stored by name: the folder may be a copy, and the best file of the other run is not ours
+            self._best_files = {key: name and self._path(name) for key, name in self._best_files.items()}
         self.stop_signal.install(runner.train_dataloader)
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
@@ -94,6 +102,11 @@ class SafeCheckpointHook(CheckpointHook):
             self._plan(runner.epoch + 1, runner.max_epochs)
             self._save_if_due(runner, dict(epoch=runner.epoch + 1, iter=runner.iter))
 
+    def after_val_epoch(self, runner, metrics: dict) -> None:
+        super().after_val_epoch(runner, metrics)
+        if self.out_dir is not None and is_main_process():  # a validation during a training
+            note_validation(runner.work_dir, runner.iter)
+
     def after_train(self, runner) -> None:
         super().after_train(runner)
         self.stop_signal.restore()
@@ -106,6 +119,9 @@ class SafeCheckpointHook(CheckpointHook):
         # Histories only smooth the log lines; after a million steps they would outweigh the model.
         info = to_plain(dict(hub["runtime_info"]))
         resumed = {key: value for key, value in hub["resumed_keys"].items() if key in info}
+        for key in info:
+            if key == "last_ckpt" or key.startswith("best_ckpt"):
+                info[key] = info[key] and Path(info[key]).name
         checkpoint["message_hub"] = dict(log_scalars={}, runtime_info=info, resumed_keys=resumed)
 
     def _plan(self, step: int, last_step: int) -> None:
@@ -138,7 +154,7 @@ class SafeCheckpointHook(CheckpointHook):
         is_saved = self._write(runner, self.filename_tmpl.format(step), meta, is_last=meta["iter"] == runner.max_iters)
         if is_saved and is_main_process():
             for old in outdated:
-                path = self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(old))
+                path = self._path(self.filename_tmpl.format(old))
                 if self.file_backend.isfile(path):
                     self.file_backend.remove(path)
 
@@ -178,10 +194,13 @@ class SafeCheckpointHook(CheckpointHook):
         else:
             self.best_ckpt_path_dict = dict(files)
 
+    def _path(self, file: str) -> str:
+        return self.file_backend.join_path(self.out_dir, Path(file).name)
+
     def _write(self, runner, filename: str, meta: dict, is_last: bool = False) -> bool:
         runner.call_hook("before_checkpoint")
         runner.logger.info(f"Saving checkpoint {filename} at epoch {meta['epoch']}, iteration {meta['iter']}")
-        path = self.file_backend.join_path(self.out_dir, filename)
+        path = self._path(filename)
         try:
             runner.save_checkpoint(
                 self.out_dir,
@@ -195,7 +214,7 @@ class SafeCheckpointHook(CheckpointHook):
                 **self.args,
             )
             if is_main_process():
-                _point_to(path, runner.work_dir)
+                point_to(path, runner.work_dir)
         except OSError as error:
             if is_last:
                 raise
@@ -213,11 +232,6 @@ class SafeCheckpointHook(CheckpointHook):
             f"exiting with code {EXIT_CODE}, start again with --resume"
         )
         raise SystemExit(EXIT_CODE)
-
-
-def _point_to(checkpoint: str | Path, work_dir: str) -> None:
-    with atomic_write(Path(work_dir, POINTER)) as file:
-        file.write(os.fsencode(checkpoint))
 
 
 def _is_settled(runner) -> bool:

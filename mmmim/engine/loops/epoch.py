@@ -86,7 +86,6 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             epoch_length=len(self.dataloader),
             batch_size=getattr(self.dataloader.batch_sampler, "batch_size", None),
             processes=get_world_size(),
-            max_epochs=self._max_epochs,
         )
         before = self.runner.message_hub.runtime_info.get("train_layout", facts)
         done = self._iter - self._epoch * len(self.dataloader)
@@ -95,11 +94,6 @@ class EpochTrainLoop(EpochBasedTrainLoop):
                 f"cannot resume at epoch {self._epoch}, iteration {self._iter}: the checkpoint is of a run with "
                 f"{_layout(before)}, this one has {_layout(facts)}. Resume with the same batch size x processes and "
                 "the same data, or start a new run from its weights: load_from=CHECKPOINT, resume=False"
-            )
-        if before["max_epochs"] != facts["max_epochs"]:
-            self.runner.logger.warning(
-                f"max_epochs is {facts['max_epochs']}, but the resumed learning rate schedule stays the one for "
-                f"{before['max_epochs']} epochs that the checkpoint holds"
             )
         self.runner.message_hub.update_info("train_layout", facts)
         self._continue_sample_order()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
+
+from mmmim.engine.checkpoint_io import is_validated, read_stored_run
+from mmmim.engine.resumed_settings import (
+    OptimizerSettings,
+    changed_settings,
+    check_optimizer_state,
+    settings,
+    use_settings,
+)
+from mmmim.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ResumeHook(Hook):
+    """Continues a run as its config says and where it really ended.
+
+    - A checkpoint holds learning rates, weight decays, betas and schedules beside the moments, and MMEngine restores
+      all of them. Where the config says otherwise by now, each change is logged, old and new, and from the next step on
+      optimizer and schedules are where a run with the new settings would stand; the moments are kept. Without a change
+      everything is as the checkpoint has it, bit by bit.
+    - A validation that was due when the checkpoint was written, and was killed, is made up for.
+    - A run that is finished is said to be so.
+
+    Raises:
+        UsageError: the checkpoint has no optimizer state, or one that does not belong to this model and optimizer.
+    """
+
+    priority = "LOWEST"  # the checkpoint hook has chosen the file before
+
+    def __init__(self) -> None:
+        self.changed: dict[str, OptimizerSettings] | None = None
+
+    def before_run(self, runner: Any) -> None:
+        file = runner._load_from
+        if not runner._resume or file is None or not Path(file).is_file():
+            return
+        stored = read_stored_run(file)
+        if stored is None:
+            runner.logger.warning(
+                f"--resume: what optimizer and schedules of {file} are set to cannot be read safely, so that settings "
+                "that the config changes may not take effect"
+            )
+            return
+        check_optimizer_state(stored["optimizer"], runner, file)
+        new = settings(runner)
+        if changes := changed_settings(stored, new):
+            self.changed = new
+            for change in changes:
+                runner.logger.warning(f"--resume with another setting, from the next step on: {change}")
+
+    def before_train(self, runner: Any) -> None:
+        if self.changed is not None:
+            use_settings(runner, self.changed)
+            self.changed = None
+        if not runner._resume or runner.iter == 0:
+            return
+        loop = runner.train_loop
+        in_epochs = isinstance(loop, EpochBasedTrainLoop)
+        done, last = (loop.epoch, loop.max_epochs) if in_epochs else (loop.iter, loop.max_iters)
+        between_epochs = not in_epochs or loop.iter == loop.epoch * len(loop.dataloader)
+        if between_epochs and _validation_is_due(runner, done, last) and not is_validated(runner.work_dir, loop.iter):
+            runner.logger.warning(f"the validation after iteration {loop.iter} was not finished: it is made up for")
+            runner.val_loop.run()
+        if loop.iter >= loop.max_iters:
+            longer = "--epochs N" if in_epochs else "--iters N"
+            runner.logger.warning(
+                f"this run is finished: {runner._load_from} is of iteration {loop.iter} of {loop.max_iters}, nothing "
+                f"is left to train. A longer run goes on from it: --resume {longer}"
+            )
+
+
+def _validation_is_due(runner: Any, done: int, last: int) -> bool:
+    """As the loops of MMEngine decide it."""
+    if runner.val_loop is None:
+        return False
+    loop = runner.train_loop
+    loop._decide_current_val_interval()
+    return done >= loop.val_begin and (done % loop.val_interval == 0 or done == last)
