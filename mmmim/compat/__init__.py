@@ -8,7 +8,7 @@ import warnings
 def setup() -> None:
     """Make mmseg and mmdet importable and quiet. Call it before either is imported; twice is harmless.
 
-    * ``mmcv._ext`` falls back to torchvision's kernels where mmcv came without compiled operators.
+    * ``mmcv._ext`` falls back to kernels of torch and torchvision where mmcv came without compiled operators.
     * mmcv's remark about ``MultiScaleDeformableAttention`` at import is silenced, nothing else is.
     * ``_base_ = 'mmseg::...'`` finds mmseg whatever its distribution is called.
     """
