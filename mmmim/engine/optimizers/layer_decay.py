@@ -47,7 +47,8 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             if name not in OPTIONS:
                 raise UsageError(
                     f"paramwise_cfg[{name!r}] is unknown to LayerDecayOptimWrapperConstructor, "
-                    f"which takes {', '.join(OPTIONS)}{did_you_mean(name, OPTIONS)}"
+                    f"which takes {', '.join(OPTIONS)} and counts the layers itself{did_you_mean(name, OPTIONS)} "
+                    "paramwise_cfg=dict(_delete_=True, ...) drops what a base config has"
                 )
         self.rate = self.paramwise_cfg.get("layer_decay_rate", 1.0)
         if not 0 < self.rate <= 1:

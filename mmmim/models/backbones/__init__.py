@@ -1,3 +1,5 @@
+from mmmim.compat import layer_decay
+
 from .beit_vit import BEiTViT
 from .resnet import ResNet
 from .swin import Swin
@@ -5,3 +7,5 @@ from .swin_v2 import SwinV2
 from .vit import ViT
 
 __all__ = ["BEiTViT", "ResNet", "Swin", "SwinV2", "ViT"]
+
+layer_decay.install()
