@@ -20,6 +20,7 @@ from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import close_launcher, is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
 from mmmim.engine.run_length import length_warnings, use_length
+from mmmim.engine.schedule import warmup_warnings
 
 USAGE_ERROR = 2  # exit status, as argparse has it
 # Lines of MMEngine, one per parameter or about its own renamed classes.
@@ -73,7 +74,8 @@ def train(args: argparse.Namespace) -> None:
     runner = _runner(cfg)
     for line in scaling.lines:
         runner.logger.info(line)
-    for remark in remarks:
+    images = len(runner.train_loop.dataloader.dataset)
+    for remark in (*remarks, *warmup_warnings(cfg, images, scaling.batch)):
         runner.logger.warning(remark)
     runner.train()
 
