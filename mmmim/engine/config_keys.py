@@ -30,7 +30,7 @@ READ_FROM_CONFIG = {
     "tta_pipeline",
 }
 SECTION_KEYS: dict[str, set[str]] = {
-    "auto_scale_lr": {"enable", "base_batch_size", "recipe_batch_size"},
+    "auto_scale_lr": {"enable", "base_batch_size", "recipe_batch_size", "recipe_num_images"},
     "env_cfg": {"cudnn_benchmark", "mp_cfg", "dist_cfg", "resource_limit"},
     "randomness": {"seed", "diff_rank_seed", "deterministic"},
 }

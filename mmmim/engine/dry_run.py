@@ -19,7 +19,7 @@ from mmmim.engine.lr_scaling import LrScaling, optim_wrappers, scale_lr, schedul
 from mmmim.engine.memory import StepMemory, build_without_storage, step_memory
 from mmmim.engine.run_length import length_warnings
 from mmmim.engine.run_options import fit_to_device, planned_precision
-from mmmim.engine.schedule import Schedule, schedule_of
+from mmmim.engine.schedule import Schedule, schedule_of, warmup_warnings
 from mmmim.engine.sharding_plan import ShardingPlan, plan_sharding
 
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
@@ -74,6 +74,7 @@ def dry_run(cfg: Config, processes: int = 1) -> DryRun:
     data = {loader: data_report(cfg, loader) for loader in LOADERS if cfg.get(loader)}
     train = data["train_dataloader"]
     schedule = schedule_of(cfg, train.images, scaling.batch)
+    scaling.warnings += warmup_warnings(cfg, train.images, scaling.batch)
     model = build_without_storage(cfg)
     shape = train.sample_shape or image_shape(model, cfg)
     unsharded = step_memory(model, cfg, scaling.batch.per_process, shape, precision)

@@ -17,6 +17,7 @@ from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
 from mmmim.engine.run_length import length_warnings, use_length
+from mmmim.engine.schedule import warmup_warnings
 
 # Lines of MMEngine, one per parameter or about its own renamed classes.
 NOT_NEWS = ("paramwise_options", '"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
@@ -44,7 +45,8 @@ def train(args: argparse.Namespace) -> None:
     runner = _runner(cfg)
     for line in scaling.lines:
         runner.logger.info(line)
-    for remark in remarks:
+    images = len(runner.train_loop.dataloader.dataset)
+    for remark in (*remarks, *warmup_warnings(cfg, images, scaling.batch)):
         runner.logger.warning(remark)
     runner.train()
 

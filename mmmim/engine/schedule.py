@@ -8,6 +8,8 @@ from mmengine.config import Config
 
 from mmmim.engine.lr_scaling import BatchSize, schedulers
 
+SHORTER = 10  # a warm-up that is so many times shorter than the recipe's is worth a warning
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -43,6 +45,25 @@ def schedule_of(cfg: Config, num_images: int | None, batch: BatchSize) -> Schedu
         epochs = None if num_images is None else seen / num_images
     updates = None if iterations is None else math.ceil(iterations / batch.accumulation)
     return Schedule(epochs, steps, iterations, updates, _warmup(cfg, steps, iterations))
+
+
+def warmup_warnings(cfg: Config, num_images: int | None, batch: BatchSize) -> list[str]:
+    """What to say where a warm-up counted in epochs has a tenth of the recipe's updates or fewer, for want of images.
+
+    The recipe's number of images is ``auto_scale_lr.recipe_num_images``, or else ``assumed_num_images``.
+    """
+    rule = cfg.get("auto_scale_lr") or {}
+    meant, whole = rule.get("recipe_num_images") or cfg.get("assumed_num_images"), rule.get("recipe_batch_size")
+    if num_images is None or not meant or not whole:
+        return []
+    wanted = schedule_of(cfg, int(meant), BatchSize(int(whole), 1, 1)).warmup_iterations or 0
+    updates = (schedule_of(cfg, num_images, batch).warmup_iterations or 0) // batch.accumulation
+    if updates * SHORTER > wanted or not wanted:
+        return []
+    return [
+        f"the warm-up has {updates:,} updates on these {num_images:,} images, where the recipe's {meant:,} images make "
+        f"{wanted:,}: the lr rises that much faster; --epochs N stretches the whole schedule, or take a lower lr"
+    ]
 
 
 def _warmup(cfg: Config, steps: int | None, iterations: int | None) -> int | None:
