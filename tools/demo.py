@@ -30,7 +30,7 @@ DETECT = "configs/ccmim/downstream/mask-rcnn_vit-tiny_toy.py"
 def scalars(work_dir: Path) -> Iterator[dict[str, Any]]:
     """What the runs in a work directory logged, oldest first."""
     for file in sorted(work_dir.glob("*/vis_data/scalars.json")):
-        for line in file.read_text().splitlines():
+        for line in file.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)
 
 
@@ -43,11 +43,11 @@ def logged(work_dir: Path, key: str) -> list[float]:
 
 def loaded(work_dir: Path) -> str:
     """`N/N`: backbone tensors of the dense model that came from the pre-training checkpoint."""
-    return json.loads((work_dir / "pretrained_report.json").read_text())["loaded_of_expected"]
+    return json.loads((work_dir / "pretrained_report.json").read_text(encoding="utf-8"))["loaded_of_expected"]
 
 
 def last_checkpoint(work_dir: Path) -> str:
-    return (work_dir / "last_checkpoint").read_text().strip()
+    return (work_dir / "last_checkpoint").read_text(encoding="utf-8").strip()
 
 
 def pretrain_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
@@ -61,7 +61,7 @@ def probe_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
 
 
 def dense_command(folder: Path, name: str, config: str) -> list[str]:
-    checkpoint = (folder / "pretrain/last_checkpoint").read_text().strip()
+    checkpoint = (folder / "pretrain/last_checkpoint").read_text(encoding="utf-8").strip()
     return ["tools/train.py", config, "--checkpoint", checkpoint, "--work-dir", str(folder / name)]
 
 
@@ -71,7 +71,8 @@ def picture_command(folder: Path) -> list[str]:
 
 
 def pretrain_and_probe_results(folder: Path) -> dict[str, float]:
-    losses, accuracies = logged(folder / "pretrain", "loss"), json.loads((folder / "probe.json").read_text())
+    losses = logged(folder / "pretrain", "loss")
+    accuracies = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
     return dict(
         pretrain_loss_first=round(losses[0], 4),
         pretrain_loss_last=round(losses[-1], 4),
@@ -189,7 +190,7 @@ def main(argv: list[str] | None = None) -> int:
     except StageFailed as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     if args.seeds > 1:
         print(f"\n{json.dumps(summary, indent=2)}\nwritten to {folder / 'summary.json'}")
         return 0

@@ -20,6 +20,7 @@ from pathlib import Path
 from mmmim.demo.stages import available_cores
 from mmmim.engine.errors import UsageError
 from mmmim.engine.tables import Row, Table, find_table, load_tables
+from mmmim.engine.terminal import print_in_any_locale
 from mmmim.reproduce.collect import collect, write
 from mmmim.reproduce.command import ROOT
 from mmmim.reproduce.page import PAGE, page
@@ -103,9 +104,10 @@ def only_metrics(plans: list[RowPlan], names: list[str], table: Table) -> list[R
 def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     os.chdir(ROOT)
+    print_in_any_locale()
     try:
         if args.page:
-            PAGE.write_text(page())
+            PAGE.write_text(page(), encoding="utf-8")
             print(f"written to {PAGE.relative_to(ROOT)}")
             return 0
         tables = load_tables(args.method)
@@ -143,7 +145,7 @@ def build(args: argparse.Namespace, table: Table) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the runs as well, which save
     runner = Runner(available_cores(), lanes=2 if settings.scale == "toy" else 1, ended=table_so_far)
     runner.run(runs)
-    print(f"\n{table_so_far().read_text()}")
+    print(f"\n{table_so_far().read_text(encoding='utf-8')}")
     for run, why in runner.failed.items():
         print(f"failed: {run.name}: {why}", file=sys.stderr)
     return bool(runner.failed)

@@ -107,7 +107,7 @@ def stored_checkpoints(work_dir: str | Path, folder: str | Path) -> list[Path]:
     ``best_*.pth`` are left out: MMEngine stores them without the optimizer.
     """
     pointer = Path(work_dir, POINTER)
-    named = [Path(pointer.read_text().strip())] if pointer.is_file() else []
+    named = [Path(pointer.read_text(encoding="utf-8").strip())] if pointer.is_file() else []
     named += [Path(folder, path.name) for path in named]  # the run's folder may have been moved
     stored = [path for path in Path(folder).glob("*.pth") if not path.name.startswith("best_")]
     stored.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)

@@ -14,6 +14,7 @@ from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmmim.engine.run_options import load_config
+from mmmim.engine.terminal import print_in_any_locale
 from mmmim.visualization.sources import checkpoint_file
 
 from .frozen import FrozenEvaluation
@@ -77,13 +78,14 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
         result["random_init"] = measure(evaluation, None)
     out = Path(args.out or (Path(cfg.work_dir) if checkpoint is None else checkpoint.parent) / f"{name}.json")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=2) + "\n")
+    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(f"wrote {out}")
     return result
 
 
 def exit_code(run: Callable[[], object]) -> int:
     """0, or 2 with one line on stderr for what the user can mend."""
+    print_in_any_locale()
     try:
         run()
     except (ValueError, OSError) as error:
