@@ -69,7 +69,7 @@ def split_commands(script: str) -> list[tuple[str, ...]]:
 
 def commands(page: Path) -> list[Command]:
     """Commands of the page's bash blocks, and those that its prose quotes in backticks."""
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     found = [
         Command(words, page, block.line)
         for block in blocks(text)
@@ -85,12 +85,12 @@ def commands(page: Path) -> list[Command]:
 
 
 def links(page: Path) -> list[str]:
-    return re.findall(r"\]\(([^)\s]+)\)", INLINE.sub("", prose(page.read_text())))
+    return re.findall(r"\]\(([^)\s]+)\)", INLINE.sub("", prose(page.read_text(encoding="utf-8"))))
 
 
 def anchors(page: Path) -> set[str]:
     """Names by which the headings of a page can be linked to, as GitHub makes them."""
-    titles = re.findall(r"^#+ +(.+?) *$", prose(page.read_text()), re.M)
+    titles = re.findall(r"^#+ +(.+?) *$", prose(page.read_text(encoding="utf-8")), re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
@@ -99,4 +99,8 @@ def named_files(page: Path) -> list[str]:
     pattern = (
         r"(?<![\w./-])(?:configs|tools|projects|docs|tests|mmmim|requirements)/[\w./{},*<>-]+\.(?:py|sh|md|txt|yml)\b"
     )
-    return [name for name in re.findall(pattern, page.read_text()) if not re.search(r"[{}*<>]|METHOD|TASK|NAME", name)]
+    return [
+        name
+        for name in re.findall(pattern, page.read_text(encoding="utf-8"))
+        if not re.search(r"[{}*<>]|METHOD|TASK|NAME", name)
+    ]

@@ -43,7 +43,7 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROO
 
 
 def make_variables_and_verbs() -> tuple[set[str], set[str]]:
-    text = (ROOT / "Makefile").read_text()
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
     return set(re.findall(r"^(\w+) \?=", text, re.M)), set(re.findall(r"^\.PHONY: (\S+)", text, re.M))
 
 
@@ -161,7 +161,7 @@ def test_named_files_exist(page):
 
 @each_page
 def test_python_snippets_compile_and_their_imports_work(page):
-    for block in blocks(page.read_text()):
+    for block in blocks(page.read_text(encoding="utf-8")):
         if block.language != "python":
             continue
         tree = ast.parse(block.body, filename=f"{page.name}:{block.line}")
@@ -173,13 +173,15 @@ def test_python_snippets_compile_and_their_imports_work(page):
 @each_page
 def test_every_block_names_its_language(page):
     """A block without a language would escape the checks of commands and snippets."""
-    for block in blocks(page.read_text()):
+    for block in blocks(page.read_text(encoding="utf-8")):
         told = block.language or not re.search(r"^\s*(make|python|bash) ", block.body, re.M)
         assert told, f"line {block.line}: name the language of the block: bash, python, text, ..."
 
 
 def test_readme_starts_with_the_two_commands():
-    first = next(block for block in blocks((ROOT / "README.md").read_text()) if block.language == "bash")
+    first = next(
+        block for block in blocks((ROOT / "README.md").read_text(encoding="utf-8")) if block.language == "bash"
+    )
     assert "make demo" in first.body and "make test" in first.body
 
 

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from mmmim.engine.tables import iter_rows
 
 ROOT = Path(__file__).resolve().parents[1]
-INDEX = yaml.safe_load((ROOT / "model-index.yml").read_text())["Import"]
+INDEX = yaml.safe_load((ROOT / "model-index.yml").read_text(encoding="utf-8"))["Import"]
 METRIC_OF = {
     ("Linear Probe", "Top 1 Accuracy"): "linear",
     ("Image Classification", "Top 1 Accuracy"): "finetune",
@@ -22,7 +22,7 @@ METRIC_OF = {
 
 
 def read(path: str) -> dict:
-    return yaml.safe_load((ROOT / path).read_text())
+    return yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
 
 
 MODELS = [(path, model) for path in INDEX for model in read(path)["Models"]]

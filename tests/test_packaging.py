@@ -40,7 +40,7 @@ def tracked_files() -> list[Path]:
 
 
 def project() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def requirements(extra: str | None = None) -> list[Requirement]:
@@ -52,7 +52,7 @@ def requirements(extra: str | None = None) -> list[Requirement]:
 def locked() -> dict[str, list[str]]:
     """Distribution -> its locked versions (several where Python versions differ)."""
     versions: dict[str, list[str]] = {}
-    for line in (ROOT / "requirements/lock.txt").read_text().splitlines():
+    for line in (ROOT / "requirements/lock.txt").read_text(encoding="utf-8").splitlines():
         if line and not line.lstrip().startswith("#"):
             requirement = Requirement(line)
             (specifier,) = requirement.specifier
@@ -87,7 +87,7 @@ def test_every_imported_package_is_declared():
     optional = {IMPORT_NAMES.get(r.name, r.name) for e in ("seg", "det") for r in requirements(e)}
     undeclared = {}
     for path in (ROOT / "mmmim").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -129,7 +129,7 @@ def test_pretraining_installs_without_the_dense_frameworks():
 
 
 def test_lock_has_names_and_versions_only():
-    lines = (ROOT / "requirements/lock.txt").read_text().splitlines()
+    lines = (ROOT / "requirements/lock.txt").read_text(encoding="utf-8").splitlines()
     for line in lines:
         assert line.startswith("#") or re.fullmatch(r"[A-Za-z0-9._-]+==[\w.+!]+( ; .+)?", line.strip()), line
 
@@ -148,7 +148,7 @@ def test_no_machine_path_and_no_index_address_in_the_repository():
     offending = []
     for path in tracked_files():
         try:
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue
         for number, line in enumerate(text.splitlines(), 1):
@@ -158,7 +158,7 @@ def test_no_machine_path_and_no_index_address_in_the_repository():
 
 
 def test_licence_is_apache():
-    text = (ROOT / "LICENSE").read_text()
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert "Apache License" in text and "END OF TERMS AND CONDITIONS" in text
     assert project()["license"] == "Apache-2.0"
 
@@ -167,10 +167,10 @@ def test_version_has_one_source_and_a_changelog_entry():
     from mmmim import __version__
 
     assert "version" not in project() and project()["dynamic"] == ["version"]
-    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text()
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_ci_runs_the_documented_test_command():
     script = ROOT / ".ci/run"
     assert script.stat().st_mode & 0o111, ".ci/run is not executable"
-    assert re.search(r"^make test\b", script.read_text(), re.MULTILINE)
+    assert re.search(r"^make test\b", script.read_text(encoding="utf-8"), re.MULTILINE)

@@ -30,7 +30,7 @@ DETECT = "configs/ccmim/downstream/mask-rcnn_vit-tiny_toy.py"
 def scalars(work_dir: Path) -> Iterator[dict[str, Any]]:
     """What the runs in a work directory logged, oldest first."""
     for file in sorted(work_dir.glob("*/vis_data/scalars.json")):
-        for line in file.read_text().splitlines():
+        for line in file.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)
 
 
@@ -43,7 +43,7 @@ def logged(work_dir: Path, key: str) -> list[float]:
 
 def loaded(work_dir: Path) -> str:
     """`N/N`: backbone tensors of the dense model that came from the pre-training checkpoint."""
-    return json.loads((work_dir / "pretrained_report.json").read_text())["loaded_of_expected"]
+    return json.loads((work_dir / "pretrained_report.json").read_text(encoding="utf-8"))["loaded_of_expected"]
 
 
 def pretrain_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
@@ -69,7 +69,8 @@ def picture_command(folder: Path) -> list[str]:
 
 
 def pretrain_and_probe_results(folder: Path) -> dict[str, float]:
-    losses, accuracies = logged(folder / "pretrain", "loss"), json.loads((folder / "probe.json").read_text())
+    losses = logged(folder / "pretrain", "loss")
+    accuracies = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
     return dict(
         pretrain_loss_first=round(losses[0], 4),
         pretrain_loss_last=round(losses[-1], 4),
@@ -182,7 +183,7 @@ def main(args: argparse.Namespace) -> int:
     folder = Path(args.work_dir) if args.seeds == 1 else Path(f"{args.work_dir}-seeds")
     fresh(folder)
     summary = demo(folder, cores) if args.seeds == 1 else over_seeds(folder, cores, args.seeds, args.config)
-    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     if args.seeds > 1:
         print(f"\n{json.dumps(summary, indent=2)}\nwritten to {folder / 'summary.json'}")
         return 0

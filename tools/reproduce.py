@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def reproduce(args: argparse.Namespace) -> int:
     if args.page:
-        PAGE.write_text(page())
+        PAGE.write_text(page(), encoding="utf-8")
         print(f"written to {PAGE.relative_to(ROOT)}")
         return 0
     tables = load_tables(args.method)
@@ -143,7 +143,7 @@ def build(args: argparse.Namespace, table: Table) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the runs as well, which save
     runner = Runner(available_cores(), lanes=2 if settings.scale == "toy" else 1, ended=table_so_far)
     runner.run(runs)
-    print(f"\n{table_so_far().read_text()}")
+    print(f"\n{table_so_far().read_text(encoding='utf-8')}")
     for run, why in runner.failed.items():
         print(f"failed: {run.name}: {why}", file=sys.stderr)
     return bool(runner.failed)

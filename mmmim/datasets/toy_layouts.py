@@ -79,7 +79,7 @@ def write_coco(
                 for instance in instances:
                     number = len(records["annotations"]) + 1
                     records["annotations"].append(dict(id=number, image_id=i + 1, **_annotation(instance)))
-            (folder / "annotations" / f"instances_{split}.json").write_text(json.dumps(records))
+            (folder / "annotations" / f"instances_{split}.json").write_text(json.dumps(records), encoding="utf-8")
 
     _write_once(
         root, dict(layout="coco", num_train=num_train, num_val=num_val, seed=seed, num_classes=num_classes), fill
@@ -128,14 +128,14 @@ def _write_once(root: str | os.PathLike[str], content: dict, fill: Callable[[Pat
     with _locked(target.with_name(f".{target.name}.lock")):
         marker = target / MARKER
         content = dict(content, renderer=VERSION)
-        if marker.exists() and json.loads(marker.read_text()) == content:
+        if marker.exists() and json.loads(marker.read_text(encoding="utf-8")) == content:
             return
         if target.exists() and any(target.iterdir()) and not marker.exists():
             raise UsageError(f"root: {str(target)!r} holds something else than a toy set; choose another folder")
         temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         try:
             fill(temporary)
-            (temporary / MARKER).write_text(json.dumps(content))
+            (temporary / MARKER).write_text(json.dumps(content), encoding="utf-8")
             temporary.chmod(0o755)
             if target.exists():
                 shutil.rmtree(target)
@@ -147,6 +147,6 @@ def _write_once(root: str | os.PathLike[str], content: dict, fill: Callable[[Pat
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Held by one process of this machine at a time, and given back when that process ends, however it ends."""
-    with open(path, "w") as file:
+    with open(path, "w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

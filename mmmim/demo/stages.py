@@ -36,7 +36,7 @@ class Stages:
         log = self.folder / f"{name}.log"
         print(f"\n{name}: python {' '.join(command)}", flush=True)
         started = shown = time.perf_counter()
-        with log.open("w") as file:
+        with log.open("w", encoding="utf-8") as file:
             process = subprocess.Popen(
                 [sys.executable, *command],
                 env=environment(threads or self.cores),
@@ -59,7 +59,7 @@ class Stages:
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
-            ending = "".join(log.read_text().splitlines(keepends=True)[-25:])
+            ending = "".join(log.read_text(encoding="utf-8").splitlines(keepends=True)[-25:])
             raise StageFailed(
                 f"{name} ended with status {process.returncode}; its output ends with\n\n{ending}\nAll of it: {log}"
             )

@@ -139,7 +139,7 @@ def stored_checkpoints(work_dir: str | Path, folder: str | Path) -> list[Path]:
     pointer = Path(work_dir, POINTER)
     stored = [path for path in Path(folder).glob("*.pth") if not path.name.startswith("best_")]
     stored.sort(key=_modified, reverse=True)
-    named = Path(pointer.read_text().strip()) if pointer.is_file() else None
+    named = Path(pointer.read_text(encoding="utf-8").strip()) if pointer.is_file() else None
     if named is None:
         return stored
     places = [Path(folder, named.name), Path(work_dir, named)]
@@ -168,7 +168,7 @@ def note_validation(work_dir: str | Path, iteration: int) -> None:
 def is_validated(work_dir: str | Path, iteration: int) -> bool:
     """Whether the validation after ``iteration`` came to its end; all processes hear what the first one finds."""
     path = Path(work_dir, VALIDATED)
-    answer = [path.is_file() and path.read_text().strip() == str(iteration)]
+    answer = [path.is_file() and path.read_text(encoding="utf-8").strip() == str(iteration)]
     broadcast_object_list(answer)
     return answer[0]
 

@@ -13,6 +13,7 @@ from torch.distributed import DistNetworkError
 
 from mmmim.engine.errors import RunFailed, UsageError
 from mmmim.engine.launch import close_launcher, is_first_process, process_id
+from mmmim.engine.terminal import print_in_any_locale
 
 FAILED, USAGE_ERROR = 1, 2  # exit statuses; 2 is argparse's for a wrong command line
 # What the machine refuses without naming a file.
@@ -26,6 +27,7 @@ def run_tool(tool: Callable[..., object], *args: Any) -> int:
     line and returns 2, a run that had to stop (:class:`RunFailed`) likewise returns 1. Every other error is a fault of
     the code and keeps its traceback; ``MMMIM_TRACEBACK=1`` shows it for all.
     """
+    print_in_any_locale()
     try:
         status = tool(*args)
     except Exception as error:

@@ -142,7 +142,7 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> list[str]:
 def _item(node: list[Any] | tuple[Any, ...], part: str, path: str) -> Any:
     if part.isdigit() and int(part) < len(node):
         return node[int(part)]
-    raise UsageError(f"--cfg-options {path}: {part!r} is no index of a list of {len(node)} (use 0 … {len(node) - 1})")
+    raise UsageError(f"--cfg-options {path}: {part!r} is no index of a list of {len(node)} (use 0..{len(node) - 1})")
 
 
 def _known_keys(node: Mapping[str, Any], parents: list[str]) -> tuple[set[str], bool]:

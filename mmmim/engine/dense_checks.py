@@ -149,7 +149,7 @@ def _check_coco(split: Split) -> list[str]:
     file = Path(split.cfg.get("data_root") or "", split.cfg["ann_file"])
     key = f"{split.path}.metainfo.classes"
     try:
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text(encoding="utf-8"))
         ids = {int(category["id"]): str(category["name"]) for category in content["categories"]}
         used = {int(annotation["category_id"]) for annotation in content["annotations"]}
     except (ValueError, KeyError, TypeError) as error:

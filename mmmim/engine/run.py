@@ -75,7 +75,7 @@ def test(args: argparse.Namespace) -> None:
         out = Path(args.out or Path(cfg.work_dir, "test_metrics_tta.json" if args.tta else "test_metrics.json"))
         out.parent.mkdir(parents=True, exist_ok=True)
         numbers = {name: float(value) for name, value in metrics.items()}
-        out.write_text(json.dumps(numbers, indent=2) + "\n")
+        out.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
         for name, value in numbers.items():
             print(f"{name}: {value:.4f}")
         print(f"written to {out}")

@@ -76,6 +76,6 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
         result["random_init"] = measure(evaluation, None)
     out = Path(args.out or (Path(cfg.work_dir) if checkpoint is None else checkpoint.parent) / f"{name}.json")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=2) + "\n")
+    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(f"wrote {out}")
     return result

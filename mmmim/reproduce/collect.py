@@ -156,7 +156,7 @@ def write(data: dict[str, Any], out: Path) -> Path:
     """``<out>/<method>_<table>[_toy].{md,csv,json}``; returns the Markdown file."""
     stem = f"{data['method']}_{data['table']}" + ("_toy" if is_shrunk(data) else "")
     out.mkdir(parents=True, exist_ok=True)
-    (out / f"{stem}.json").write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-    (out / f"{stem}.csv").write_text(as_csv(data))
-    (out / f"{stem}.md").write_text(markdown(data))
+    (out / f"{stem}.json").write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / f"{stem}.csv").write_text(as_csv(data), encoding="utf-8")
+    (out / f"{stem}.md").write_text(markdown(data), encoding="utf-8")
     return out / f"{stem}.md"

@@ -34,7 +34,7 @@ def read(file: Path) -> dict[str, Any]:
         UsageError: not readable, or not such a file; names the file.
     """
     try:
-        data = json.loads(file.read_text())
+        data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: {error}; write it anew with tools/reproduce.py") from error
     missing = [key for key in KEYS if key not in data] if isinstance(data, dict) else list(KEYS)

@@ -33,7 +33,7 @@ def finished(run: Run) -> bool:
 def read_record(run: Run) -> dict[str, Any]:
     """``run.json`` of a run; empty where there is none or none that can be read."""
     try:
-        record = json.loads((ROOT / run.folder / "run.json").read_text())
+        record = json.loads((ROOT / run.folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -43,7 +43,7 @@ def metrics_of(run: Run) -> dict[str, float]:
     """All numbers that a finished run gave, in percent."""
     if run.tool in TOOLS:
         try:
-            measured = json.loads((ROOT / run.result).read_text())
+            measured = json.loads((ROOT / run.result).read_text(encoding="utf-8"))
         except ValueError:  # of a run that was killed
             return {}
         values = measured["random_init" if run.untrained else "pretrained"]
@@ -61,7 +61,7 @@ def metrics_of(run: Run) -> dict[str, float]:
 def scalars(run: Run) -> Iterator[dict[str, Any]]:
     """What was logged, oldest first; a line that a killed run left unfinished is passed over."""
     for file in sorted((ROOT / run.folder).glob("*/vis_data/scalars.json")):
-        for line in file.read_text().splitlines():
+        for line in file.read_text(encoding="utf-8").splitlines():
             try:
                 yield json.loads(line)
             except ValueError:
@@ -83,7 +83,7 @@ def start_record(run: Run) -> dict[str, Any]:
 
 def write_record(run: Run, record: dict[str, Any]) -> None:
     (ROOT / run.folder).mkdir(parents=True, exist_ok=True)
-    (ROOT / run.folder / "run.json").write_text(json.dumps(record, indent=2) + "\n")
+    (ROOT / run.folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 @cache
@@ -121,7 +121,7 @@ def device() -> str:
 def alone(run: Run) -> Iterator[None]:
     """Another process that makes the same run is waited for."""
     (ROOT / run.folder).mkdir(parents=True, exist_ok=True)
-    with (ROOT / run.folder / ".lock").open("w") as file:
+    with (ROOT / run.folder / ".lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -203,7 +203,7 @@ class Runner:
     def execute(self, run: Run) -> int:
         """The exit status of the command, whose output is appended to the run's log."""
         command = [sys.executable if word == "python" else word for word in run.command()]
-        with (ROOT / log_of(run)).open("a") as file:
+        with (ROOT / log_of(run)).open("a", encoding="utf-8") as file:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=environment(self.cores // self.lanes), stdout=file, stderr=subprocess.STDOUT
             )

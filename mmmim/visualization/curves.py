@@ -61,7 +61,7 @@ def read_records(run: str | Path) -> list[dict]:
     """Training records of all starts of a run; of an iteration logged twice (resume) the later one counts."""
     by_iteration: dict[int, dict] = {}
     for file in scalar_files(run):
-        for number, line in enumerate(file.read_text().splitlines(), start=1):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
             try:
                 record = json.loads(line)
             except json.JSONDecodeError as error:

@@ -19,7 +19,7 @@ def broken(tmp_path, picture):
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(whole[: len(whole) // 2])
     (folder / "02.jpg").write_bytes(b"")
-    (folder / "03.jpg").write_text("not an image")
+    (folder / "03.jpg").write_text("not an image", encoding="utf-8")
     return folder
 
 
@@ -60,7 +60,7 @@ def test_nothing_readable_is_an_error(tmp_path):
 
 
 def test_missing_file_of_a_list(broken, tmp_path):
-    (tmp_path / "list.txt").write_text("00.png 3\nnot there.png 1\n")
+    (tmp_path / "list.txt").write_text("00.png 3\nnot there.png 1\n", encoding="utf-8")
     data = ImageList(str(broken), str(tmp_path / "list.txt"))
     assert data[1]["labels"] == 3 and _names(data) == ["not there.png"]
 
@@ -103,7 +103,7 @@ def test_main_process_learns_what_workers_found(broken, tmp_path, num_workers):
     assert runner.logged == [] and not (tmp_path / "bad_files.txt").exists()
     assert [batch["indices"].tolist() for batch in loader] == [[0, 4], [4, 4], [4, 0]]
     hook.after_train_epoch(runner)
-    assert (tmp_path / "bad_files.txt").read_text() == "".join(f"{broken}/{name}\n" for name in BAD)
+    assert (tmp_path / "bad_files.txt").read_text(encoding="utf-8") == "".join(f"{broken}/{name}\n" for name in BAD)
     assert runner.logged[0].startswith("4 unreadable image file(s)")
     hook.after_train(runner)
     assert len(runner.logged) == 1

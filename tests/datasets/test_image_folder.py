@@ -41,7 +41,7 @@ def test_hidden_and_other_files_are_left_out(tmp_path, picture):
     picture(tmp_path / "1.png")
     picture(tmp_path / ".thumbnails" / "1.png")
     picture(tmp_path / ".2.png")
-    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
     assert list(list_images(tmp_path, (".png",))) == ["1.png"]
 
 
@@ -96,10 +96,10 @@ def test_unknown_subset(class_folder):
 
 def test_list_file(tmp_path, picture):
     picture(tmp_path / "a b.png", 10), picture(tmp_path / "c.png", 20)
-    (tmp_path / "list.txt").write_text("# path label\na b.png 4\n\nc.png 2\n")
+    (tmp_path / "list.txt").write_text("# path label\na b.png 4\n\nc.png 2\n", encoding="utf-8")
     data = ImageList(str(tmp_path), str(tmp_path / "list.txt"))
     assert [(data[i]["labels"], int(data[i]["inputs"][0, 0, 0])) for i in range(2)] == [(4, 10), (2, 20)]
-    (tmp_path / "list.txt").write_text("a b.png\nc.png\n")
+    (tmp_path / "list.txt").write_text("a b.png\nc.png\n", encoding="utf-8")
     assert ImageList(str(tmp_path), str(tmp_path / "list.txt"))[0]["labels"] == -1
 
 
@@ -107,13 +107,13 @@ def test_list_file_errors(tmp_path):
     listing = tmp_path / "list.txt"
     with pytest.raises(FileNotFoundError, match=r"ann_file: no such file"):
         ImageList(str(tmp_path), str(listing))
-    listing.write_text("# nothing\n")
+    listing.write_text("# nothing\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"names no image"):
         ImageList(str(tmp_path), str(listing))
-    listing.write_text("a.png 1\nb.png\n")
+    listing.write_text("a.png 1\nb.png\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"labels in 1 of 2 lines.*'b.png'"):
         ImageList(str(tmp_path), str(listing))
-    listing.write_text("a.png 5\n")
+    listing.write_text("a.png 5\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"classes: 2 names, but .* has label 5"):
         ImageList(str(tmp_path), str(listing), classes=["x", "y"])
 

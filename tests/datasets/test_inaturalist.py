@@ -25,7 +25,7 @@ def layout(tmp_path, picture):
 
     def write(**changes):
         path = root / "train2018.json"
-        path.write_text(json.dumps(dict(content, **changes)))
+        path.write_text(json.dumps(dict(content, **changes)), encoding="utf-8")
         return dict(root=str(root), ann_file=str(path))
 
     return write

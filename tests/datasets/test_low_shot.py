@@ -51,7 +51,7 @@ def test_impossible_share(folder, keep):
 
 def test_list_of_file_names_as_simclr_has_them(folder, tmp_path):
     listing = tmp_path / "1percent.txt"
-    listing.write_text("n02_3.png\nn01_11.png\n\nn01/n01_4.png\n")
+    listing.write_text("n02_3.png\nn01_11.png\n\nn01/n01_4.png\n", encoding="utf-8")
     data = ImageFolder(str(folder), list_file=str(listing))
     assert list(data.paths) == ["n01/n01_11.png", "n01/n01_4.png", "n02/n02_3.png"]
     assert data.labels.tolist() == [0, 0, 1] and len(data.classes) == 3
@@ -61,11 +61,11 @@ def test_list_errors(folder, tmp_path, picture):
     listing = tmp_path / "list.txt"
     with pytest.raises(FileNotFoundError, match="list_file: no such file"):
         ImageFolder(str(folder), list_file=str(listing))
-    listing.write_text("n01_1.png\nn09_1.png\n")
+    listing.write_text("n01_1.png\nn09_1.png\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"list_file: 1 of 2 names .* no image of the folder, e\.g\. \['n09_1.png'\]"):
         ImageFolder(str(folder), list_file=str(listing))
     picture(folder / "n02" / "n01_1.png")
-    listing.write_text("n01_1.png\n")
+    listing.write_text("n01_1.png\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"1 names .* stand for 2 images.*by their path below root"):
         ImageFolder(str(folder), list_file=str(listing))
 
@@ -73,7 +73,7 @@ def test_list_errors(folder, tmp_path, picture):
 def test_subset_list_and_share_follow_one_another(folder, tmp_path):
     train = kept(folder, subset="train")
     listing = tmp_path / "list.txt"
-    listing.write_text("".join(f"n01_{i}.png\n" for i in range(20)))
+    listing.write_text("".join(f"n01_{i}.png\n" for i in range(20)), encoding="utf-8")
     both = kept(folder, subset="train", list_file=str(listing))
     assert both == {path for path in train if path in {f"n01/n01_{i}.png" for i in range(20)}}
     assert not both & kept(folder, subset="holdout")
@@ -119,7 +119,7 @@ def test_share_of_the_built_in_pictures(keep, each):
 def test_empty_class_folders_are_named(folder):
     os.mkdir(folder / "n04")
     (folder / "n05").mkdir()
-    (folder / "n05" / "notes.txt").write_text("no image")
+    (folder / "n05" / "notes.txt").write_text("no image", encoding="utf-8")
     (folder / ".cache").mkdir()
     with pytest.raises(ValueError, match=r"2 of 5 class folders of .* hold no image: n04, n05; add their images"):
         ImageFolder(str(folder), labelled=True)

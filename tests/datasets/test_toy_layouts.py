@@ -100,7 +100,7 @@ def test_mmdet_reads_boxes_and_masks(coco, scope):
 
 
 def test_coco_areas_are_the_masks(coco):
-    records = json.loads((coco / "annotations/instances_val.json").read_text())
+    records = json.loads((coco / "annotations/instances_val.json").read_text(encoding="utf-8"))
     assert [c["name"] for c in records["categories"]] == list(MATERIAL_NAMES)
     for annotation in records["annotations"]:
         assert sum(annotation["segmentation"]["counts"][1::2]) == annotation["area"]
@@ -136,7 +136,7 @@ def test_content_is_deterministic(tmp_path, ade):
 
 def test_other_files_are_never_overwritten(tmp_path):
     (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "thesis.txt").write_text("x")
+    (tmp_path / "set" / "thesis.txt").write_text("x", encoding="utf-8")
     with pytest.raises(ValueError, match="holds something else than a toy set"):
         write_coco(tmp_path / "set", num_train=1, num_val=1)
     assert (tmp_path / "set" / "thesis.txt").exists()
@@ -226,7 +226,7 @@ def test_unknown_layout():
 
 def test_fewer_classes(tmp_path):
     write_coco(tmp_path / "set", num_train=6, num_val=1, num_classes=2)
-    content = json.loads((tmp_path / "set" / "annotations" / "instances_train.json").read_text())
+    content = json.loads((tmp_path / "set" / "annotations" / "instances_train.json").read_text(encoding="utf-8"))
     assert [category["name"] for category in content["categories"]] == list(MATERIAL_NAMES[:2])
     assert {annotation["category_id"] for annotation in content["annotations"]} == {1, 2}
     with pytest.raises(ValueError, match=r"num_classes: there are 1\.\.8 materials, got 9"):

@@ -94,7 +94,7 @@ class Run:
     @property
     def report(self) -> dict[str, Any]:
         """What arrived of the checkpoint."""
-        return json.loads((self.work_dir / "pretrained_report.json").read_text())
+        return json.loads((self.work_dir / "pretrained_report.json").read_text(encoding="utf-8"))
 
     @property
     def unchanged(self) -> list[str]:
@@ -104,7 +104,7 @@ class Run:
 
     @property
     def log(self) -> str:
-        return next(self.work_dir.glob("*/*.log")).read_text()
+        return next(self.work_dir.glob("*/*.log")).read_text(encoding="utf-8")
 
 
 def train_classifier(config: str, checkpoint: Path, options: dict[str, Any], folder: Path) -> Run:

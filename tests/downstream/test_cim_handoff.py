@@ -36,7 +36,7 @@ def test_no_tokenizer_in_the_file(checkpoint: Path) -> None:
 @pytest.mark.parametrize("task", ["upernet", "mask-rcnn"])
 def test_dense_tasks(task: str, checkpoint: Path, dense: Callable[..., Run]) -> None:
     run = dense(config_of(task), checkpoint, SHORT[task])
-    report = json.loads((run.work_dir / "pretrained_report.json").read_text())
+    report = json.loads((run.work_dir / "pretrained_report.json").read_text(encoding="utf-8"))
     total = len(run.spy.start)
     assert f"loaded {total}/{total} backbone tensors" in run.log
     assert (report["unused"], report["new"], report["resized"]) == (["norm.weight", "norm.bias"], [], ["pos_embed"])

@@ -66,7 +66,7 @@ def handed_over(request: pytest.FixtureRequest, checkpoint: Path, dense: Callabl
 
 def test_every_tensor_arrives_and_is_trained(handed_over: tuple[str, Run]) -> None:
     task, run = handed_over
-    report = json.loads((run.work_dir / "pretrained_report.json").read_text())
+    report = json.loads((run.work_dir / "pretrained_report.json").read_text(encoding="utf-8"))
     total = len(run.spy.start)
     assert f"loaded {total}/{total} backbone tensors" in run.log
     assert (report["unused"], report["new"], report["copied"]) == (UNUSED[task], [], [SHARED])

@@ -36,13 +36,13 @@ def test_losses_fall_and_metrics_and_results_are_written(detection: Run) -> None
     losses = detection.spy.losses
     assert len(losses) == 20 and all(map(math.isfinite, losses))
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
-    row = json.loads(detection.scalars.read_text().splitlines()[-1])
+    row = json.loads(detection.scalars.read_text(encoding="utf-8").splitlines()[-1])
     assert all(0 <= row[f"coco/{kind}_mAP"] <= 1 for kind in ("bbox", "segm"))
-    assert json.loads((detection.work_dir / "results.bbox.json").read_text())
+    assert json.loads((detection.work_dir / "results.bbox.json").read_text(encoding="utf-8"))
 
 
 def test_the_test_tool_repeats_the_metrics(detection: Run, tmp_path: Path) -> None:
     run_test_tool(detection, detection.work_dir / "epoch_5.pth", tmp_path / "metrics.json")
-    trained = json.loads(detection.scalars.read_text().splitlines()[-1])
-    tested = json.loads((tmp_path / "metrics.json").read_text())
+    trained = json.loads(detection.scalars.read_text(encoding="utf-8").splitlines()[-1])
+    tested = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     assert {name: trained[name] for name in tested} == tested and len(tested) == 12

@@ -49,7 +49,7 @@ def check(run: Run, unused: list[str], resized: list[str], new: Sequence[str] = 
 
 
 def metrics(run: Run) -> dict[str, float]:
-    return json.loads(run.scalars.read_text().splitlines()[-1])
+    return json.loads(run.scalars.read_text(encoding="utf-8").splitlines()[-1])
 
 
 def test_large_scale_jitter_with_windows(beit_file: Callable[..., Path], dense: Callable[..., Run]) -> None:

@@ -47,7 +47,7 @@ def test_the_frameworks_own_tools(package: str, task: str, pretrained: Path, tmp
     output = run(
         [sys.executable, str(tool), config, "--work-dir", str(tmp_path / "run"), "--cfg-options", *options], tmp_path
     )
-    report = json.loads((tmp_path / "run" / "pretrained_report.json").read_text())
+    report = json.loads((tmp_path / "run" / "pretrained_report.json").read_text(encoding="utf-8"))
     loaded, expected = report["loaded_of_expected"].split("/")
     assert loaded == expected and report["line"] in output
 

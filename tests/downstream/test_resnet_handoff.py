@@ -46,7 +46,7 @@ def handed_over(request: pytest.FixtureRequest, checkpoint: Path, dense: Callabl
 
 def test_every_tensor_arrives_and_is_trained(handed_over: tuple[str, Run], checkpoint: Path) -> None:
     _, run = handed_over
-    report = json.loads((run.work_dir / "pretrained_report.json").read_text())
+    report = json.loads((run.work_dir / "pretrained_report.json").read_text(encoding="utf-8"))
     assert f"loaded {TENSORS}/{TENSORS} backbone tensors" in run.log and len(run.spy.start) == TENSORS
     assert (report["resized"], report["unused"], report["new"]) == ([], ["mask_token"], [])
     stored = strip_prefix(torch.load(checkpoint)["state_dict"], "backbone")
@@ -61,7 +61,7 @@ def test_dense_losses_fall_and_metrics_are_written(handed_over: tuple[str, Run])
     losses = run.spy.losses
     assert len(losses) == 20 and all(map(math.isfinite, losses))
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
-    row = json.loads(run.scalars.read_text().splitlines()[-1])
+    row = json.loads(run.scalars.read_text(encoding="utf-8").splitlines()[-1])
     assert 0 < row["mIoU"] < 100 if "mIoU" in row else 0 <= row["coco/bbox_mAP"] <= 1
 
 

@@ -31,7 +31,7 @@ def segmentation(pretrained: Path, dense: Callable[..., Run]) -> Run:
 
 
 def test_every_tensor_arrives(segmentation: Run, pretrained: Path) -> None:
-    report = json.loads((segmentation.work_dir / "pretrained_report.json").read_text())
+    report = json.loads((segmentation.work_dir / "pretrained_report.json").read_text(encoding="utf-8"))
     total = len(segmentation.spy.start)
     assert (
         report["loaded_of_expected"] == f"{total}/{total}"
@@ -66,14 +66,16 @@ def test_losses_fall_and_the_metric_is_written(segmentation: Run) -> None:
     losses = segmentation.spy.losses
     assert len(losses) == 20 and all(map(math.isfinite, losses))
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
-    rows = [json.loads(line) for line in segmentation.scalars.read_text().splitlines()]
+    rows = [json.loads(line) for line in segmentation.scalars.read_text(encoding="utf-8").splitlines()]
     assert 0 < rows[-1]["mIoU"] < 100
 
 
 def test_the_test_tool_repeats_the_metric(segmentation: Run, tmp_path: Path) -> None:
     run_test_tool(segmentation, segmentation.work_dir / "iter_20.pth", tmp_path / "metrics.json")
-    trained = json.loads(segmentation.scalars.read_text().splitlines()[-1])
-    assert json.loads((tmp_path / "metrics.json").read_text())["mIoU"] == pytest.approx(trained["mIoU"], abs=1e-9)
+    trained = json.loads(segmentation.scalars.read_text(encoding="utf-8").splitlines()[-1])
+    assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["mIoU"] == pytest.approx(
+        trained["mIoU"], abs=1e-9
+    )
 
 
 ONE_SCALE = [dict(type="Resize", scale=(128, 128), keep_ratio=True)]
@@ -82,11 +84,11 @@ ONE_SCALE = [dict(type="Resize", scale=(128, 128), keep_ratio=True)]
 def test_one_scale_of_the_multi_scale_test_is_the_plain_test(segmentation: Run, tmp_path: Path) -> None:
     checkpoint = segmentation.work_dir / "iter_20.pth"
     run_test_tool(segmentation, checkpoint, tmp_path / "one.json", [ONE_SCALE])
-    trained = json.loads(segmentation.scalars.read_text().splitlines()[-1])
-    one = json.loads((tmp_path / "one.json").read_text())
+    trained = json.loads(segmentation.scalars.read_text(encoding="utf-8").splitlines()[-1])
+    one = json.loads((tmp_path / "one.json").read_text(encoding="utf-8"))
     assert one == {name: pytest.approx(trained[name], abs=1e-9) for name in ("aAcc", "mIoU", "mAcc")}
     run_test_tool(segmentation, checkpoint, tmp_path / "three.json", [])
-    three = json.loads((tmp_path / "three.json").read_text())
+    three = json.loads((tmp_path / "three.json").read_text(encoding="utf-8"))
     assert three != one and all(0 < value < 100 for value in three.values())
 
 
@@ -94,7 +96,7 @@ def test_the_mirrored_image_may_join_the_multi_scale_test(segmentation: Run, tmp
     both = [dict(type="RandomFlip", prob=0.0), dict(type="RandomFlip", prob=1.0)]
     checkpoint = segmentation.work_dir / "iter_20.pth"
     run_test_tool(segmentation, checkpoint, tmp_path / "flipped.json", [ONE_SCALE, both])
-    assert 0 < json.loads((tmp_path / "flipped.json").read_text())["mIoU"] < 100
+    assert 0 < json.loads((tmp_path / "flipped.json").read_text(encoding="utf-8"))["mIoU"] < 100
 
 
 def test_scales_of_ade20k() -> None:

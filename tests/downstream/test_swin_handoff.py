@@ -49,7 +49,7 @@ def handed_over(
 
 def test_every_tensor_arrives_and_is_trained(handed_over: tuple[str, Run, Path]) -> None:
     kind, run, _ = handed_over
-    report = json.loads((run.work_dir / "pretrained_report.json").read_text())
+    report = json.loads((run.work_dir / "pretrained_report.json").read_text(encoding="utf-8"))
     tables = [name for name in run.spy.start if name.endswith("relative_position_bias_table")]
     new = [f"norm{stage}.{part}" for stage in (0, 1) for part in ("weight", "bias")] if kind == "swin" else []
     total = len(run.spy.start) - len(new)
@@ -80,7 +80,7 @@ def test_dense_losses_fall_and_metrics_are_written(handed_over: tuple[str, Run, 
     losses = run.spy.losses
     assert len(losses) == 20 and all(map(math.isfinite, losses))
     assert sum(losses[-5:]) < 0.95 * sum(losses[:5])
-    row = json.loads(run.scalars.read_text().splitlines()[-1])
+    row = json.loads(run.scalars.read_text(encoding="utf-8").splitlines()[-1])
     assert 0 < row["mIoU"] < 100 if "mIoU" in row else 0 <= row["coco/bbox_mAP"] <= 1
 
 
@@ -163,7 +163,7 @@ def final_metrics(task: str, kind: str, file: Path, folder: Path, monkeypatch: p
     run_options.use_checkpoint(cfg, str(file))
     scale_lr(cfg, 1)
     Runner.from_cfg(cfg).train()
-    rows = next((folder / "run").glob("*/vis_data/scalars.json")).read_text().splitlines()
+    rows = next((folder / "run").glob("*/vis_data/scalars.json")).read_text(encoding="utf-8").splitlines()
     return json.loads(rows[-1])
 
 

@@ -23,7 +23,7 @@ def final_metrics(config: str, checkpoint: Path, tmp_path: Path, monkeypatch: py
     run_options.use_checkpoint(cfg, str(checkpoint))
     Runner.from_cfg(cfg).train()
     scalars = next((tmp_path / "run").glob("*/vis_data/scalars.json"))
-    return json.loads(scalars.read_text().splitlines()[-1])
+    return json.loads(scalars.read_text(encoding="utf-8").splitlines()[-1])
 
 
 def test_segmentation(pretrained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,7 +140,7 @@ def test_newest_good_file_wins_over_a_stale_pointer(tmp_path: Path, pointer: str
     """A pointer of an original that was copied, of a write that the disk had no room for, of a file that is gone."""
     (tmp_path / "best_a.pth").touch()
     if pointer is not None:
-        (tmp_path / "last_checkpoint").write_text(pointer)
+        (tmp_path / "last_checkpoint").write_text(pointer, encoding="utf-8")
     for iteration in (3, 6, 9):
         content = dict(meta=dict(iter=iteration), state_dict={}, message_hub={}, optimizer={})
         torch.save(content, tmp_path / f"iter_{iteration}.pth")
@@ -150,7 +150,7 @@ def test_newest_good_file_wins_over_a_stale_pointer(tmp_path: Path, pointer: str
     assert stored_checkpoints(tmp_path, tmp_path) == expected
     if pointer is not None:  # an older run's files, copied after the pointer: they do not go further
         os.utime(tmp_path / "last_checkpoint", ns=(10**18, 10**18))
-        (tmp_path / "last_checkpoint").write_text("iter_9.pth")
+        (tmp_path / "last_checkpoint").write_text("iter_9.pth", encoding="utf-8")
         os.utime(tmp_path / "last_checkpoint", ns=(10**18, 10**18))
         times = tmp_path.stat().st_mtime_ns + 20 * 10**9
         os.utime(tmp_path / "iter_3.pth", ns=(times, times))

@@ -117,6 +117,6 @@ def test_a_process_that_alone_meets_an_error_says_so(capsys, monkeypatch) -> Non
 
 @pytest.mark.parametrize("tool", [path for path in TOOLS if path.name != "doctor.py"], ids=lambda path: path.stem)
 def test_tools_share_this_handling(tool: Path) -> None:
-    text = tool.read_text()
+    text = tool.read_text(encoding="utf-8")
     assert "run_tool(" in text
     assert not re.search(r"except .*(ValueError|OSError|UsageError)", text)

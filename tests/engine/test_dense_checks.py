@@ -65,9 +65,9 @@ def classes(*names: str) -> dict[str, list[str]]:
 
 
 def edit(file: Path, change: Any) -> None:
-    content = json.loads(file.read_text())
+    content = json.loads(file.read_text(encoding="utf-8"))
     change(content)
-    file.write_text(json.dumps(content))
+    file.write_text(json.dumps(content), encoding="utf-8")
 
 
 def test_the_shipped_toys_pass(toys: Path) -> None:

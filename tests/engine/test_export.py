@@ -379,7 +379,7 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path: Path) -> None:
     file = tmp_path / "some.pth"
     with pytest.raises(UsageError, match="there is no such file"):
         read_encoder(file)
-    file.write_text("hello")
+    file.write_text("hello", encoding="utf-8")
     with pytest.raises(UsageError, match="not a PyTorch checkpoint"):
         read_encoder(file)
     torch.save(dict(model=dict(weight=torch.zeros(1))), file)

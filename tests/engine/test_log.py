@@ -22,7 +22,10 @@ def lines(text: str, start: str) -> list[str]:
 
 
 def scalars(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in next(folder.glob("*/vis_data/scalars.json")).read_text().splitlines()]
+    return [
+        json.loads(line)
+        for line in next(folder.glob("*/vis_data/scalars.json")).read_text(encoding="utf-8").splitlines()
+    ]
 
 
 class SlowStep(Hook):

@@ -88,7 +88,7 @@ def pretrained(checkpoint: Path | None, prefix: str | None = "backbone.") -> dic
 
 
 def log_of(runner: Runner) -> str:
-    return Path(runner.log_dir, f"{runner.timestamp}.log").read_text()
+    return Path(runner.log_dir, f"{runner.timestamp}.log").read_text(encoding="utf-8")
 
 
 def test_everything_that_should_arrive_arrives_and_is_counted(tmp_path: Path, checkpoint: Path) -> None:
@@ -97,7 +97,7 @@ def test_everything_that_should_arrive_arrives_and_is_counted(tmp_path: Path, ch
     total = len(backbone.state_dict())
     line = f"loaded {total}/{total} backbone tensors (1 resized: pos_embed; 2 unused: norm.weight, norm.bias; 0 new)"
     assert line in log_of(runner)
-    report = json.loads((tmp_path / "run" / "pretrained_report.json").read_text())
+    report = json.loads((tmp_path / "run" / "pretrained_report.json").read_text(encoding="utf-8"))
     assert report["loaded_of_expected"] == f"{total}/{total}"
     assert report["resized"] == ["pos_embed"] and report["meta"]["method"] == "CCMIM"
     assert runner.message_hub.get_info("pretrained_loaded") == f"{total}/{total}"

@@ -36,7 +36,7 @@ TABLES = [Table("table1", "t", "s", ("acc",), (Row("a", config="base.py"), Row("
 @pytest.fixture
 def configs(tmp_path: Path) -> Path:
     (tmp_path / "method").mkdir()
-    (tmp_path / "method" / "base.py").write_text(BASE)
+    (tmp_path / "method" / "base.py").write_text(BASE, encoding="utf-8")
     return tmp_path
 
 
@@ -90,13 +90,13 @@ def test_an_override_that_lands_on_nothing_is_refused(configs: Path, row: Row, m
 
 
 def test_names_must_be_unique(configs: Path) -> None:
-    (configs / "method" / "tables.py").write_text(TABLES)
+    (configs / "method" / "tables.py").write_text(TABLES, encoding="utf-8")
     with pytest.raises(UsageError, match=r"names must be unique, got \['a'\]"):
         load_tables("method", configs)
 
 
 def test_unknown_names_suggest_the_nearest(configs: Path) -> None:
-    (configs / "method" / "tables.py").write_text(TABLES)
+    (configs / "method" / "tables.py").write_text(TABLES, encoding="utf-8")
     with pytest.raises(UsageError, match="did you mean 'method'"):
         load_tables("methd", configs)
     table = Table("table1", "t", "s", ("acc",), (Row("random-100e"), Row("block-100e")))

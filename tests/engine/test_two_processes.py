@@ -22,7 +22,7 @@ def run_in_two_processes(function, folder: Path) -> list:
         worker.start()
     for worker in workers:
         worker.join(60)
-    answers = [json.loads((folder / f"answer{rank}.json").read_text()) for rank in range(2)]
+    answers = [json.loads((folder / f"answer{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
     assert not any("traceback" in answer for answer in answers if isinstance(answer, dict)), answers
     return answers
 
@@ -35,7 +35,7 @@ def _run(function, folder: Path, rank: int) -> None:
         answer = function(folder, rank)
     except BaseException:
         answer = dict(traceback=traceback.format_exc())
-    (folder / f"answer{rank}.json").write_text(json.dumps(answer))
+    (folder / f"answer{rank}.json").write_text(json.dumps(answer), encoding="utf-8")
     os._exit(0)
 
 

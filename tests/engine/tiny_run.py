@@ -138,7 +138,7 @@ def train(work_dir: Path, **changes: Any) -> Runner:
 
 
 def losses(work_dir: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in Path(work_dir, "losses.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in Path(work_dir, "losses.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def state(runner: Runner) -> dict[str, Tensor]:

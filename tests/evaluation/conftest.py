@@ -30,7 +30,7 @@ train_cfg = dict(by_epoch=True, max_epochs=1)
 def pretrain_config(tmp_path):
     """A small pre-training config on the built-in data, as a file."""
     path = tmp_path / "tiny.py"
-    path.write_text(CONFIG)
+    path.write_text(CONFIG, encoding="utf-8")
     return path
 
 

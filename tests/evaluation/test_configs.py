@@ -170,7 +170,9 @@ def test_toy_configs_train_and_evaluate(name, tmp_path):
     runner = Runner.from_cfg(cfg)
     before = {name: value.clone() for name, value in runner.model.state_dict().items()}
     runner.train()
-    losses = [json.loads(line)["loss"] for line in (tmp_path / "step_losses.jsonl").read_text().splitlines()]
+    losses = [
+        json.loads(line)["loss"] for line in (tmp_path / "step_losses.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     steps, num_probes, tunes = 4, 6 if kind == "layerwise" else 1, kind in ("ft", "lowshot10")
     assert len(losses) == steps and losses[0] / num_probes == pytest.approx(math.log(8), abs=0.3)
     assert all(map(math.isfinite, losses))
@@ -178,7 +180,7 @@ def test_toy_configs_train_and_evaluate(name, tmp_path):
     assert any(name.startswith("backbone.") for name in moved) == tunes
     assert sum(name.endswith("fc.weight") for name in moved if name.startswith("head.")) == num_probes
     (scalars,) = tmp_path.glob("*/vis_data/scalars.json")
-    results = [json.loads(line) for line in scalars.read_text().splitlines()]
+    results = [json.loads(line) for line in scalars.read_text(encoding="utf-8").splitlines()]
     assert any(0 <= result.get("accuracy/top1", -1) <= 100 for result in results)
     checkpoint = torch.load(next(tmp_path.glob("epoch_1.pth")), weights_only=False)
     assert checkpoint["meta"]["mmmim"]["stage"] == ("ft" if tunes else "ssl")

@@ -77,7 +77,11 @@ def averaged(weights: list[dict]) -> dict:
 
 
 def accuracies(folder: Path) -> list[float]:
-    lines = [json.loads(line) for path in sorted(folder.glob("*/vis_data/scalars.json")) for line in path.open()]
+    lines = [
+        json.loads(line)
+        for path in sorted(folder.glob("*/vis_data/scalars.json"))
+        for line in path.open(encoding="utf-8")
+    ]
     return [line["accuracy/top1"] for line in lines if "accuracy/top1" in line]
 
 

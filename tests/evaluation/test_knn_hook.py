@@ -32,7 +32,7 @@ def losses_of_run(pretrain_config, work_dir, *hooks):
     )
     cfg.train_cfg.pop("by_epoch")
     Runner.from_cfg(cfg).train()
-    return (work_dir / "step_losses.jsonl").read_text()
+    return (work_dir / "step_losses.jsonl").read_text(encoding="utf-8")
 
 
 def test_accuracy_is_logged_and_training_is_not_touched(pretrain_config, tmp_path):
@@ -46,7 +46,7 @@ def test_accuracy_is_logged_and_training_is_not_touched(pretrain_config, tmp_pat
     plain = losses_of_run(pretrain_config, tmp_path / "plain")
     assert losses_of_run(pretrain_config, tmp_path / "hooked", hook) == plain
     (scalars,) = (tmp_path / "hooked").glob("*/vis_data/scalars.json")
-    logged = [json.loads(line) for line in scalars.read_text().splitlines() if "knn" in line]
+    logged = [json.loads(line) for line in scalars.read_text(encoding="utf-8").splitlines() if "knn" in line]
     assert [line["step"] for line in logged] == [1, 2]
     assert all(0 < line[f"knn/top1_k{k}"] < 100 for line in logged for k in (5, 20))
 

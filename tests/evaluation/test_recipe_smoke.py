@@ -52,7 +52,7 @@ def test_steps_and_accuracy(name: str, tmp_path: Path) -> None:
     runner = Runner.from_cfg(small(name, encoder, features, tmp_path / Path(name).name))
     before = {key: value.clone() for key, value in runner.model.state_dict().items()}
     runner.train()
-    lines = Path(runner.work_dir, "step_losses.jsonl").read_text().splitlines()
+    lines = Path(runner.work_dir, "step_losses.jsonl").read_text(encoding="utf-8").splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
     chance = math.log(2) if "resnet" in name else math.log(8)
     assert len(losses) == 4 and all(map(math.isfinite, losses)) and losses[0] == pytest.approx(chance, abs=0.15)

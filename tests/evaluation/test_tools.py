@@ -20,7 +20,7 @@ def run(name, *arguments):
 
 def test_knn_writes_both_encoders_beside_the_checkpoint(pretrain_config, checkpoint, capsys):
     assert run("knn", pretrain_config, checkpoint, "--random-init", "--num-test", 48) == 0
-    result = json.loads((checkpoint.parent / "knn.json").read_text())
+    result = json.loads((checkpoint.parent / "knn.json").read_text(encoding="utf-8"))
     assert list(result["pretrained"]) == ["k10", "k20", "k100"]  # 200 is more than the 160 images
     assert all(0 < value < 100 for part in ("pretrained", "random_init") for value in result[part].values())
     assert result["num_test"] == 48
@@ -36,7 +36,7 @@ def test_knn_refuses_a_large_k_before_it_extracts_features(pretrain_config, caps
 def test_probe_repeats_over_seeds(pretrain_config, tmp_path):
     out = tmp_path / "probe.json"
     assert run("probe", pretrain_config, "none", "--num-test", 48, "--seeds", 2, "--out", out) == 0
-    result = json.loads(out.read_text())
+    result = json.loads(out.read_text(encoding="utf-8"))
     assert "pretrained" not in result
     by_seed = result["random_init"]["by_seed"]
     assert len(by_seed) == 2 and result["random_init"]["top1"] == pytest.approx(sum(by_seed) / 2)
@@ -47,7 +47,7 @@ def test_knn_takes_classifier_configs(tmp_path, kind):
     config, out = TOOLS.parent / f"configs/ccmim/downstream/{kind}_vit-tiny_toy.py", tmp_path / "knn.json"
     options = ["--num-test", 24, "--k", 5, "--out", out, "--cfg-options", "train_dataloader.dataset.num_images=40"]
     assert run("knn", config, "none", *options) == 0
-    result = json.loads(out.read_text())
+    result = json.loads(out.read_text(encoding="utf-8"))
     assert (result["num_train"], result["num_test"], result["num_classes"], result["pool"]) == (40, 24, 8, "avg")
     assert 0 <= result["random_init"]["k5"] <= 100
 

@@ -112,7 +112,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Any:
             text = textwrap.dedent(source)
             if half:
                 text = text.format(Half=half.title())
-            (package / name.format(half=half)).write_text(text)
+            (package / name.format(half=half)).write_text(text, encoding="utf-8")
     sys.path.insert(0, str(package.parent))
     try:
         from dall_e.decoder import Decoder  # type: ignore[import-not-found]
@@ -204,8 +204,10 @@ def test_the_decoder_alone_is_refused(published: Any) -> None:
 
 def test_lightning_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The weights are read, the loss is dropped, objects of other packages become nothing."""
-    (tmp_path / "pytorch_lightning.py").write_text("class ModelCheckpoint:\n    best = 1\n")
-    (tmp_path / "omegaconf.py").write_text("class DictConfig:\n    def __init__(self): self.content = {'a': {1, 2}}\n")
+    (tmp_path / "pytorch_lightning.py").write_text("class ModelCheckpoint:\n    best = 1\n", encoding="utf-8")
+    (tmp_path / "omegaconf.py").write_text(
+        "class DictConfig:\n    def __init__(self): self.content = {'a': {1, 2}}\n", encoding="utf-8"
+    )
     source = random("VQGANTokenizer", save_weights=True)
     file = tmp_path / "last.ckpt"
     with monkeypatch.context() as patch:

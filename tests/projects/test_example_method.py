@@ -40,7 +40,7 @@ def test_a_few_steps_through_the_train_tool(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
     (file,) = tmp_path.glob("*/vis_data/scalars.json")
-    records = [json.loads(line) for line in file.read_text().splitlines()]
+    records = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     assert len(records) == 3
     for record in records:
         assert math.isfinite(record["loss"]) and record["loss_mean"] > 0
@@ -85,5 +85,7 @@ def test_second_loss_is_the_error_of_the_mean_prediction(model: Any) -> None:
 
 
 def test_the_example_stays_short() -> None:
-    lines = [len(path.read_text().splitlines()) for path in (ROOT / "projects/example_method").glob("*.*")]
+    lines = [
+        len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "projects/example_method").glob("*.*")
+    ]
     assert sum(lines) < 150

@@ -31,11 +31,13 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
             assert run.start.result.is_file()
         if run.tool in TOOLS:
             values = {"top1": 70.0 + run.seed, "k20": 60.0}
-            run.result.write_text(json.dumps({"random_init" if run.untrained else "pretrained": values}))
+            run.result.write_text(
+                json.dumps({"random_init" if run.untrained else "pretrained": values}), encoding="utf-8"
+            )
             return 0
         (run.folder / "1/vis_data").mkdir(parents=True, exist_ok=True)
         metrics = METRICS.get(task_of(run.config), {"accuracy/top1": 80.0 + run.seed, "mIoU": 40.0})
-        (run.folder / "1/vis_data/scalars.json").write_text(json.dumps(metrics) + '\n{"unfinis')
+        (run.folder / "1/vis_data/scalars.json").write_text(json.dumps(metrics) + '\n{"unfinis', encoding="utf-8")
         run.result.touch()
         return 0
 

@@ -29,16 +29,16 @@ DATA = dict(
 
 
 def test_the_committed_page_is_what_the_committed_results_give() -> None:
-    assert PAGE.read_text() == page()
+    assert PAGE.read_text(encoding="utf-8") == page()
 
 
 @pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
 def test_committed_tables_are_what_their_json_gives(file: Path) -> None:
-    assert file.with_suffix(".md").read_text() == markdown(json.loads(file.read_text()))
+    assert file.with_suffix(".md").read_text(encoding="utf-8") == markdown(json.loads(file.read_text(encoding="utf-8")))
 
 
 def test_a_section_has_command_numbers_and_origin(tmp_path: Path) -> None:
-    (tmp_path / "toy_classification.json").write_text(json.dumps(DATA))
+    (tmp_path / "toy_classification.json").write_text(json.dumps(DATA), encoding="utf-8")
     text = page(tmp_path)
     assert "## Classification at toy scale" in text and DATA["command"] in text
     assert "| mae | 61.0 ± 1.0 |  |" in text and "| beit |  |  |" in text
@@ -51,7 +51,7 @@ def test_without_results_the_page_says_so(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("content", "message"), [('{"method": "toy"', "Expecting"), ("[]", "it has no method")])
 def test_a_broken_file_is_named(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "toy_dense.json").write_text(content)
+    (tmp_path / "toy_dense.json").write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match=f"toy_dense.json: .*{message}"):
         page(tmp_path)
 

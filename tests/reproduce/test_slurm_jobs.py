@@ -18,7 +18,7 @@ echo "$(wc -l < "$JOBS");cluster"
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/sbatch").write_text(SBATCH)
+    (tmp_path / "bin/sbatch").write_text(SBATCH, encoding="utf-8")
     (tmp_path / "bin/sbatch").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setenv("JOBS", str(tmp_path / "jobs"))
@@ -26,7 +26,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def submitted(jobs: Path) -> list[list[str]]:
-    return [shlex.split(line) for line in jobs.read_text().splitlines()]
+    return [shlex.split(line) for line in jobs.read_text(encoding="utf-8").splitlines()]
 
 
 WORDS = ["simmim", "table12", "--row", "swin-b", "--gpus", "16", "--slurm", "gpu"]
@@ -63,6 +63,6 @@ def test_without_sbatch_the_error_says_so(reproduce, ran: list[Run], monkeypatch
 
 
 def test_a_refused_job_is_named(reproduce, ran: list[Run], jobs: Path, capsys) -> None:
-    (jobs.parent / "bin/sbatch").write_text("#!/bin/sh\necho 'invalid partition' >&2\nexit 1\n")
+    (jobs.parent / "bin/sbatch").write_text("#!/bin/sh\necho 'invalid partition' >&2\nexit 1\n", encoding="utf-8")
     assert reproduce(WORDS) == 2
     assert "sbatch refused simmim_swin-b_800e" in (err := capsys.readouterr().err) and "invalid partition" in err

@@ -39,7 +39,7 @@ def test_the_list_names_every_row_with_its_published_numbers(method: str, reprod
 def test_a_whole_table_is_run_once_and_shows_both_numbers(reproduce, ran: list[Run], tmp_path: Path) -> None:
     assert reproduce([*TABLE_5, "--out", str(tmp_path)]) == 0
     assert len(ran) == 24 and len(set(ran)) == 24  # 8 pre-trainings, each probed and fine-tuned
-    table = (tmp_path / "ccmim_table5_toy.md").read_text()
+    table = (tmp_path / "ccmim_table5_toy.md").read_text(encoding="utf-8")
     assert "| importance-sampling-100e | 41.1 | 70.0 | 80.5 | 80.0 |" in table
     assert "python tools/reproduce.py ccmim table5 --scale toy\n" in table and "not comparable" in table
     names = [line.split(" | ")[0] for line in table.splitlines() if line.startswith("| ")][2:]
@@ -54,14 +54,14 @@ def test_one_column_is_run_and_the_rest_is_collected(reproduce, ran: list[Run], 
     assert [run.tool for run in ran] == ["train", "probe"]
     (tmp_path / "ccmim_table5_toy.md").unlink()
     assert reproduce([*words, "--collect"]) == 0
-    assert len(ran) == 2 and "| random-100e |" in (tmp_path / "ccmim_table5_toy.md").read_text()
+    assert len(ran) == 2 and "| random-100e |" in (tmp_path / "ccmim_table5_toy.md").read_text(encoding="utf-8")
     assert reproduce([*words, "--metric", "mIoU"]) == 2
     assert "--metric mIoU: the columns of table5 are linear, finetune" in capsys.readouterr().err
 
 
 def test_records_say_what_was_run(reproduce, ran: list[Run], tmp_path: Path) -> None:
     assert reproduce([*TABLE_5, "--row", "random-400e", "--out", str(tmp_path)]) == 0
-    data = json.loads((tmp_path / "ccmim_table5_toy.json").read_text())
+    data = json.loads((tmp_path / "ccmim_table5_toy.json").read_text(encoding="utf-8"))
     record = data["runs"][ran[0].name]
     assert record["command"].startswith("python tools/train.py configs/ccmim/vit-tiny_toy.py --work-dir")
     assert record["metrics"] == {"loss": 1.5} and record["seed"] == 0 and record["versions"]["torch"]
@@ -74,10 +74,10 @@ def test_records_say_what_was_run(reproduce, ran: list[Run], tmp_path: Path) -> 
 def test_rows_that_were_not_run_stay_empty_and_seeds_have_a_spread(reproduce, ran: list[Run], tmp_path: Path) -> None:
     words = [*TABLE_5, "--row", "random-100e", "--seeds", "2", "--out", str(tmp_path)]
     assert reproduce(words) == 0
-    table = (tmp_path / "ccmim_table5_toy.md").read_text()
+    table = (tmp_path / "ccmim_table5_toy.md").read_text(encoding="utf-8")
     assert "| random-100e | 33.6 | 70.5 ± 0.7 | 79.4 | 80.5 ± 0.7 |" in table
     assert "| block-wise-100e | 32.9 |  | 79.2 |  |" in table
-    rows = {row["row"]: row for row in csv.DictReader((tmp_path / "ccmim_table5_toy.csv").open())}
+    rows = {row["row"]: row for row in csv.DictReader((tmp_path / "ccmim_table5_toy.csv").open(encoding="utf-8"))}
     assert rows["random-100e"]["linear_own"] == "70.5" and rows["random-100e"]["linear_std"] == "0.707"
     assert rows["block-wise-100e"]["linear_own"] == "" and rows["block-wise-100e"]["linear_runs"] == "0"
 
@@ -103,11 +103,13 @@ def test_a_run_that_fails_names_its_log_and_the_others_go_on(
     err = capsys.readouterr().err
     assert re.search(r"failed: ccmim_vit-tiny_toy_seed0_\w+: status 1; its output is in .*output.log", err)
     assert err.count("not run, since ccmim_vit-tiny_toy") == 2
-    table = (tmp_path / "ccmim_table5_toy.md").read_text()
+    table = (tmp_path / "ccmim_table5_toy.md").read_text(encoding="utf-8")
     assert "| random-400e | 63.1 |  | 82.9 |  |" in table and "| block-wise-400e | 62.0 | 70.0 | 82.8 | 80.0 |" in table
     monkeypatch.setattr(Runner, "execute", works)
     assert reproduce(words) == 0
-    assert "| random-400e | 63.1 | 70.0 | 82.9 | 80.0 |" in (tmp_path / "ccmim_table5_toy.md").read_text()
+    assert "| random-400e | 63.1 | 70.0 | 82.9 | 80.0 |" in (tmp_path / "ccmim_table5_toy.md").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_lane_takes_what_can_start_and_does_not_wait_for_another(tmp_path: Path, ran: list[Run]) -> None:
@@ -153,7 +155,7 @@ def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(
     words = [*TABLE_5, "--row", "random-400e", "--out", str(tmp_path)]
     assert reproduce(words) == 0
     pretrain, probe = ran[0], next(run for run in ran if run.tool == "probe")
-    probe.result.write_text('{"pretrained": {"to')
+    probe.result.write_text('{"pretrained": {"to', encoding="utf-8")
     assert "--resume auto" in " ".join(pretrain.command())
     assert reproduce(words) == 0
     assert ran[3:] == [probe]
@@ -208,7 +210,7 @@ def test_a_row_really_run(reproduce, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(command, "RUNS", tmp_path / "runs")
     short = ["--epochs", "1", "--cfg-options", "train_dataloader.dataset.num_images=128"]
     assert reproduce([*TABLE_5, "--row", "random-100e", "--out", str(tmp_path), "--", *short]) == 0
-    data = json.loads((tmp_path / "ccmim_table5_toy.json").read_text())
+    data = json.loads((tmp_path / "ccmim_table5_toy.json").read_text(encoding="utf-8"))
     own = next(row["own"] for row in data["rows"] if row["name"] == "random-100e")
     assert 12.5 < own["linear"][0] <= 100 and 0 < own["finetune"][0] <= 100
     assert all(record["seconds"] > 0 for record in data["runs"].values()) and len(data["runs"]) == 3

@@ -78,6 +78,8 @@ def toy(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def step_losses() -> Callable[[Path], list[dict[str, float]]]:
     def read(work_dir: Path) -> list[dict[str, float]]:
-        return [json.loads(line) for line in Path(work_dir, "step_losses.jsonl").read_text().splitlines()]
+        return [
+            json.loads(line) for line in Path(work_dir, "step_losses.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
 
     return read

@@ -96,8 +96,8 @@ def test_all_outputs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     out = capsys.readouterr()
     assert "| cell | 0.4 | 0.9 |\n|---|---|---|\n| 32 | " in out.out and "| 64 | 25.211 | nothing visible |" in out.out
     assert "| cell | 0.11 | 0.25 | 0.44 |" in out.out and "224 pixels are no multiple of cells of 64" in out.err
-    assert (tmp_path / "avgdist.md").read_text().strip() in out.out
-    rows = list(csv.DictReader((tmp_path / "avgdist.csv").open()))
+    assert (tmp_path / "avgdist.md").read_text(encoding="utf-8").strip() in out.out
+    rows = list(csv.DictReader((tmp_path / "avgdist.csv").open(encoding="utf-8")))
     assert len(rows) == (2 * 2 + 2 * 2 + 3) + (2 + 2 * 2 + 3)
     exact = next(row for row in rows if (row["cell"], row["ratio"]) == ("64", "0.4"))
     assert (float(exact["mean"]), exact["masks"]) == (pytest.approx(25.2106, abs=5e-5), "126")

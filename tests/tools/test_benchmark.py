@@ -108,7 +108,7 @@ def test_missing_peer_is_named_with_the_command_that_installs_it(monkeypatch, ca
 
 
 def test_documentation_gives_the_same_command() -> None:
-    assert tool.INSTALL.splitlines()[0] in (ROOT / "docs/benchmark.md").read_text()
+    assert tool.INSTALL.splitlines()[0] in (ROOT / "docs/benchmark.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", tool.PAIRS)

@@ -70,7 +70,7 @@ def test_fine_tuning_loads_every_tensor(tool, tmp_path: Path, layout: str, tenso
     small += ["train_cfg.max_epochs=1", "train_cfg.val_interval=2", "param_scheduler=None"]
     words = ["--checkpoint", tmp_path / "ckpt.pth", "--work-dir", tmp_path / "run"]
     assert tool("train", config, *words, "--cfg-options", *small) == 0
-    report = json.loads((tmp_path / "run/pretrained_report.json").read_text())
+    report = json.loads((tmp_path / "run/pretrained_report.json").read_text(encoding="utf-8"))
     assert report["loaded_of_expected"] == f"{tensors}/{tensors}"
     assert report["unused"] == unused and not report["missing"] and not report["unexpected"]
     assert report["meta"]["converted_from"] == layout

@@ -71,7 +71,7 @@ def test_only_folders_of_the_demo_are_emptied(tmp_path):
 def test_a_failing_stage_shows_the_end_of_its_output(tmp_path):
     with pytest.raises(StageFailed, match=r"(?s)broken ended with status 3.*the reason"):
         Stages(tmp_path, 1).run("broken", ["-c", "print('the reason'); raise SystemExit(3)"])
-    assert "the reason" in (tmp_path / "broken.log").read_text()
+    assert "the reason" in (tmp_path / "broken.log").read_text(encoding="utf-8")
 
 
 def test_values_come_from_the_log_of_the_run_in_order(demo, tmp_path):
@@ -79,7 +79,7 @@ def test_values_come_from_the_log_of_the_run_in_order(demo, tmp_path):
         folder = tmp_path / stamp / "vis_data"
         folder.mkdir(parents=True)
         rows = [json.dumps(dict(loss=loss, step=step)) for step, loss in enumerate(losses)]
-        (folder / "scalars.json").write_text("\n".join([*rows, json.dumps(dict(mIoU=50.0))]) + "\n")
+        (folder / "scalars.json").write_text("\n".join([*rows, json.dumps(dict(mIoU=50.0))]) + "\n", encoding="utf-8")
     assert demo.logged(tmp_path, "loss") == [3.0, 2.0, 1.5]
     with pytest.raises(StageFailed, match="logged no 'mAP'"):
         demo.logged(tmp_path, "mAP")
@@ -98,7 +98,7 @@ def test_stages_share_the_cores(tmp_path):
     shown = "import os; print(os.environ['OMP_NUM_THREADS'])"
     stages.run("alone", ["-c", shown])
     stages.run_side_by_side({name: ["-c", shown] for name in ("one", "two", "three")})
-    printed = {name: (tmp_path / f"{name}.log").read_text().strip() for name in stages.seconds}
+    printed = {name: (tmp_path / f"{name}.log").read_text(encoding="utf-8").strip() for name in stages.seconds}
     assert printed == dict(alone="4", one="2", two="2", three="2")
     assert set(stages.cpu_seconds) == set(printed)
 

@@ -113,7 +113,7 @@ train_cfg = dict(max_epochs=1, val_interval=1)
 default_hooks = dict(checkpoint=dict(interval=1))
 '''
     path = tmp_path / "classifier.py"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -129,14 +129,14 @@ def test_checkpoint_reaches_the_backbone_and_test_repeats_the_metric(
     ]
     assert tool("train", pretrain, "--work-dir", tmp_path / "ssl", "--cfg-options", *small) == 0
     assert tool("train", classifier, "--checkpoint", tmp_path / "ssl/rolling.pth") == 0
-    report = json.loads((tmp_path / "classifier/pretrained_report.json").read_text())
+    report = json.loads((tmp_path / "classifier/pretrained_report.json").read_text(encoding="utf-8"))
     assert report["checkpoint"] == str(tmp_path / "ssl/rolling.pth")
 
-    scalars = next((tmp_path / "classifier").glob("*/vis_data/scalars.json")).read_text().splitlines()
+    scalars = next((tmp_path / "classifier").glob("*/vis_data/scalars.json")).read_text(encoding="utf-8").splitlines()
     seen = next(json.loads(line) for line in scalars if any("top1" in key for key in json.loads(line)))
     out = tmp_path / "metrics.json"
     assert tool("test", classifier, tmp_path / "classifier/epoch_1.pth", "--out", out) == 0
-    metrics = json.loads(out.read_text())
+    metrics = json.loads(out.read_text(encoding="utf-8"))
     key = next(key for key in metrics if "top1" in key)
     assert metrics[key] == seen[key]
 

@@ -36,7 +36,7 @@ def write_config(tmp_path: Path):
         text = CONFIG.replace("CHANNELS", str(channels)).replace("TARGET", target)
         text = text.replace("MEAN", str((120.0,) * channels)).replace("STD", str((60.0,) * channels))
         path = tmp_path / f"tiny_{channels}.py"
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         return path
 
     return write
@@ -78,7 +78,9 @@ def task_config(tmp_path: Path):
 
     def write(task: str) -> Path:
         path = tmp_path / f"tiny_{task}.py"
-        path.write_text(TASK.replace("PARTS", TASKS[task]).replace("CROP", str(48 if task in LARGE_CROPS else 32)))
+        path.write_text(
+            TASK.replace("PARTS", TASKS[task]).replace("CROP", str(48 if task in LARGE_CROPS else 32)), encoding="utf-8"
+        )
         return path
 
     return write

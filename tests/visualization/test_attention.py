@@ -112,7 +112,7 @@ def run(tmp_path: Path):
         folder = tmp_path / name
         folder.mkdir()
         (folder / "config.py").write_text(
-            CONFIG.replace("BACKBONE", backbone if "Swin" in backbone else f"{backbone}, {SMALL}")
+            CONFIG.replace("BACKBONE", backbone if "Swin" in backbone else f"{backbone}, {SMALL}"), encoding="utf-8"
         )
         encoder = dict(Config.fromfile(folder / "config.py").model.backbone)
         if (kind := encoder.pop("type")) in ("ViT", "BEiTViT"):

@@ -65,7 +65,7 @@ def write(tmp_path: Path):
 
     def write(target: str, backbone: str = VIT) -> tuple[Path, Path]:
         config = tmp_path / f"tiny_{target}.py"
-        config.write_text(CONFIG.replace("BACKBONE", backbone).replace("TARGET", TARGETS[target]))
+        config.write_text(CONFIG.replace("BACKBONE", backbone).replace("TARGET", TARGETS[target]), encoding="utf-8")
         torch.save(dict(state_dict=load_model(Config.fromfile(config)).state_dict()), tmp_path / "epoch_1.pth")
         return config, tmp_path / "epoch_1.pth"
 

@@ -11,7 +11,7 @@ from mmmim.visualization.curves import read_curve, save_curves
 def write_run(folder: Path, start: str, records: list[dict]) -> Path:
     file = folder / start / "vis_data" / "scalars.json"
     file.parent.mkdir(parents=True)
-    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     return folder
 
 
@@ -51,7 +51,7 @@ def test_clear_errors(run: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no vis_data/scalars\.json below"):
         read_curve(tmp_path / "nothing")
     broken = tmp_path / "scalars.json"
-    broken.write_text('{"iter": 1\n')
+    broken.write_text('{"iter": 1\n', encoding="utf-8")
     with pytest.raises(ValueError, match="line 1"):
         read_curve(broken)
 

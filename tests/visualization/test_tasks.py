@@ -41,7 +41,7 @@ def test_figure_and_table_of_seven_tasks(task_run, tmp_path: Path, capsys: pytes
     assert visualize(*runs, "--num", 2, "--mse-num", 3, "--csv", table, "--out", out) == 0
     width, height = Image.open(out).size
     assert width > 4 * height  # fifteen columns, two rows
-    with table.open() as file:
+    with table.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["run"] for row in rows] == [f"run_{task}" for task in SEVEN]
     assert {row["images"] for row in rows} == {"3"} and {row["error"] for row in rows} == {"MSE"}

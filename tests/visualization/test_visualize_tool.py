@@ -34,7 +34,7 @@ def test_reconstruction_of_any_number_of_channels(write_config, tmp_path: Path, 
 def test_mask_figure_of_a_work_directory_with_ratios_and_strategies(write_config, tmp_path: Path) -> None:
     config = write_config()
     checkpoint(config, tmp_path)
-    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_1.pth"))
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_1.pth"), encoding="utf-8")
     out = tmp_path / "masks.png"
     words = ["--ratio", "0.5", "0.75", "--strategy", "importance_sampling", "importance", "--scores", "--draws", "4"]
     assert visualize("masks", config, tmp_path, "--num", "1", *words, "--out", out) == 0

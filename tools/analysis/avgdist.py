@@ -214,8 +214,8 @@ def run(args: argparse.Namespace) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     text = markdown(entries)
     print(text)
-    (args.out / "avgdist.md").write_text(text + "\n")
-    with (args.out / "avgdist.csv").open("w", newline="") as file:
+    (args.out / "avgdist.md").write_text(text + "\n", encoding="utf-8")
+    with (args.out / "avgdist.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([[field.name for field in fields(Entry)], *map(astuple, entries)])
     for size in dict.fromkeys(entry.size for entry in entries):
         shown = [entry for entry in entries if entry.size == size and not math.isnan(entry.mean)]

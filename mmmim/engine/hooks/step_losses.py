@@ -35,9 +35,9 @@ class StepLossHook(Hook):
         self.path = Path(runner.work_dir, self.out_file)
         if is_main_process():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            lines = self.path.read_text().splitlines() if self.path.exists() else []
+            lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
             kept = [line for line in lines if line.endswith("}") and json.loads(line)["iter"] < runner.iter]
-            self.path.write_text("".join(line + "\n" for line in kept))
+            self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
         if outputs:
@@ -55,5 +55,5 @@ class StepLossHook(Hook):
     def flush(self) -> None:
         steps = self.losses.drain(average_ranks=True)
         if steps and is_main_process():
-            with self.path.open("a") as file:
+            with self.path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(dict(iter=step.iteration, **step.values)) + "\n" for step in steps)

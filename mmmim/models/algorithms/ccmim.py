@@ -109,7 +109,7 @@ class CCMIM(MaskedImageModel):
         overlap = (best.mask & mask.mask).sum((1, 2)) / mask.num_hidden
         log_p = scores.log_softmax(1)
         entropy = -(log_p.exp() * log_p).sum(1) / math.log(scores.shape[1])
-        return dict(mask_overlap=overlap.float().mean(), score_entropy=entropy.mean())
+        return dict(mask_overlap=overlap.mean(), score_entropy=entropy.mean())
 
     def draw_picture_mask(self, images: Tensor) -> PatchMask | None:
         return self.divide(images, self.backbone.embed(images))[0]
