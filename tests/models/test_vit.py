@@ -94,7 +94,7 @@ def test_output_types_and_taps(images: Tensor) -> None:
         (lambda: vit(), r"image size 50x85 is not divisible by patch_size 8x8; crop or resize to 48x80"),
         (
             lambda: vit(out_type="featmap"),
-            r"pad_size_divisor=8 in MMDetection; in MMSegmentation .*\.size_divisor=8, and test_cfg",
+            r"divisor=8 in MMDetection; in MMSegmentation .*\.size_divisor=8, and test_cfg",
         ),
         (lambda: vit(out_type="featmap", img_size=48, patch_size=(16, 24)), "pad_size_divisor=48 in"),
         (lambda: BEiTViT(SMALL, img_size=32, patch_size=8, in_channels=5, out_type="featmap"), "pad_size_divisor=8 in"),
