@@ -20,6 +20,8 @@ from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import close_launcher, is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
 from mmmim.engine.run_length import length_warnings, use_length
+from mmmim.engine.sharded_runner import ShardedRunner
+from mmmim.engine.sharding import is_sharded
 
 USAGE_ERROR = 2  # exit status, as argparse has it
 # Lines of MMEngine, one per parameter or about its own renamed classes.
@@ -153,6 +155,7 @@ def _with_data(cfg: Config, folder: str | None) -> Config:
 
 
 def _runner(cfg: Config) -> Runner:
-    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    kind = ShardedRunner if is_sharded(cfg.get("model_wrapper_cfg")) else Runner
+    runner = RUNNERS.build(cfg) if "runner_type" in cfg else kind.from_cfg(cfg)
     runner.logger.addFilter(lambda record: not str(record.msg).startswith(NOT_NEWS))
     return runner
