@@ -46,7 +46,8 @@ def describe(run: DryRun, cfg: Config) -> str:
         gathered = (
             f"{_mib(2 * plan.root + 3 * plan.largest_unit)} more: root and unit with their gradients, the next unit"
         )
-        rows.insert(-len(run.data) - 2, ("  gathered", gathered))
+        start = f"{_mib(plan.start)} at most per process; the first process' host holds the {_mib(plan.whole)} whole"
+        rows[-len(run.data) - 2 : -len(run.data) - 2] = [("  gathered", gathered), ("  start-up", start)]
     elif scaling.batch.processes > 1:
         rows.insert(-len(run.data) - 2, ("  buckets", f"{_mib(memory.gradients)} more for gradient exchange"))
     width = max(len(name) for name, _ in rows)

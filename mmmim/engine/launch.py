@@ -15,6 +15,7 @@ from mmengine.registry import MODEL_WRAPPERS
 from torch import nn
 
 from mmmim.engine.errors import UsageError
+from mmmim.engine.sharding import is_sharded
 
 TORCHRUN_VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 SLURM_VARIABLES = ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_NODELIST")
@@ -58,7 +59,7 @@ def setup_launcher(cfg: Config, launcher: str) -> int:
             _torchrun_variables_from_slurm()
         if not dist.is_initialized():
             dist.init_process_group("gloo")
-        if "ShardedDataParallel" not in str((cfg.get("model_wrapper_cfg") or {}).get("type")):
+        if not is_sharded(cfg.get("model_wrapper_cfg")):
             cfg.model_wrapper_cfg = dict(
                 type="CPUDistributedDataParallel",
                 broadcast_buffers=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mmmim.engine.cuda_shapes import cuda_rules
 from mmmim.registry import MODELS
 
 HOST_SCOPES = ("mmseg", "mmdet")
@@ -46,46 +47,62 @@ def build_without_storage(cfg: Config) -> nn.Module:
 
 
 def step_memory(
-    model: nn.Module, cfg: Config, batch_size: int, image_shape: tuple[int, ...] | None, precision: torch.dtype
+    model: nn.Module,
+    cfg: Config,
+    batch_size: int,
+    image_shape: tuple[int, ...] | None,
+    precision: torch.dtype,
+    device_type: str = "cuda",
 ) -> StepMemory:
     """Count what one training step of ``batch_size`` images ``(C, H, W)`` holds; runs forward with fake tensors.
 
+    ``device_type`` decides which operators autocast computes in ``precision``; the device need not be there.
     Not in it: temporary buffers of single operators, the allocator's reserve, buckets of data-parallel processes.
     """
     with fake_copy(model) as fake:
         parameters = _bytes(fake.parameters()) + _bytes(fake.buffers())
         trainable = [p for p in fake.parameters() if p.requires_grad]
         optimizer = _optimizer_bytes(fake, cfg, trainable)
-        activations, counted = _activation_bytes(fake, cfg, batch_size, image_shape, precision)
+    if image_shape is None:
+        activations, counted = None, "not counted: the image size is unknown without the data"
+    else:
+        with fake_copy(model, device_type) as fake:
+            activations, counted = _activation_bytes(fake, cfg, batch_size, image_shape, precision, device_type)
     return StepMemory(parameters, _bytes(trainable), optimizer, activations, counted)
 
 
 class ValuesReadAsZero(TorchDispatchMode):
-    """Tensors without storage have no values; checks such as ``if x.isnan().any()`` are to find nothing."""
+    """Tensors without storage have no values; checks such as ``if x.isnan().any()`` are to find nothing.
+
+    Nor can the storage that they lack be pinned for a transfer.
+    """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
             return 0.0 if args[0].dtype.is_floating_point else 0
+        if func is torch.ops.aten._pin_memory.default:
+            return args[0]
         return func(*args, **(kwargs or {}))
 
 
 @contextmanager
-def fake_copy(model: nn.Module) -> Iterator[nn.Module]:
+def fake_copy(model: nn.Module, device_type: str = "cpu") -> Iterator[nn.Module]:
     """``model`` with tensors that have shapes and no storage, whose operators compute shapes only."""
     model = copy.deepcopy(model)
+    device = torch.device(device_type)
     with FakeTensorMode(allow_non_fake_inputs=True):
         for module in model.modules():
             if isinstance(module, BaseDataPreprocessor):
-                module._device = torch.device("cpu")
+                module._device = device
             if hasattr(module, "loaded"):  # tokenizers and palettes read their files when they are first needed
                 vars(module)["loaded"] = True
             for name, tensor in list(module._parameters.items()):
                 if tensor is not None:
-                    empty = torch.empty(tensor.shape, dtype=tensor.dtype)
+                    empty = torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
                     module._parameters[name] = nn.Parameter(empty, requires_grad=tensor.requires_grad)
             for name, buffer in list(module._buffers.items()):
                 if buffer is not None:
-                    module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype)
+                    module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype, device=device)
         yield model
 
 
@@ -112,10 +129,13 @@ def _optimizer_bytes(model: nn.Module, cfg: Config, trainable: list[nn.Parameter
 
 
 def _activation_bytes(
-    model: Any, cfg: Config, batch_size: int, image_shape: tuple[int, ...] | None, precision: torch.dtype
+    model: Any,
+    cfg: Config,
+    batch_size: int,
+    image_shape: tuple[int, ...],
+    precision: torch.dtype,
+    device_type: str,
 ) -> tuple[int | None, str]:
-    if image_shape is None:
-        return None, "not counted: the image size is unknown without the data"
     images = torch.zeros(batch_size, *image_shape, dtype=torch.uint8)
     own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
     kept: dict[int, Tensor] = {}
@@ -128,20 +148,24 @@ def _activation_bytes(
     mixed = precision != torch.float32
     try:
         with (
+            cuda_rules() if device_type == "cuda" else nullcontext(),
             ValuesReadAsZero(),
             torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
-            torch.autocast("cpu", torch.bfloat16, enabled=mixed),
+            torch.autocast(device_type, precision if mixed else None, enabled=mixed),
         ):
             counted = _forward(model.train(), cfg, images)
     except Exception as error:  # an operator without a fake version, or one that looks at values
         return None, f"not counted: {type(error).__name__} in a forward pass without storage"
     size = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-    return size, f"{counted}, {batch_size} images {'x'.join(map(str, image_shape))}, {str(precision)[6:]}"
+    return (
+        size,
+        f"{counted}, {batch_size} images {'x'.join(map(str, image_shape))}, {str(precision)[6:]} on {device_type}",
+    )
 
 
 def _forward(model: Any, cfg: Config, images: Tensor) -> str:
     if cfg.get("default_scope") in HOST_SCOPES:
-        model.extract_feat(images.float())
+        model.extract_feat(images.float().to(next(model.parameters()).device))
         return "tensors kept for backward by backbone and neck (heads not counted)"
     training_losses(model, images)
     return "tensors kept for backward"

@@ -18,6 +18,8 @@ from mmmim.engine.launch import is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
 from mmmim.engine.run_length import length_warnings, use_length
 from mmmim.engine.schedule import warmup_warnings
+from mmmim.engine.sharded_runner import ShardedRunner
+from mmmim.engine.sharding import is_sharded
 
 # Lines of MMEngine, one per parameter or about its own renamed classes.
 NOT_NEWS = ("paramwise_options", '"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
@@ -123,6 +125,7 @@ def _with_data(cfg: Config, folder: str | None) -> Config:
 
 
 def _runner(cfg: Config) -> Runner:
-    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    kind = ShardedRunner if is_sharded(cfg.get("model_wrapper_cfg")) else Runner
+    runner = RUNNERS.build(cfg) if "runner_type" in cfg else kind.from_cfg(cfg)
     runner.logger.addFilter(lambda record: not str(record.msg).startswith(NOT_NEWS))
     return runner

@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+from mmengine.device import get_device
 from mmengine.hooks import Hook
+from mmengine.model import BaseDataPreprocessor
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -26,6 +28,38 @@ def find_units(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
     return [module for module in model.modules() if type(module).__name__ in names]
 
 
+def is_sharded(wrapper: dict[str, Any] | None) -> bool:
+    """Whether a config's ``model_wrapper_cfg`` asks for a :class:`ShardedDataParallel`."""
+    return str((wrapper or {}).get("type", "")).rpartition(".")[2] == "ShardedDataParallel"
+
+
+def put_on_device(part: nn.Module, device: torch.device) -> nn.Module:
+    """Give ``part`` the first process' values on ``device``, for whatever of it is not divided yet.
+
+    The other processes' values do not matter: tensors may be on the meta device there.
+    """
+    placed: dict[int, Tensor] = {}  # a tensor that two modules share stays one
+    for module in part.modules():
+        for tensors in (module._parameters, module._buffers):
+            for name, tensor in tensors.items():
+                if tensor is not None and not _is_divided(tensor):
+                    if id(tensor) not in placed:
+                        placed[id(tensor)] = _with_first_values(tensor, device)
+                    tensors[name] = placed[id(tensor)]  # type: ignore[assignment]
+        if isinstance(module, BaseDataPreprocessor):
+            module._device = device  # where it moves batches to, as `.to` would have told it
+    return part
+
+
+def _with_first_values(tensor: Tensor, device: torch.device) -> Tensor:
+    values = torch.empty_like(tensor, device=device) if tensor.is_meta else tensor.detach().to(device)
+    dist.broadcast(values, 0)
+    if not tensor.is_meta:
+        tensor.data = values
+        return tensor
+    return nn.Parameter(values, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else values
+
+
 @MODEL_WRAPPERS.register_module()
 class ShardedDataParallel(nn.Module):
     """In the place of DDP: PyTorch's ``fully_shard`` (FSDP2) of each unit, then of the rest of the model.
@@ -33,8 +67,11 @@ class ShardedDataParallel(nn.Module):
     A process holds its share of each parameter, gradient and moment; a unit's parameters are gathered while it runs.
     Gradients are averaged over the processes, as DDP does. Needs :class:`GatherHook` to store checkpoints.
 
+    The model is moved to the device and divided unit by unit, so that the device never holds all of it, unless it
+    comes there whole; :class:`ShardedRunner` sees to it that it does not.
+
     Args:
-        module: The model, on its device.
+        module: The model. The first process' values count, the others may have theirs on the meta device.
         units: Class names of the modules that are gathered one at a time: ``('SwinV2Block',)``.
     """
 
@@ -48,10 +85,9 @@ class ShardedDataParallel(nn.Module):
                 "install a newer one or leave model_wrapper_cfg out"
             ) from None
         parts = find_units(module, units)
-        for tensor in (*module.parameters(), *module.buffers()):
-            dist.broadcast(tensor.detach(), 0)
+        device = torch.device(get_device())
         self.module: Any = module
-        self.parts: list[Any] = [fully_shard(part) for part in (*parts, module)]
+        self.parts: list[Any] = [fully_shard(put_on_device(part, device)) for part in (*parts, module)]
         self.gathered: dict[str, Tensor] | None = None
         module.register_state_dict_post_hook(lambda *each: self._full_state(*each))  # it marks the function
         for part in module.modules():

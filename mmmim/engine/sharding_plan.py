@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from mmmim.engine.memory import StepMemory
-from mmmim.engine.sharding import find_units
+from mmmim.engine.sharding import find_units, is_sharded
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,11 @@ class ShardingPlan:
     largest_unit: int
     root: int  # parameters outside the units
 
+    @property
+    def start(self) -> int:
+        """Most that a device holds while the model is divided: a process' share and one part that is still whole."""
+        return self.share + max(self.largest_unit, self.root)
+
     def divide(self, memory: StepMemory) -> StepMemory:
         """``memory`` of an unsharded step -> of one process; buffers stay whole."""
         return replace(
@@ -38,8 +43,7 @@ class ShardingPlan:
 
 def plan_sharding(model: nn.Module, wrapper: dict[str, Any] | None, processes: int) -> ShardingPlan | None:
     """The plan of ``model_wrapper_cfg``; None if that shards nothing, or with one process, which is not wrapped."""
-    kind = str((wrapper or {}).get("type", "")).rpartition(".")[2]
-    if wrapper is None or kind != "ShardedDataParallel" or processes == 1:
+    if wrapper is None or not is_sharded(wrapper) or processes == 1:
         return None
     units = find_units(model, wrapper["units"])
     params = list(model.parameters())

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed.fsdp as fsdp
+from mmengine.device import get_device
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS, init_default_scope
 from test_two_processes import run_in_two_processes
@@ -17,6 +19,7 @@ from mmmim.engine.dry_run import dry_run
 from mmmim.engine.dry_run_table import describe
 from mmmim.engine.launch import CPUDistributedDataParallel
 from mmmim.engine.run_options import load_config
+from mmmim.engine.sharded_runner import ShardedRunner, build_shapes
 from mmmim.engine.sharding import find_units
 from mmmim.engine.sharding_plan import plan_sharding
 from mmmim.models.algorithms import MaskedImageModel
@@ -89,6 +92,62 @@ def test_steps_are_those_of_ddp(tmp_path: Path) -> None:
     assert planned is not None and (planned.share, planned.whole) == (4 * first["local"], 4 * first["all"])
 
 
+def start(folder: Path, rank: int) -> dict:
+    """The second process has no storage but on the device: what it holds there before a part is divided."""
+    init_default_scope("mmmim")
+    expected, built = model(), build_shapes(MODEL) if rank else model()
+    without_storage = all(tensor.is_meta for tensor in (*built.parameters(), *built.buffers()))
+    held, divide = [], fsdp.fully_shard
+
+    def watched(part: Any) -> Any:
+        whole = [p for p in built.parameters() if not p.is_meta and not hasattr(p, "full_tensor")]
+        held.append(4 * sum(p.numel() for p in whole))
+        return divide(part)
+
+    fsdp.fully_shard = watched  # type: ignore[assignment]
+    found = ShardedDataParallel(built, UNITS).module
+    buffers = dict(found.named_buffers())
+    return dict(
+        without_storage=without_storage,
+        held=max(held),
+        same_state=all(torch.equal(found.state_dict()[n], v) for n, v in expected.state_dict().items()),
+        same_buffers=all(torch.equal(buffers[n], v) for n, v in expected.named_buffers()),
+        moves_to=str(found.data_preprocessor.device),
+    )
+
+
+def test_start_is_that_of_an_unsharded_model_and_never_holds_it_whole(tmp_path: Path) -> None:
+    first, second = run_in_two_processes(start, tmp_path)
+    init_default_scope("mmmim")
+    planned = plan_sharding(model(), dict(type="mmmim.ShardedDataParallel", units=UNITS), 2)
+    assert planned is not None and max(planned.largest_unit, planned.root) < planned.whole / 2
+    assert second["without_storage"] and not first["without_storage"]
+    assert second["held"] == max(planned.largest_unit, planned.root) == planned.start - planned.share
+    for answer in (first, second):
+        assert answer["same_state"] and answer["same_buffers"] and answer["moves_to"] == get_device()
+
+
+@MODELS.register_module(force=True)
+class KeepsTensorAside(MaskedImageModel):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.aside = [torch.arange(3)]
+
+
+@MODELS.register_module(force=True)
+class ReadsValues(MaskedImageModel):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.rates = torch.linspace(0, 1, 3).tolist()
+
+
+@pytest.mark.parametrize("kind", ["KeepsTensorAside", "ReadsValues"])
+def test_a_model_that_needs_values_is_built_with_them(kind: str) -> None:
+    init_default_scope("mmmim")
+    built = build_shapes(dict(MODEL, type=kind))
+    assert not any(tensor.is_meta for tensor in (*built.parameters(), *built.buffers()))
+
+
 @MODELS.register_module(force=True)
 class ListedPredictions(MaskedImageModel):
     def forward(self, inputs: Any, *args: Any, mode: str = "tensor", **kwargs: Any) -> Any:
@@ -131,7 +190,7 @@ def run(folder: Path, **changes: Any) -> Any:
         "model_wrapper_cfg": dict(type="mmmim.ShardedDataParallel", units=UNITS),
         "launcher": "pytorch",
     }
-    runner = train(folder, **{**settings, **changes})
+    runner = train(folder, ShardedRunner, **{**settings, **changes})
     return {name: value.clone() for name, value in runner.model.module.state_dict().items()}
 
 
@@ -174,6 +233,7 @@ def test_dry_run_prints_the_plan() -> None:
     assert f"  FSDP over 4 processes: {blocks} units SwinV1Block + root; largest unit " in table
     assert f"  activation checkpointing of {blocks} blocks (backbone.with_cp)" in table
     assert "  gathered" in table and "gradient exchange" not in table
+    assert "  start-up" in table and "host holds the" in table
     share = 4 * sum(p.chunk(4)[0].numel() for p in planned.model.parameters())  # type: ignore[no-untyped-call]
     whole = 4 * planned.trainable()
     assert (planned.memory.gradients, planned.unsharded.gradients) == (share, whole) and whole / 4 <= share < whole / 3

@@ -131,8 +131,8 @@ def tiny_config(work_dir: Path, **changes: Any) -> Config:
     return cfg
 
 
-def train(work_dir: Path, **changes: Any) -> Runner:
-    runner = Runner.from_cfg(tiny_config(work_dir, **changes))
+def train(work_dir: Path, kind: type[Runner] = Runner, **changes: Any) -> Runner:
+    runner = kind.from_cfg(tiny_config(work_dir, **changes))
     runner.train()
     return runner
 
