@@ -130,10 +130,12 @@ def test_only_erased_pixels_are_scored(downsample: int) -> None:
     assert all(p.grad is not None for p in model.parameters() if p.requires_grad)
 
 
-def test_pictures_show_nothing_hidden() -> None:
-    made = enhancer().predict(torch.randn(2, 3, 64, 96))
-    assert not made["mask"].any() and made["generator_mask"].shape == (2, 1, 1)
-    assert made["output"].shape == made["corrupted"].shape == (2, 3, 64, 96)
+def test_pictures_know_what_was_erased() -> None:
+    images = torch.randn(2, 3, 64, 96)
+    made = enhancer().predict(images)
+    assert torch.equal(made["generator_mask"], (made["corrupted"] != images).any(1))
+    assert not made["mask"].any() and made["mask"].shape == (2, 64, 96)  # nothing is hidden from the enhancer
+    assert made["output"].shape == images.shape
 
 
 @pytest.mark.parametrize(

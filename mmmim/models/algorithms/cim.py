@@ -179,12 +179,13 @@ class CIM(MaskedImageModel):
         values, target = self.neck(self.backbone(made.images)[-1]), self.target(images, made)
         if self.detects_replaced:
             target = (target - 0.5) * 20  # as certain logits
+        hidden = mask.mask if made.erased is None else made.erased.squeeze(1)
         return dict(
             images=images,
             corrupted=made.images,
             degrade_params={},
-            mask=torch.zeros_like(mask.mask),
-            generator_mask=mask.mask,
+            mask=torch.zeros_like(hidden),
+            generator_mask=hidden,
             output=self.target_generator.to_image(values, images),
             target=self.target_generator.to_image(target, images),
             target_space=self.target_generator.space,
