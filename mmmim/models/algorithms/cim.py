@@ -12,6 +12,7 @@ from mmmim.registry import MODELS, build_part
 from ..backbones.beit_vit import BEiTViT
 from ..generators import Corrupted
 from ..layers import Grid, PatchMask, at_least_fp32, grid_of
+from ..target_generators import DenseTarget
 from .masked_image_model import MaskedImageModel
 
 
@@ -25,8 +26,8 @@ class CIM(MaskedImageModel):
     flows from the enhancer's loss to the generator but through layers that both share.
 
     Args:
-        generator: ``TokenGenerator`` or ``PixelGenerator``.
-        masker: Patches the generator replaces.
+        generator: ``TokenGenerator``, ``PixelGenerator`` or ``ErasingGenerator``.
+        masker: Patches the generator replaces; None for one that erases pixels of its own choice.
         loss_weights: Of ``generator`` and ``enhancer``; the paper takes 10 for ResPix, 1 for RevDet.
     """
 
@@ -34,7 +35,7 @@ class CIM(MaskedImageModel):
         self,
         *args: Any,
         generator: dict,
-        masker: dict,
+        masker: dict | None = None,
         loss_weights: dict[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -51,20 +52,17 @@ class CIM(MaskedImageModel):
             in_channels=self.backbone.in_channels,
             **getattr(self.data_preprocessor, "statistics", {}),
         )
-        self.masker = self._build_masker(masker)
+        self.masker = None if masker is None else self._build_masker(masker)
         self.loss_weights = dict(generator=1.0, enhancer=1.0) | (loss_weights or {})
         if unknown := set(self.loss_weights) - {"generator", "enhancer"}:
             raise UsageError(f"loss_weights: {sorted(unknown)} unknown; there are 'generator' and 'enhancer'")
         self._check_generator()
 
     def _check_generator(self) -> None:
-        (height, width), (rows, columns) = self.backbone.img_size, self.generator.patch_size
-        if height % rows or width % columns:
-            raise UsageError(
-                f"backbone.img_size={self.backbone.img_size} is no multiple of the generator's patch_size="
-                f"{self.generator.patch_size}; choose another of both"
-            )
-        self.masker.num_hidden((height // rows, width // columns))
+        if getattr(self.generator, "erases", False):
+            self._check_erasing()
+        else:
+            self._check_grid()
         if self.head.scope != "all":
             raise UsageError(f"CIM scores all places of the image: set head.scope='all', not {self.head.scope!r}")
         if self.detects_replaced != getattr(self.head, "predicts_binary", False):
@@ -76,6 +74,25 @@ class CIM(MaskedImageModel):
             self._check_tokens()
         if self.share_layers:
             self._check_sharing()
+
+    def _check_erasing(self) -> None:
+        name, target = type(self.generator).__name__, type(self.target_generator).__name__
+        if self.masker is not None:
+            raise UsageError(f"masker: {name} chooses what it erases itself; set masker=None")
+        if not isinstance(self.target_generator, DenseTarget):
+            raise UsageError(f"{name} erases pixels, which {target} does not predict; use a PixelTarget")
+
+    def _check_grid(self) -> None:
+        if self.masker is None:
+            name = type(self.generator).__name__
+            raise UsageError(f"masker=None: {name} replaces hidden patches; use a RandomMasker")
+        (height, width), (rows, columns) = self.backbone.img_size, self.generator.patch_size
+        if height % rows or width % columns:
+            raise UsageError(
+                f"backbone.img_size={self.backbone.img_size} is no multiple of the generator's patch_size="
+                f"{self.generator.patch_size}; choose another of both"
+            )
+        self.masker.num_hidden((height // rows, width // columns))
 
     def _check_tokens(self) -> None:
         if not getattr(self.generator, "makes_tokens", False):
@@ -102,8 +119,9 @@ class CIM(MaskedImageModel):
             )
 
     def _build_masker(self, masker: dict) -> Any:
-        agree("masker", masker, "the generator's patches", patch_size=self.generator.patch_size)
-        return build_part(masker, patch_size=self.generator.patch_size)
+        patch_size = getattr(self.generator, "patch_size", None)
+        agree("masker", masker, "the generator's patches", patch_size=patch_size)
+        return build_part(masker, patch_size=patch_size)
 
     def _check_masker(self) -> None:
         """Masks are the generator's, see ``_check_generator``."""
@@ -120,7 +138,7 @@ class CIM(MaskedImageModel):
 
     def loss(self, images: Tensor, token_images: Tensor | None = None, **views: Tensor) -> dict[str, Tensor]:
         made = self.corrupt(images, self.draw_mask(images), token_images)
-        enhanced = self.head.loss(self.enhance(made.images), self.target(images, made))
+        enhanced = self.head.loss(self.enhance(made.images), self.target(images, made), self.weight(images, made))
         with torch.no_grad():
             enhanced["corrupted_mse"] = F.mse_loss(at_least_fp32(made.images), at_least_fp32(images))
         return self._weighted(made.losses, "generator") | self._weighted(enhanced, "enhancer")
@@ -134,6 +152,19 @@ class CIM(MaskedImageModel):
 
     def target(self, images: Tensor, made: Corrupted) -> Tensor:
         return self.target_generator(made.replaced if self.detects_replaced else images)
+
+    def weight(self, images: Tensor, made: Corrupted) -> Tensor | None:
+        """1 for the values ``(B, N, T)`` whose pixels were all erased; None where every value is scored."""
+        if made.erased is None:
+            return None
+        pixels = made.erased.to(images.dtype).expand_as(images)
+        return self.target_generator.patches(self.target_generator.reduce(pixels).floor())
+
+    def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask:
+        """The generator's hidden patches; where it has none, each image is one visible patch."""
+        if self.masker is None:
+            return PatchMask(torch.zeros(len(images), 1, dtype=torch.long, device=images.device), 0, (1, 1))
+        return super().draw_mask(images, **scores)
 
     def _weighted(self, losses: dict[str, Tensor], part: str) -> dict[str, Tensor]:
         weight = self.loss_weights[part]
@@ -156,12 +187,13 @@ class CIM(MaskedImageModel):
         values, target = self.enhance(made.images), self.target(images, made)
         if self.detects_replaced:
             target = (target - 0.5) * 20  # as certain logits
+        hidden = mask.mask if made.erased is None else made.erased.squeeze(1)
         return dict(
             images=images,
             corrupted=made.images,
             degrade_params={},
-            mask=torch.zeros_like(mask.mask),
-            generator_mask=mask.mask,
+            mask=torch.zeros_like(hidden),
+            generator_mask=hidden,
             output=self.target_generator.to_image(values, images),
             target=self.target_generator.to_image(target, images),
             target_space=self.target_generator.space,

@@ -1,7 +1,8 @@
 from .base import Corrupted
+from .erasing_generator import ErasingGenerator
 from .pixel_generator import PixelGenerator
 from .sampling import sample_tokens
 from .small_beit import SmallBEiT
 from .token_generator import TokenGenerator
 
-__all__ = ["Corrupted", "PixelGenerator", "SmallBEiT", "TokenGenerator", "sample_tokens"]
+__all__ = ["Corrupted", "ErasingGenerator", "PixelGenerator", "SmallBEiT", "TokenGenerator", "sample_tokens"]
