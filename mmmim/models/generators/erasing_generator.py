@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mmmim.checks import one_of
+from mmmim.checks import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask
@@ -41,9 +41,9 @@ class ErasingGenerator(nn.Module):
         super().__init__()
         self.area = (area, area) if isinstance(area, int | float) else (area[0], area[1])
         if not 0 < self.area[0] <= self.area[1] <= 1:
-            raise ValueError(f"area={area} must be a share in (0, 1], or a pair of increasing ones")
+            raise UsageError(f"area={area} must be a share in (0, 1], or a pair of increasing ones")
         if not 0 < aspect[0] <= aspect[1]:
-            raise ValueError(f"aspect={aspect} must be an increasing pair of positive numbers")
+            raise UsageError(f"aspect={aspect} must be an increasing pair of positive numbers")
         self.log_aspect = math.log(aspect[0]), math.log(aspect[1])
         self.mode = one_of("mode", mode, MODES)
 
