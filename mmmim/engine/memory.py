@@ -137,30 +137,43 @@ def _activation_bytes(
     device_type: str,
 ) -> tuple[int | None, str]:
     images = torch.zeros(batch_size, *image_shape, dtype=torch.uint8)
-    own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
-    kept: dict[int, Tensor] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        if tensor.untyped_storage()._cdata not in own:
-            kept.setdefault(tensor.untyped_storage()._cdata, tensor)
-        return tensor
-
-    mixed = precision != torch.float32
     try:
-        with (
-            cuda_rules() if device_type == "cuda" else nullcontext(),
-            ValuesReadAsZero(),
-            torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
-            torch.autocast(device_type, precision if mixed else None, enabled=mixed),
-        ):
+        with kept_for_backward(model, precision, device_type) as kept:
             counted = _forward(model.train(), cfg, images)
     except Exception as error:  # an operator without a fake version, or one that looks at values
         return None, f"not counted: {type(error).__name__} in a forward pass without storage"
-    size = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-    return (
-        size,
-        f"{counted}, {batch_size} images {'x'.join(map(str, image_shape))}, {str(precision)[6:]} on {device_type}",
-    )
+    size = f"{batch_size} images {'x'.join(map(str, image_shape))}"
+    return kept.bytes, f"{counted}, {size}, {str(precision)[6:]} on {device_type}"
+
+
+class Kept:
+    """Storages that autograd saves; those of the model itself are left out."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
+        self.tensors: dict[int, Tensor] = {}
+
+    def keep(self, tensor: Tensor) -> Tensor:
+        if tensor.untyped_storage()._cdata not in self.own:
+            self.tensors.setdefault(tensor.untyped_storage()._cdata, tensor)
+        return tensor
+
+    @property
+    def bytes(self) -> int:
+        return sum(tensor.untyped_storage().nbytes() for tensor in self.tensors.values())
+
+
+@contextmanager
+def kept_for_backward(model: nn.Module, precision: torch.dtype, device_type: str = "cuda") -> Iterator[Kept]:
+    """What the passes inside the block keep, of a :func:`fake_copy` under the autocast of the device."""
+    kept, mixed = Kept(model), precision != torch.float32
+    with (
+        cuda_rules() if device_type == "cuda" else nullcontext(),
+        ValuesReadAsZero(),
+        torch.autograd.graph.saved_tensors_hooks(kept.keep, lambda tensor: tensor),
+        torch.autocast(device_type, precision if mixed else None, enabled=mixed),
+    ):
+        yield kept
 
 
 def _forward(model: Any, cfg: Config, images: Tensor) -> str:

@@ -80,5 +80,5 @@ def window_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float
         return weights.to(v.dtype) @ v
     shape, fold = q.shape, (0, 1) if len(bias) == 1 else (1, 2)  # windows join the batch, or the heads if biases differ
     q, k, v = (x.flatten(*fold) for x in (q, k, v))  # (B*nW,heads,N,d) or (B,nW*heads,N,d)
-    bias = bias.to(q.dtype).flatten(0, 1).expand(len(q), -1, -1, -1)
+    bias = bias.to(q.dtype).flatten(0, 1).unsqueeze(0)  # one for the batch: the kernel may copy it to align its rows
     return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale).view(shape)
