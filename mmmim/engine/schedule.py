@@ -56,7 +56,8 @@ def warmup_warnings(cfg: Config, num_images: int | None, batch: BatchSize) -> li
     meant, whole = rule.get("recipe_num_images") or cfg.get("assumed_num_images"), rule.get("recipe_batch_size")
     if num_images is None or not meant or not whole:
         return []
-    wanted = schedule_of(cfg, int(meant), BatchSize(int(whole), 1, 1)).warmup_iterations or 0
+    recipe = Config.fromfile(cfg.filename, import_custom_modules=False) if cfg.filename else cfg  # not stretched
+    wanted = schedule_of(recipe, int(meant), BatchSize(int(whole), 1, 1)).warmup_iterations or 0
     updates = (schedule_of(cfg, num_images, batch).warmup_iterations or 0) // batch.accumulation
     if updates * SHORTER > wanted or not wanted:
         return []

@@ -10,6 +10,7 @@ import pytest
 from mmmim.engine import run
 from mmmim.engine.dry_run import dry_run
 from mmmim.engine.lr_scaling import BatchSize
+from mmmim.engine.run_length import use_length
 from mmmim.engine.run_options import load_config
 from mmmim.engine.schedule import warmup_warnings
 
@@ -25,6 +26,8 @@ def test_what_is_left_of_30000_updates() -> None:
     assert warmup_warnings(cfg, 70_000_000, batch) == warmup_warnings(cfg, None, batch) == []
     assert warmup_warnings(cfg, 1_281_167, BatchSize(36, 4, 1)) == []  # 35,588 smaller updates
     assert len(warmup_warnings(cfg, 1_281_167, BatchSize(9, 256, 4))) == 1
+    use_length(cfg, epochs=1100)  # what the warning proposes
+    assert warmup_warnings(cfg, 1_281_167, batch) == []
 
 
 @pytest.mark.parametrize(

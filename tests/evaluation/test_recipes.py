@@ -293,6 +293,7 @@ def test_simmims_code_clips_and_its_paper_does_not() -> None:
     clipping = {name: recipe(name).optim_wrapper.clip_grad for name in names}
     assert {name for name, clip in clipping.items() if clip is None} == {n for n in clipping if n.endswith("-paper")}
     assert {clip.max_norm for clip in clipping.values() if clip is not None} == {5.0}
+    assert recipe("simmim/vit-b_800e_paper").optim_wrapper.clip_grad is None
 
 
 def test_what_the_resnets_of_cim_are_trained_with() -> None:
