@@ -11,12 +11,13 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmmim.engine import run_options as options
+from mmmim.engine.building import CheckedRunner
 from mmmim.engine.data_paths import check_paths
 from mmmim.engine.dense_checks import check_dense
 from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
-from mmmim.engine.run_length import length_warnings, use_length
+from mmmim.engine.run_length import check_loops, length_warnings, use_length
 
 # Lines of MMEngine, one per parameter or about its own renamed classes.
 NOT_NEWS = ("paramwise_options", '"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
@@ -31,10 +32,11 @@ def train(args: argparse.Namespace) -> None:
     options.use_accumulation(cfg, args.accumulate)
     options.use_amp(cfg, args.amp)
     use_length(cfg, args.epochs, args.iters)
+    check_loops(cfg)
+    options.use_resume(cfg, args.resume)
     if args.dry_run:
         _plan(cfg, args)
         return
-    options.use_resume(cfg, args.resume)
     options.use_checkpoint(cfg, args.checkpoint)
     check_paths(cfg, ("train_dataloader", "val_dataloader", "custom_hooks"))
     doubts = check_dense(cfg, ("train_dataloader", "val_dataloader"))
@@ -121,6 +123,6 @@ def _with_data(cfg: Config, folder: str | None) -> Config:
 
 
 def _runner(cfg: Config) -> Runner:
-    runner = RUNNERS.build(cfg) if "runner_type" in cfg else Runner.from_cfg(cfg)
+    runner = RUNNERS.build(cfg) if "runner_type" in cfg else CheckedRunner.from_cfg(cfg)
     runner.logger.addFilter(lambda record: not str(record.msg).startswith(NOT_NEWS))
     return runner
