@@ -10,18 +10,22 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.registry import DATASETS, HOOKS, METRICS, PARAM_SCHEDULERS, VISUALIZERS, init_default_scope
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import HOOKS, LOG_PROCESSORS, METRICS, PARAM_SCHEDULERS, VISUALIZERS, init_default_scope
+from mmengine.runner import Runner
 from torch import nn
 
+from mmmim.engine.building import building
 from mmmim.engine.crops import crop_size
 from mmmim.engine.data_paths import missing_paths
 from mmmim.engine.lr_scaling import LrScaling, optim_wrappers, scale_lr, schedulers
 from mmmim.engine.memory import StepMemory, build_without_storage, step_memory
-from mmmim.engine.run_length import length_warnings
+from mmmim.engine.run_length import check_batches, length_warnings, that_take_a_step
 from mmmim.engine.run_options import fit_to_device, planned_precision
 from mmmim.engine.schedule import Schedule, schedule_of, warmup_warnings
 from mmmim.engine.sharding_plan import ShardingPlan, plan_sharding
 
+UNKNOWN_STEPS = 1_000_000  # of an epoch whose data is not there: no part of a schedule is shorter than a step
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
@@ -71,11 +75,18 @@ def dry_run(cfg: Config, processes: int = 1) -> DryRun:
     fit_to_device(cfg)
     scaling = scale_lr(cfg, processes)
     scaling.warnings += length_warnings(cfg)
+    _build_log_processor(cfg)
     data = {loader: data_report(cfg, loader) for loader in LOADERS if cfg.get(loader)}
     train = data["train_dataloader"]
     schedule = schedule_of(cfg, train.images, scaling.batch)
     scaling.warnings += warmup_warnings(cfg, train.images, scaling.batch)
-    model = build_without_storage(cfg)
+    if schedule.steps_per_epoch is not None:
+        per_process = -(-(train.images or 0) // processes)
+        check_batches(schedule.steps_per_epoch, per_process, scaling.batch.per_process)
+    with building("model"):
+        model = build_without_storage(cfg)
+    with building("optim_wrapper"):
+        build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
     shape = train.sample_shape or image_shape(model, cfg)
     unsharded = step_memory(model, cfg, scaling.batch.per_process, shape, precision)
     sharding = plan_sharding(model, cfg.get("model_wrapper_cfg"), processes)
@@ -95,11 +106,12 @@ def data_report(cfg: Config, loader: str) -> DataReport:
         report.remarks.append(f"{path} is missing")
     if not report.remarks:
         try:
-            dataset = DATASETS.build(copy.deepcopy(cfg[loader].dataset))
+            with building("dataloader"):
+                dataset: Any = Runner.build_dataloader(copy.deepcopy(cfg[loader]), seed=0).dataset
             report.images = len(dataset)
             sample = dataset[0]["inputs"]
             report.sample_shape = tuple(sample.shape) if isinstance(sample, torch.Tensor) else None
-        except (OSError, ValueError, RuntimeError) as error:
+        except OSError as error:  # of the data, which another machine may have
             report.remarks.append(f"{type(error).__name__}: {error}")
     if report.images is None and loader == "train_dataloader" and cfg.get("assumed_num_images"):
         report.images = int(cfg.assumed_num_images)
@@ -119,27 +131,37 @@ def image_shape(model: nn.Module, cfg: Config) -> tuple[int, ...] | None:
 def _build_schedulers(cfg: Config, schedule: Schedule) -> None:
     """On an optimizer of one weight, since schedulers only read its groups."""
     weight = nn.Parameter(torch.zeros(1))
-    for (_, wrapper), scheduler in (
-        (w, s) for w in optim_wrappers(cfg) for s in schedulers(cfg.get("param_scheduler"))
-    ):
+    steps = schedule.steps_per_epoch or UNKNOWN_STEPS
+    built = that_take_a_step(list(schedulers(cfg.get("param_scheduler"))), steps)
+    for (_, wrapper), scheduler in ((w, s) for w in optim_wrappers(cfg) for s in built):
         optimizer = torch.optim.SGD([weight], lr=wrapper["optimizer"]["lr"], momentum=0.9)
         end = schedule.epochs if scheduler.get("by_epoch", True) else schedule.iterations
-        defaults: dict[str, Any] = dict(optimizer=optimizer, epoch_length=schedule.steps_per_epoch or 1)
+        defaults: dict[str, Any] = dict(optimizer=optimizer, epoch_length=steps)
         if end is not None:
             defaults["end"] = int(end)
-        PARAM_SCHEDULERS.build(copy.deepcopy(scheduler), default_args=defaults)
+        with building("param_scheduler"):
+            PARAM_SCHEDULERS.build(copy.deepcopy(scheduler), default_args=defaults)
+
+
+def _build_log_processor(cfg: Config) -> None:
+    if (processor := cfg.get("log_processor")) is not None:
+        with building("log_processor"):
+            LOG_PROCESSORS.build({"type": "LogProcessor", **copy.deepcopy(processor)})
 
 
 def _build_hooks(cfg: Config) -> list[str]:
     """Names of the hooks; hooks of the dense tasks ask for the current visualizer, so that comes first."""
     visualizer = dict(copy.deepcopy(cfg.get("visualizer")) or {})
-    VISUALIZERS.build({"type": "Visualizer", "name": "dry_run", **visualizer, "vis_backends": None})
+    with building("visualizer"):  # nothing is written before something is drawn
+        VISUALIZERS.build({"type": "Visualizer", "name": "dry_run", "save_dir": cfg.get("work_dir"), **visualizer})
     for evaluator in ("val_evaluator", "test_evaluator"):
         for metric in _metrics(cfg.get(evaluator)):
             if not missing_paths(cfg, evaluator.replace("evaluator", "dataloader")):
-                METRICS.build(copy.deepcopy(metric))
+                with building("evaluator"):
+                    METRICS.build(copy.deepcopy(metric))
     settings = [*(cfg.get("default_hooks") or {}).values(), *(cfg.get("custom_hooks") or [])]
-    return [type(HOOKS.build(_without_priority(hook))).__name__ for hook in settings if hook is not None]
+    with building("default_hooks, custom_hooks"):
+        return [type(HOOKS.build(_without_priority(hook))).__name__ for hook in settings if hook is not None]
 
 
 def _without_priority(hook: dict[str, Any]) -> dict[str, Any]:

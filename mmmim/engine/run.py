@@ -11,12 +11,13 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmmim.engine import run_options as options
+from mmmim.engine.building import CheckedRunner
 from mmmim.engine.data_paths import check_paths
 from mmmim.engine.dense_checks import check_dense
 from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
-from mmmim.engine.run_length import length_warnings, use_length
+from mmmim.engine.run_length import check_loops, length_warnings, use_length
 from mmmim.engine.schedule import warmup_warnings
 from mmmim.engine.sharded_runner import ShardedRunner
 from mmmim.engine.sharding import is_sharded
@@ -34,10 +35,11 @@ def train(args: argparse.Namespace) -> None:
     options.use_accumulation(cfg, args.accumulate)
     options.use_amp(cfg, args.amp)
     use_length(cfg, args.epochs, args.iters)
+    check_loops(cfg)
+    options.use_resume(cfg, args.resume)
     if args.dry_run:
         _plan(cfg, args)
         return
-    options.use_resume(cfg, args.resume)
     options.use_checkpoint(cfg, args.checkpoint)
     check_paths(cfg, ("train_dataloader", "val_dataloader", "custom_hooks"))
     doubts = check_dense(cfg, ("train_dataloader", "val_dataloader"))
@@ -125,7 +127,7 @@ def _with_data(cfg: Config, folder: str | None) -> Config:
 
 
 def _runner(cfg: Config) -> Runner:
-    kind = ShardedRunner if is_sharded(cfg.get("model_wrapper_cfg")) else Runner
+    kind = ShardedRunner if is_sharded(cfg.get("model_wrapper_cfg")) else CheckedRunner
     runner = RUNNERS.build(cfg) if "runner_type" in cfg else kind.from_cfg(cfg)
     runner.logger.addFilter(lambda record: not str(record.msg).startswith(NOT_NEWS))
     return runner

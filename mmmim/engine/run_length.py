@@ -53,6 +53,8 @@ def that_take_a_step(configs: Any, epoch_length: int) -> Any:
 
     MMEngine rounds begin and end down to iterations and refuses what is empty: a warm-up of half an epoch of one batch.
     """
+    if isinstance(configs, dict) and "type" not in configs:  # of several optimizers
+        return {name: that_take_a_step(each, epoch_length) for name, each in configs.items()}
     if not isinstance(configs, list):
         return configs
 
@@ -62,6 +64,40 @@ def that_take_a_step(configs: Any, epoch_length: int) -> Any:
         return int(config["end"] * epoch_length) <= int(config.get("begin", 0) * epoch_length)
 
     return [config for config in configs if not is_empty(config)]
+
+
+def check_loops(cfg: Config) -> None:
+    """Refuse lengths and intervals that no loop can have, and a validation that lacks a part.
+
+    Raises:
+        UsageError: names the key, its value and what it may be.
+    """
+    loop = cfg.train_cfg
+    for key in ("max_epochs", "max_iters", "val_interval", "stop_after"):
+        value = loop.get(key)
+        if value is not None and not (isinstance(value, (int, float)) and value >= 1 and int(value) == value):
+            raise UsageError(f"train_cfg.{key}={value!r} must be a whole number from 1 on")
+    if loop.get("max_epochs") is None and loop.get("max_iters") is None:
+        raise UsageError("train_cfg: how long the run takes is missing; set max_epochs, or max_iters")
+    parts = ("val_dataloader", "val_cfg", "val_evaluator")
+    lacking = [key for key in parts if cfg.get(key) is None]
+    if 0 < len(lacking) < len(parts):
+        raise UsageError(
+            f"a validation needs {', '.join(parts)}, but {' and '.join(lacking)} is None; set all of them or none"
+        )
+
+
+def check_batches(batches: int, images: int | None, batch_size: int | None) -> None:
+    """Refuse data that makes no batch.
+
+    Raises:
+        UsageError: names the number of images and the batch size.
+    """
+    if batches < 1:
+        raise UsageError(
+            f"train_dataloader: {images} images of a process make no batch of {batch_size}; use a smaller batch_size, "
+            "more images, or drop_last=False"
+        )
 
 
 def run_length(cfg: Config) -> tuple[str, int]:

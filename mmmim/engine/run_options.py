@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.device import is_cuda_available
 from mmengine.logging import print_log
 
+from mmmim.checks import one_of
 from mmmim.engine.checkpoint_io import newest_good_checkpoint
 from mmmim.engine.config_check import check_config
 from mmmim.engine.config_keys import check_options, find_config
@@ -20,6 +21,7 @@ from mmmim.engine.lr_scaling import optim_wrappers
 from mmmim.engine.pretrained_head import check_head
 
 REMOTE = ("http://", "https://", "s3://", "torchvision://", "open-mmlab://", "petrel://")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PLAIN, SCALED, AUTOCAST = "OptimWrapper", "AmpOptimWrapper", "AutocastOptimWrapper"
 
 
@@ -42,6 +44,8 @@ def load_config(path: str, options: dict[str, Any] | None = None, work_dir: str 
         print_log(remark, level=logging.WARNING)
     cfg.merge_from_dict(options or {})
     check_config(cfg)
+    if isinstance(level := cfg.get("log_level") or "INFO", str):
+        one_of("log_level", level, LOG_LEVELS)
     cfg.work_dir = work_dir or cfg.get("work_dir") or str(default_work_dir(file))
     return cfg
 

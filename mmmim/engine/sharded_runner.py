@@ -8,14 +8,14 @@ import torch
 import torch.distributed as dist
 from mmengine.dist import get_rank
 from mmengine.model import convert_sync_batchnorm, is_model_wrapper
-from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from mmmim.engine.building import CheckedRunner
 from mmmim.registry import MODEL_WRAPPERS, MODELS
 
 
-class ShardedRunner(Runner):
+class ShardedRunner(CheckedRunner):
     """MMEngine's Runner without the four places at which it puts the whole model, or a checkpoint, on each device.
 
     The first process builds the model in its host memory, the others build shapes. :class:`ShardedDataParallel` then

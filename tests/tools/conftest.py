@@ -19,12 +19,16 @@ def tool() -> Callable[..., int]:
     """``tool("train", *arguments)``: the tool in this process; returns its exit status."""
 
     def call(name: str, *arguments: object) -> int:
-        from mmengine.logging import MessageHub
+        from mmengine.logging import MessageHub, MMLogger
         from mmengine.visualization import Visualizer
 
         from mmmim.engine import command, run
 
-        for manager in (MessageHub, Visualizer):  # found again by a name with the second in it: two calls may share it
+        for manager in (
+            MessageHub,
+            Visualizer,
+            MMLogger,
+        ):  # found again by a name with the second in it
             manager._instance_dict.clear()
         spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / "tools" / f"{name}.py")
         assert spec is not None and spec.loader is not None

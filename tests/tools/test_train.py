@@ -219,6 +219,52 @@ def test_checks_of_the_parts_speak_without_a_traceback(tool, toy, capsys, change
     assert expected in refusal(tool, capsys, "train", toy(**changes))
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        ("visualizer.vis_backends=[...]", "visualizer: vis_backends must be a list of dicts"),
+        ("visualizer.save_dirs=x", "did you mean 'save_dir'"),
+        ("optim_wrapper.optimizer.lr=-1", "optim_wrapper: Invalid learning rate: -"),
+        ("optim_wrapper.clip_grad=5", "optim_wrapper: If `clip_grad` is not None, it should be a `dict`"),
+        ("param_scheduler.0.start_factor=-1", "param_scheduler: "),
+        ("log_level=INFOO", "log_level='INFOO' is unknown; did you mean 'INFO'?"),
+        ("default_hooks.nonfinite.interval=0", "interval: expected a number of steps >= 1, got 0"),
+        ("train_cfg.max_epochs=0", "train_cfg.max_epochs=0 must be a whole number from 1 on"),
+        ("train_cfg.val_interval=0", "train_cfg.val_interval=0 must be a whole number from 1 on"),
+        ("train_cfg.stop_after=0", "train_cfg.stop_after=0 must be a whole number from 1 on"),
+        ("train_dataloader.batch_size=-1", ""),
+        ("train_dataloader.batch_size=17", "16 images of a process make no batch of 17"),
+        ("train_dataloader.persistent_workers=True", "dataloader: persistent_workers option needs num_workers > 0"),
+        ("train_dataloader.dataset.split=trian", "did you mean 'train'"),
+        ("val_cfg={}", "a validation needs val_dataloader, val_cfg, val_evaluator, but val_dataloader and"),
+    ],
+)
+def test_a_run_and_its_plan_refuse_the_same_options(tool, toy, capsys, option: str, expected: str) -> None:
+    config, options = toy(), ("--cfg-options", option)
+    if option == "val_cfg={}":
+        config, options = toy(val_cfg=dict()), ()
+    plan = refusal(tool, capsys, "train", config, "--dry-run", *options)
+    assert expected in plan
+    assert refusal(tool, capsys, "train", config, *options) == plan
+
+
+def test_a_plan_looks_for_the_checkpoint_to_resume(tool, toy, capsys, tmp_path: Path) -> None:
+    plan = refusal(tool, capsys, "train", toy(), "--dry-run", "--resume")
+    assert plan == refusal(tool, capsys, "train", toy(), "--resume")
+
+
+@pytest.mark.parametrize("lacks_data", [False, True])
+def test_whatever_trains_can_be_planned(tool, toy, folder: Path, tmp_path: Path, lacks_data: bool) -> None:
+    """A warm-up of half an epoch, which is a single step or has an unknown number of them."""
+    options = ["--epochs", "1", "--cfg-options", "train_dataloader.batch_size=12"]
+    if lacks_data:
+        dataset = dict(_delete_=True, type="ImageFolder", root=f"{tmp_path}/nowhere")
+        assert tool("train", toy(**{"train_dataloader.dataset": dataset}), "--dry-run", *options) == 0
+    else:
+        assert tool("train", toy(), "--data", folder, "--dry-run", *options) == 0
+        assert not (tmp_path / "work").exists()
+
+
 def test_faults_of_the_code_keep_their_traceback(tool, toy, monkeypatch) -> None:
     def broken(*_: object) -> None:
         raise ValueError("a fault")

@@ -9,7 +9,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import BatchSampler
 
 from mmmim.engine.errors import UsageError
-from mmmim.engine.run_length import that_take_a_step
+from mmmim.engine.run_length import check_batches, that_take_a_step
 from mmmim.registry import LOOPS
 
 
@@ -34,15 +34,14 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if hasattr(model, "check_dataset"):  # a classifier: does the data have its classes?
             model.check_dataset(self.dataloader.dataset)
-        if stop_after is not None and stop_after < 1:
-            raise UsageError(f"stop_after: expected a number of iterations >= 1, got {stop_after}")
+        sampler = getattr(self.dataloader.batch_sampler, "sampler", self.dataloader.sampler)
+        check_batches(len(self.dataloader), len(sampler), self.dataloader.batch_size)
         # the Runner builds them after the loop
         runner.param_schedulers = that_take_a_step(runner.param_schedulers, len(self.dataloader))
         self.stop_after = stop_after
         self.data_seconds = 0.0  # how long the current step waited for its batch
-        batch_sampler = self.dataloader.batch_sampler
-        self.sampler = getattr(batch_sampler, "sampler", self.dataloader.sampler)
-        self.can_skip = type(batch_sampler) is BatchSampler and hasattr(self.sampler, "set_start")
+        self.sampler = sampler
+        self.can_skip = type(self.dataloader.batch_sampler) is BatchSampler and hasattr(self.sampler, "set_start")
 
     def run(self):
         self._continue_run_of_checkpoint()
