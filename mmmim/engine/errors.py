@@ -3,9 +3,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from mmmim.checks import MissingFileError, RunFailed, UsageError
 
-class UsageError(ValueError):
-    """Something the user wrote (command line, config, paths) is wrong; tools print it without a traceback."""
+__all__ = ["MissingFileError", "RunFailed", "UsageError", "did_you_mean", "nearest"]
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
