@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,17 @@ class Command:
     def has_placeholder(self) -> bool:
         """Whether the reader has to put in something: DIR, CKPT, <name>, a shell variable, a glob."""
         return any(PLACEHOLDER.search(word) for word in self.words)
+
+
+def tracked_pages(root: Path) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted(path for name in listed.stdout.splitlines() if (path := root / name).is_file())
 
 
 def blocks(text: str) -> list[Block]:

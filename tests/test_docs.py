@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import importlib.util
 import io
@@ -16,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from markdown_commands import Command, anchors, blocks, commands, links, named_files
+from markdown_commands import Command, anchors, blocks, commands, links, named_files, tracked_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "tools").rglob("*.py"))}
@@ -27,18 +26,7 @@ LAUNCHERS = {"dist": 0, "slurm": 2}  # words before CONFIG: none; PARTITION and 
 CHEAP = {"--dry-run", "--list", "--help"}
 
 
-def tracked_pages() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return sorted(path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file())
-
-
-PAGES = tracked_pages()
+PAGES = tracked_pages(ROOT)
 each_page = pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 
 
@@ -72,10 +60,12 @@ def check_arguments(path: str, arguments: list[str]) -> str | None:
     if config and getattr(args, "cfg_options", None) and (ROOT / config).is_file():
         from mmengine.config import Config
 
+        from mmmim.datasets.data_option import as_folders
         from mmmim.engine.config_keys import check_options
 
+        cfg = Config.fromfile(str(ROOT / config))
         try:
-            check_options(Config.fromfile(str(ROOT / config)), args.cfg_options)
+            check_options(as_folders(cfg) if getattr(args, "data", None) else cfg, args.cfg_options)
         except ValueError as error:
             return str(error)
     return None
@@ -157,17 +147,6 @@ def test_links_lead_somewhere(page):
 def test_named_files_exist(page):
     missing = sorted({name for name in named_files(page) if not (ROOT / name).exists()})
     assert not missing, f"files that do not exist: {missing}"
-
-
-@each_page
-def test_python_snippets_compile_and_their_imports_work(page):
-    for block in blocks(page.read_text(encoding="utf-8")):
-        if block.language != "python":
-            continue
-        tree = ast.parse(block.body, filename=f"{page.name}:{block.line}")
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                exec(compile(ast.Module([node], []), f"{page.name}:{block.line}", "exec"), {})
 
 
 @each_page

@@ -4,6 +4,7 @@ Pickled code is never run: files are read with weights_only=True, and refused wh
 
 python tools/convert.py mae_pretrain_vit_base.pth --out mae_vit-b.pth
 python tools/convert.py FILE --out CKPT.pth --from mmpretrain
+python tools/convert.py dino.pth --out CKPT.pth --prefix teacher
 python tools/convert.py FILE.safetensors --out CKPT.pth --num-heads 6 --img-size 192 384
 """
 
@@ -23,6 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="mae, beit, conmim, simmim or mmpretrain (default: recognised by the names of the tensors)",
     )
+    parser.add_argument("--prefix", metavar="NAME", help="which model of a file with several, such as teacher")
     parser.add_argument("--num-heads", type=int, metavar="N", help="of a ViT whose width is no published one")
     parser.add_argument("--img-size", type=int, nargs="+", metavar="N", help="H W, where images were not square")
     parser.add_argument("--window-size", type=int, metavar="N", help="of a SwinV2, in tokens (default: pixels / 16)")
@@ -41,9 +43,11 @@ def convert(args: argparse.Namespace) -> None:
         if value is not None and value < 1:
             raise UsageError(f"--{option.replace('_', '-')} {value}: must be at least 1")
     choices = Choices(args.num_heads, None if size is None else (size[0], size[-1]), args.window_size)
-    source, converted = convert_file(args.file, args.out, args.layout, choices)
+    source, converted = convert_file(args.file, args.out, args.layout, choices, args.prefix)
 
     print(f"layout {converted.layout}{'' if args.layout else ' (recognised)'}")
+    if source.prefix.count(".") > 1 or args.prefix:
+        print(f"names below {source.prefix.rstrip('.')}")
     print(f"encoder: {converted.describe()}")
     print(f"{len(converted.state)} of {len(source.state)} tensors written to {args.out}: {converted.contents()}")
     for reason, names in converted.left_out_by_reason().items():

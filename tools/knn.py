@@ -14,12 +14,14 @@ from typing import Any
 
 from mmmim.engine.command import run_tool
 from mmmim.evaluation.command_line import evaluate, make_parser
-from mmmim.evaluation.knn import DEFAULT_K, check_k, knn_accuracy
+from mmmim.evaluation.knn import DEFAULT_K, choose_k, fitting_k, knn_accuracy
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = make_parser(__doc__)
-    parser.add_argument("--k", type=int, nargs="+", help=f"neighbours (default: {' '.join(map(str, DEFAULT_K))})")
+    parser.add_argument(
+        "--k", type=int, nargs="+", help=f"neighbours (default: {' '.join(map(str, DEFAULT_K))}, as there are images)"
+    )
     parser.add_argument("--temperature", type=float, default=0.07)
     return parser.parse_args(argv)
 
@@ -28,10 +30,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
 
     def measure(evaluation: Any, checkpoint: Any) -> dict[str, Any]:
-        num_train = len(evaluation.datasets[0])
-        ks = args.k or [k for k in DEFAULT_K if k <= num_train]
-        check_k(ks, num_train)  # extracting the features can take an hour
+        ks = choose_k(args.k, len(evaluation.datasets[0]))  # extracting the features can take an hour
         train, test = evaluation.features(checkpoint, args.seed)
+        ks = fitting_k(ks, len(train.x))  # fewer, where files could not be read
         on_device = [each.to(evaluation.device) for each in (*train, *test)]
         accuracy = knn_accuracy(*on_device, k=ks, temperature=args.temperature)
         values = ", ".join(f"k={k}: {value:.2f}" for k, value in accuracy.items())

@@ -19,7 +19,21 @@ from .image_folder import ImageFolder, check_folders, class_folders
 OWN_DATASETS = ("Collages", "Flowers102", "INaturalist", "ImageFolder", "ImageList", "ToyImages")
 TRAIN_FOLDERS = ("train", "training")
 VAL_FOLDERS = ("val", "validation", "valid", "test")
-KEPT = ("transforms", "channels", "keep", "keep_seed", "list_file")
+SHARED = ("channels", "extensions", "value_range")  # evaluation reads files as training does, unless it says otherwise
+KEPT = (*SHARED, "transforms", "holdout", "keep", "keep_seed", "list_file")
+
+
+def as_folders(cfg: Config) -> Config:
+    """A copy of ``cfg`` whose datasets of mmmim's own kinds are ``ImageFolder``, with what :data:`KEPT` names kept.
+
+    It comes before ``--cfg-options``, which then may name any argument of ``ImageFolder``; :func:`use_folder` after.
+    """
+    cfg = copy.deepcopy(cfg)
+    for _, node in _datasets(cfg):
+        kept = {key: node[key] for key in KEPT if key in node}
+        node.clear()
+        node.update(kept, type="ImageFolder")
+    return cfg
 
 
 def use_folder(cfg: Config, data_dir: str) -> Config:
@@ -31,24 +45,27 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
     class folders.
     Hooks that need labels, such as ``KNNHook``, are left out with a warning where the folder has none.
 
-    Apply it after ``--cfg-options``.
+    ``extensions``, ``value_range`` and ``channels`` of the training set hold for the others too, unless they have their
+    own. Apply it after ``--cfg-options``.
 
     Raises:
         MissingFileError: no such folder, or no image in it.
         UsageError: dense-task config; classifier without class folders; fewer images than one batch.
     """
     cfg = copy.deepcopy(cfg)
-    channels = [node.get("channels", 3) for _, node in _datasets(cfg)]
-    if not channels:
+    datasets = sorted(_datasets(cfg), key=lambda found: not _serves_training(found[0]))
+    if not datasets:
         raise UsageError(
             f"--data: {cfg.filename or 'this config'} has no image-folder dataset to replace. Segmentation and "
             "detection need annotations; set their data_root with --cfg-options train_dataloader.dataset.data_root=DIR"
         )
-    find_images(data_dir, channels[0])
+    shared = {key: datasets[0][1][key] for key in SHARED if key in datasets[0][1]}
+    reading = (shared.get("channels", 3), shared.get("extensions"))
+    find_images(data_dir, *reading)
     train, val = _sub_folder(data_dir, TRAIN_FOLDERS), _sub_folder(data_dir, VAL_FOLDERS)
     train_root = train or data_dir
     eval_root = val if train and val else None  # None: held out of train_root
-    paths = find_images(train_root, channels[0])
+    paths = find_images(train_root, *reading).paths
     classes = class_folders(paths)
     labelled = classes is not None and len(classes) > 1
     is_classifier = "Classifier" in str(cfg.model.type)
@@ -61,11 +78,12 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
         _drop_hooks_with_data(cfg)
     elif is_classifier:
         check_folders(train_root, paths)
-    for path, node in _datasets(cfg):
+    for path, node in datasets:
         for_training = _serves_training(path)
         kept = {key: node[key] for key in KEPT if key in node}
         node.clear()
-        node.update(kept, type="ImageFolder", labelled=labelled)
+        node.update(shared, **kept)
+        node.update(type="ImageFolder", labelled=labelled)
         node["root"] = train_root if for_training or eval_root is None else eval_root
         if labelled:
             node["classes"] = classes

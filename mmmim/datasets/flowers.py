@@ -59,7 +59,13 @@ def _read(root: str, name: str, variables: Sequence[str]) -> np.ndarray:
     path = os.path.join(root, name)
     if not os.path.isfile(path):
         raise MissingFileError(f"root: no such file: {path!r}; {name} comes from {SOURCE}/{name}")
-    content = loadmat(path)
+    try:
+        content = loadmat(path)
+    except Exception as error:  # the reader raises anything on broken data
+        raise UsageError(
+            f"root: {path!r} is no .mat file, or a damaged one ({type(error).__name__}: {error}); get {name} from "
+            f"{SOURCE}/{name}"
+        ) from None
     if lacking := [variable for variable in variables if variable not in content]:
         raise UsageError(f"root: {path!r} has no variable {lacking[0]!r}; get {name} from {SOURCE}/{name}")
     return np.concatenate([content[variable].ravel() for variable in variables]).astype(np.int64)

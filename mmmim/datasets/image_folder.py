@@ -4,10 +4,12 @@ import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from mmengine.logging import print_log
 
 from mmmim.checks import UsageError
 from mmmim.registry import DATASETS
 
+from .decode import ValueRange
 from .file_listing import PathList
 from .image_files import ImageFiles, find_images
 from .subsets import holdout_part, listed_part, low_shot_part
@@ -29,8 +31,9 @@ class ImageFolder(ImageFiles):
         keep_seed: Another seed keeps other images.
         list_file: Use only the images that this text file names, one a line, by path below ``root`` or file name, such
             as SimCLR's ``1percent.txt`` and ``10percent.txt`` of ImageNet. Before ``keep``, after ``subset``.
-        channels: 1, 3 or 4, or with ``.npy`` files any number.
-        extensions: Default: those of ``decode_image``.
+        channels: 1, 3 or 4, or with ``.npy`` and TIFF files any number.
+        extensions: Default: all that ``decode_image`` reads. The log counts the files that are left out.
+        value_range: Values ``(low, high)`` that become 0 and 255, or one such pair per channel; see ``decode_image``.
 
     Raises:
         MissingFileError: no such folder, or no image in it.
@@ -51,8 +54,16 @@ class ImageFolder(ImageFiles):
         list_file: str | None = None,
         channels: int = 3,
         extensions: Sequence[str] | None = None,
+        value_range: ValueRange | None = None,
     ) -> None:
-        everything = paths = find_images(root, channels, extensions)
+        listing = find_images(root, channels, extensions)
+        everything = paths = listing.paths
+        if listing.left_out:
+            print_log(
+                f"{root}: {len(paths):,} images; left out by their extension: {listing.describe_left_out()}; "
+                "dataset.extensions says which are read",
+                logger="current",
+            )
         if labelled and classes is None:
             check_folders(root, paths)
         labels, classes = _labels(root, paths, labelled, classes)
@@ -66,7 +77,7 @@ class ImageFolder(ImageFiles):
             paths, labels = reduce(listed_part(paths, list_file, everything))
         if keep is not None:
             paths, labels = reduce(low_shot_part(paths, labels, keep, keep_seed))
-        super().__init__(root, paths, labels, classes, transforms, channels)
+        super().__init__(root, paths, labels, classes, transforms, channels, value_range)
 
 
 def class_folders(paths: PathList) -> list[str] | None:

@@ -1,22 +1,35 @@
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from mmengine.logging import print_log
 
 from mmmim.checks import UsageError
 from mmmim.registry import DATASETS
 
+from .decode import ValueRange
 from .file_listing import PathList
-from .image_files import ImageFiles, read_lines
+from .image_files import ImageFiles, spread
+from .text_files import path_and_label, read_lines
 
 
 @DATASETS.register_module()
 class ImageList(ImageFiles):
     """Images named in a text file, one ``path`` or ``path label`` (integer) a line, relative to ``root``.
 
-    Either every line has a label or none (-1). Empty lines and lines starting with ``#`` are left out; a path may
-    contain spaces when a label follows. Missing files count as unreadable ones.
+    Path and label are separated by spaces, a tab, a comma or a semicolon; the path may be quoted, has slashes or
+    backslashes, and may contain spaces when a label follows. Either every line has a label or none (-1). Empty lines
+    and lines starting with ``#`` are left out. The file is in UTF-8, or in UTF-16 with a byte order mark.
+
+    Of the named pictures 64 are looked for at once: where none of them exists, the list or ``root`` is wrong, which is
+    an error, and where some are missing, a warning says so. A picture that is missing counts as an unreadable one.
+
+    Raises:
+        FileNotFoundError: no such list.
+        UsageError: names the file and the line that is wrong.
     """
 
     def __init__(
@@ -26,18 +39,50 @@ class ImageList(ImageFiles):
         transforms: Sequence[dict | Callable] = (),
         classes: Sequence[str] = (),
         channels: int = 3,
+        value_range: ValueRange | None = None,
     ) -> None:
         lines = read_lines(ann_file, "ann_file")
-        parts = [line.rsplit(maxsplit=1) for line in lines]
-        has_label = [len(p) == 2 and p[1].lstrip("-").isdigit() for p in parts]
-        if any(has_label) and not all(has_label):
+        parts = [path_and_label(line) for _, line in lines]
+        with_label = [label is not None for _, label in parts]
+        if any(with_label) and not all(with_label):
+            number, line = lines[with_label.index(False)]
             raise UsageError(
-                f"ann_file: {ann_file!r} has labels in {sum(has_label)} of {len(lines)} lines; "
-                f"line without an integer label: {lines[has_label.index(False)]!r}"
+                f"ann_file: {ann_file!r} has labels in {sum(with_label)} of {len(lines)} lines; line {number} has no "
+                f"integer label: {line!r}; give it one, or put # before it where it is no image"
             )
-        labelled = has_label[0]
-        paths = PathList.of(p[0] for p in parts) if labelled else PathList.of(lines)
-        labels = np.array([int(p[1]) for p in parts] if labelled else [-1] * len(lines), dtype=np.int64)
-        if classes and labels.max() >= len(classes):
-            raise UsageError(f"classes: {len(classes)} names, but {ann_file!r} has label {labels.max()}")
-        super().__init__(root, paths, labels, classes, transforms, channels)
+        labels = np.array([-1 if label is None else label for _, label in parts], dtype=np.int64)
+        _check_labels(labels, classes, ann_file, lines)
+        paths = PathList.of(path for path, _ in parts)
+        _look_for(root, paths, ann_file, lines)
+        super().__init__(root, paths, labels, classes, transforms, channels, value_range)
+
+
+def _check_labels(labels: np.ndarray, classes: Sequence[str], ann_file: str, lines: Sequence[tuple[int, str]]) -> None:
+    wrong = (labels < -1) | (labels >= len(classes) if classes else False)
+    if wrong.any():
+        number, line = lines[int(wrong.argmax())]
+        known = f"0..{len(classes) - 1} and -1" if classes else "0, 1, ... and -1"
+        raise UsageError(
+            f"classes: {len(classes)} names, but {ann_file!r} has label {labels[wrong.argmax()]} in line {number} "
+            f"({line!r}); labels are {known}, which is unknown"
+        )
+
+
+def _look_for(root: str, paths: PathList, ann_file: str, lines: Sequence[tuple[int, str]]) -> None:
+    looked_for = spread(len(paths))
+    missing = [index for index in looked_for if not os.path.exists(os.path.join(root, paths[index]))]
+    if not missing:
+        return
+    number, line = lines[missing[0]]
+    example = f"line {number}, {line!r}, stands for {os.path.join(root, paths[missing[0]])!r}"
+    if len(missing) == len(looked_for):
+        raise UsageError(
+            f"ann_file: {ann_file!r}: none of {len(missing)} pictures looked for exists: {example}; a line is a path "
+            "below root, or a path, a separator and an integer label"
+        )
+    print_log(
+        f"ann_file: {len(missing)} of {len(looked_for)} pictures looked for are missing: {ann_file!r}, {example}. "
+        "Missing ones count as unreadable.",
+        logger="current",
+        level=logging.WARNING,
+    )

@@ -11,6 +11,7 @@ from mmmim.registry import DATASETS
 
 from .file_listing import PathList
 from .image_files import ImageFiles, check_root
+from .text_files import read_text
 
 SOURCE = "https://github.com/visipedia/inat_comp"
 
@@ -57,8 +58,13 @@ def _read(ann_file: str) -> dict:
             f"ann_file: no such file: {ann_file!r} (looked from {os.getcwd()!r}); {name} comes in {name}.tar.gz of "
             f"{SOURCE}, in the folder of its year"
         )
-    with open(ann_file, encoding="utf-8") as file:
-        content = json.load(file)
+    try:
+        content = json.loads(read_text(ann_file, "ann_file"))
+    except json.JSONDecodeError as error:
+        raise UsageError(
+            f"ann_file: {ann_file!r}, line {error.lineno}: no JSON ({error.msg}); it is damaged or incomplete"
+        ) from None
+    content = content if isinstance(content, dict) else {}
     if lacking := [part for part in ("images", "annotations", "categories") if not content.get(part)]:
         raise UsageError(
             f"ann_file: {ann_file!r} has no {' and no '.join(lacking)}; use a train or val file, test files have no "

@@ -10,7 +10,7 @@ import numpy as np
 from mmmim.checks import UsageError, one_of
 
 from .file_listing import PathList
-from .image_files import read_lines
+from .text_files import as_path, read_lines
 
 
 def holdout_part(paths: PathList, labels: np.ndarray, subset: str, holdout: float) -> np.ndarray:
@@ -50,12 +50,14 @@ def listed_part(paths: PathList, list_file: str, everything: PathList) -> np.nda
 
     ``everything`` is the whole folder, of which ``paths`` may be a part: a name that is not even there is an error.
     """
-    names = set(read_lines(list_file, "list_file"))
+    lines = {as_path(line): number for number, line in read_lines(list_file, "list_file")}
+    names = set(lines)
     known = {name for path in everything for name in (path, os.path.basename(path))}
-    if unknown := sorted(names - known):
+    if unknown := [name for name in lines if name not in known]:
         raise UsageError(
             f"list_file: {len(unknown)} of {len(names)} names in {list_file!r} are no image of the folder, e.g. "
-            f"{unknown[:3]}; a line is a path below root such as {everything[0]!r}, or its file name"
+            f"{unknown[:3]}, the first in line {lines[unknown[0]]}; a line is a path below root such as "
+            f"{everything[0]!r}, or its file name"
         )
     keep = [i for i, path in enumerate(paths) if path in names or os.path.basename(path) in names]
     if len(paths) == len(everything) and len(keep) > len(names):

@@ -79,9 +79,16 @@ def misspelt_top_level_keys(cfg: Config) -> Iterator[str]:
                 f"{key}: nothing reads this key{did_you_mean(key, known, ALMOST)} "
                 "(a helper variable of the config may have any name less like a known key)"
             )
-    backends, visualizer = cfg.get("vis_backends"), cfg.get("visualizer") or {}
-    if backends is not None and backends != visualizer.get("vis_backends"):
+    backends = _without_scope(cfg.get("vis_backends"))
+    if backends is not None and backends != _without_scope((cfg.get("visualizer") or {}).get("vis_backends")):
         yield f"vis_backends={backends}: nothing reads this key; set visualizer=dict(vis_backends=...)"
+
+
+def _without_scope(settings: Any) -> Any:
+    """Equal for equal settings, also of files of other projects, to which MMEngine adds where their names belong."""
+    if not isinstance(settings, (list, tuple)):
+        return settings
+    return [{k: v for k, v in each.items() if k != "_scope_"} if isinstance(each, dict) else each for each in settings]
 
 
 def find_config(path: str) -> Path:

@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmmim.engine.errors import UsageError
 
 REMOTE = ("http://", "https://", "s3://", "petrel://")
-OWN_PATHS = ("root", "ann_file")  # of this project's datasets: relative to the working directory
+OWN_PATHS = ("root", "ann_file", "list_file")  # of this project's datasets: relative to the working directory
 
 
 def missing_paths(cfg: Config, section: str) -> dict[str, str]:

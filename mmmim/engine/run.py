@@ -28,7 +28,7 @@ NOT_NEWS = ("paramwise_options", '"FileClient" will be deprecated', '"HardDiskBa
 
 def train(args: argparse.Namespace) -> None:
     """Train, or plan the training with ``--dry-run``."""
-    cfg = options.load_config(args.config, args.cfg_options, args.work_dir)
+    cfg = options.load_config(args.config, args.cfg_options, args.work_dir, args.data is not None)
     if any(cfg.get(key) is None for key in ("train_dataloader", "train_cfg", "optim_wrapper")):
         raise UsageError(f"{args.config} does not train: it needs train_dataloader, train_cfg and optim_wrapper")
     cfg = _with_data(cfg, args.data)
@@ -57,7 +57,7 @@ def train(args: argparse.Namespace) -> None:
 
 def test(args: argparse.Namespace) -> None:
     """Evaluate a checkpoint; print the metrics and write them as JSON."""
-    cfg = options.load_config(args.config, args.cfg_options, args.work_dir)
+    cfg = options.load_config(args.config, args.cfg_options, args.work_dir, args.data is not None)
     if any(cfg.get(key) is None for key in ("test_dataloader", "test_cfg", "test_evaluator")):
         raise UsageError(
             f"{args.config} has nothing to test: it needs test_dataloader, test_cfg and test_evaluator; a pre-trained "

@@ -25,10 +25,15 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 PLAIN, SCALED, AUTOCAST = "OptimWrapper", "AmpOptimWrapper", "AutocastOptimWrapper"
 
 
-def load_config(path: str, options: dict[str, Any] | None = None, work_dir: str | None = None) -> Config:
+def load_config(
+    path: str, options: dict[str, Any] | None = None, work_dir: str | None = None, own_images: bool = False
+) -> Config:
     """The config with ``--cfg-options`` merged in, checked for misspelt types and keys, and with a work directory.
 
     ``custom_imports`` find modules below the current directory, ``projects.my_method`` for one.
+
+    Args:
+        own_images: Whether ``--data`` is going to replace the images: then the options may set what a folder takes.
 
     Raises:
         UsageError: no such config, an option that leads to nothing, or whatever ``check_config`` finds.
@@ -40,7 +45,15 @@ def load_config(path: str, options: dict[str, Any] | None = None, work_dir: str 
         sys.path.append(here)
     file = find_config(path)
     cfg = Config.fromfile(file)
-    for remark in check_options(cfg, options or {}):
+    if own_images:
+        from mmmim.datasets.data_option import as_folders
+
+        cfg = as_folders(cfg)
+    try:
+        remarks = check_options(cfg, options or {})
+    except UsageError as error:
+        raise UsageError(f"{error}{' (with --data the dataset is an ImageFolder)' if own_images else ''}") from None
+    for remark in remarks:
         print_log(remark, level=logging.WARNING)
     cfg.merge_from_dict(options or {})
     check_config(cfg)

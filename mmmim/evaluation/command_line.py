@@ -46,7 +46,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 
 def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[str, Any]]) -> dict[str, Any]:
     """Run ``measure(evaluation, checkpoint)`` for the checkpoint and the untrained encoder; write and return all."""
-    cfg = load_config(args.config, args.cfg_options)
+    cfg = load_config(args.config, args.cfg_options, own_images=args.data is not None)
     init_default_scope(cfg.get("default_scope", "mmmim"))
     checkpoint = None if args.checkpoint == "none" else checkpoint_file(args.checkpoint)
     evaluation = FrozenEvaluation(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from torch import Tensor
 
 from mmmim.checks import UsageError
@@ -37,6 +38,32 @@ def _nearest(
 def check_k(k: Sequence[int], num_train: int) -> None:
     if not k or min(k) < 1 or max(k) > num_train:
         raise UsageError(f"k: {tuple(k)} must lie in 1..{num_train}, the number of training samples.")
+
+
+def choose_k(k: Sequence[int] | None, num_train: int) -> tuple[int, ...]:
+    """``k``, or for None those of the default that ``num_train`` images have, all images where that is none.
+
+    The log says which of the default are left out.
+
+    Raises:
+        UsageError: a given ``k`` is larger than the number of images.
+    """
+    if k is not None:
+        check_k(k, num_train)
+        return tuple(k)
+    fitting = fitting_k(DEFAULT_K, num_train)
+    if fitting != DEFAULT_K:
+        print_log(
+            f"k-NN: there are {num_train} training images, so k is {' '.join(map(str, fitting))}, not "
+            f"{' '.join(map(str, DEFAULT_K))}",
+            logger="current",
+        )
+    return fitting
+
+
+def fitting_k(k: Sequence[int], num_train: int) -> tuple[int, ...]:
+    """Those of ``k`` that are not larger than ``num_train``, which takes their place where all are."""
+    return tuple(each for each in k if each <= num_train) or (num_train,)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from mmmim.checks import UsageError
 from mmmim.registry import HOOKS
 
 from .features import extract_features
-from .knn import DEFAULT_K, knn_accuracy
+from .knn import DEFAULT_K, choose_k, fitting_k, knn_accuracy
 
 
 @HOOKS.register_module()
@@ -25,6 +25,10 @@ class KNNHook(Hook):
         train_dataloader: labelled samples to compare with; evaluation transforms, no shuffling.
         test_dataloader: labelled samples to classify.
         interval: in epochs, or in iterations with ``by_epoch=False``; the last one is always evaluated.
+        k: numbers of neighbours; default: those of 10, 20, 100 and 200 that the training images have.
+
+    Raises:
+        UsageError: before training starts, a ``k`` larger than the number of training images.
     """
 
     priority = "LOW"
@@ -35,7 +39,7 @@ class KNNHook(Hook):
         test_dataloader: dict,
         interval: int = 10,
         by_epoch: bool = True,
-        k: Sequence[int] = DEFAULT_K,
+        k: Sequence[int] | None = None,
         temperature: float = 0.07,
         pool: str = "avg",
     ) -> None:
@@ -44,7 +48,7 @@ class KNNHook(Hook):
         self.dataloaders: list[Any] = [train_dataloader, test_dataloader]
         self.interval = interval
         self.by_epoch = by_epoch
-        self.k = tuple(k)
+        self.k = None if k is None else tuple(k)
         self.temperature = temperature
         self.pool = pool
 
@@ -53,6 +57,7 @@ class KNNHook(Hook):
             Runner.build_dataloader(loader, seed=runner.seed) if isinstance(loader, dict) else loader
             for loader in self.dataloaders
         ]
+        self.k = choose_k(self.k, len(self.dataloaders[0].dataset))
 
     def after_train_epoch(self, runner: Runner) -> None:
         if self.by_epoch and (self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner)):
@@ -71,7 +76,8 @@ class KNNHook(Hook):
                 extract_features(model.backbone, loader, model.data_preprocessor, self.pool)
                 for loader in self.dataloaders
             )
-        accuracy = knn_accuracy(*train, *test, k=self.k, temperature=self.temperature)
+        ks = fitting_k(self.k or DEFAULT_K, len(train.x))  # fewer, where files could not be read
+        accuracy = knn_accuracy(*train, *test, k=ks, temperature=self.temperature)
         scalars = {f"knn/top1_k{k}": value for k, value in accuracy.items()}
         runner.logger.info(", ".join(f"{name}: {value:.2f}" for name, value in scalars.items()))
         runner.visualizer.add_scalars(scalars, step=step)

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from mmmim.datasets import use_folder
+from mmmim.engine.errors import UsageError
+from mmmim.engine.run_options import load_config
+
+ROOT = Path(__file__).parents[2]
 
 CROP = [dict(type="RandomResizedCrop", size=8)]
 FIXED = [dict(type="Resize", size=[8, 8])]
@@ -115,6 +120,20 @@ def test_unlabelled_images_pretrain_without_the_knn_hook(pretrain, tmp_path, pic
     assert len(data) == 6 and data[0]["labels"] == -1
     assert [hook.type for hook in cfg.custom_hooks] == ["StepSeedHook"]
     assert warnings == ["--data: no class folders, so without KNNHook"]
+
+
+def test_options_of_a_folder_are_taken_and_reach_evaluation(tmp_path, class_folder):
+    for path in class_folder.rglob("*.png"):
+        path.rename(path.with_suffix(".scan"))
+    config = str(ROOT / "configs/ccmim/downstream/linear_vit-tiny_toy.py")
+    options = {"train_dataloader.dataset.extensions": [".scan"], "train_dataloader.dataset.value_range": [0, 100]}
+    options["train_dataloader.batch_size"] = 4
+    cfg = use_folder(load_config(config, options, str(tmp_path), own_images=True), str(class_folder))
+    for loader in ("train_dataloader", "val_dataloader"):
+        assert cfg[loader].dataset.extensions == [".scan"] and cfg[loader].dataset.value_range == [0, 100]
+    assert len(_build(cfg.val_dataloader.dataset)) == 3
+    with pytest.raises(UsageError, match=r"has no key 'num_image' \(with --data the dataset is an ImageFolder\)"):
+        load_config(config, {"train_dataloader.dataset.num_image": 3}, str(tmp_path), own_images=True)
 
 
 def test_channels_are_kept(pretrain, tmp_path, picture):

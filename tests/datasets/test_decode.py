@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from mmmim.checks import UsageError
+from mmmim.datasets import ImageFolder
 from mmmim.datasets.decode import decode_image
 from mmmim.datasets.transforms import ToUint8Tensor
+
+try:
+    import tifffile
+except ImportError:  # optional: for TIFF files with many channels
+    tifffile = None
 
 
 def _pixels(path, channels=3):
@@ -56,9 +64,89 @@ def test_16_bit_png_spans_the_8_bit_range(tmp_path):
     assert _pixels(tmp_path / "a.png")[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
-def test_float_tiff_is_taken_as_0_to_1(tmp_path):
-    Image.fromarray(np.array([[0.0, 0.5, 1.0, 2.0]], np.float32)).save(tmp_path / "a.tif")
-    assert _pixels(tmp_path / "a.tif")[0, :, 0].tolist() == [0, 128, 255, 255]
+def _deep_files(folder, values):
+    """Files of gray ``values`` in every format that holds them exactly."""
+    np.save(folder / "a.npy", values)
+    files = ["a.npy"]
+    if tifffile is not None:
+        tifffile.imwrite(folder / "a.tif", values)
+        files.append("a.tif")
+    if values.dtype == np.uint16:
+        Image.fromarray(values).save(folder / "a.png")
+        (folder / "a.pgm").write_bytes(b"P5 4 1 65535\n" + values.astype(">u2").tobytes())
+        files += ["a.png", "a.pgm"]
+    return [folder / name for name in files]
+
+
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64"]
+)
+def test_a_value_range_becomes_0_to_255(tmp_path, dtype):
+    values = np.array([[1, 2, 51, 101]], dtype)  # of the range 1 .. 52
+    for path in _deep_files(tmp_path, values):
+        image = decode_image(path, 1, (1, 52))
+        assert ToUint8Tensor()(image).flatten().tolist() == [0, 5, 250, 255], path
+
+
+@pytest.mark.parametrize(
+    "dtype", ["int8", "int16", "uint32", "int32", "int64", "float16", "float32", "float64", "bool"]
+)
+def test_values_of_unknown_range_are_refused(tmp_path, dtype):
+    np.save(tmp_path / "a.npy", np.array([[0, 1, 1, 1]], dtype))
+    with pytest.raises(UsageError, match=rf"a.npy: holds {dtype} values from 0 to 1, .*set dataset.value_range=\(low"):
+        decode_image(tmp_path / "a.npy", 1)
+
+
+def test_a_dataset_refuses_them_before_anything_is_trained(tmp_path, rgb):
+    for index in range(3):
+        Image.fromarray(rgb).save(tmp_path / f"{index}.png")
+    Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "z.tif")
+    with pytest.raises(UsageError, match=r"z.tif: holds float32 values"):
+        ImageFolder(str(tmp_path))
+    assert len(ImageFolder(str(tmp_path), value_range=(0, 255))) == 4
+    for wrong in ((3,), (1, 1), (0, float("inf")), [(0, 1), (2,)], "ab"):
+        with pytest.raises(UsageError, match=r"value_range=.*give \(low, high\) with low < high"):
+            ImageFolder(str(tmp_path), value_range=wrong)
+
+
+def test_a_range_for_each_channel_and_nan(tmp_path):
+    array = np.stack([np.full((2, 3), 10.0), np.full((2, 3), 0.5), np.full((2, 3), np.nan)], 2)
+    np.save(tmp_path / "a.npy", array)
+    image = decode_image(tmp_path / "a.npy", 3, [(0, 20), (-1, 1), (0, 1)])
+    assert image[:, 0, 0].tolist() == [128, 191, 0]
+    with pytest.raises(UsageError, match=r"value_range: 2 pairs, but .*a.npy has 3 channels"):
+        decode_image(tmp_path / "a.npy", 3, [(0, 20), (-1, 1)])
+
+
+@pytest.mark.parametrize("extension", ["png", "tif", "ppm"])
+def test_colour_of_16_bits_keeps_them(tmp_path, extension):
+    values = np.random.default_rng(0).integers(0, 65536, (6, 9, 3), dtype=np.uint16)
+    path = tmp_path / f"a.{extension}"
+    assert cv2.imwrite(str(path), values[..., ::-1])
+    assert np.array_equal(_pixels(path), np.rint(values / 257).astype(np.uint8))
+    narrow = ToUint8Tensor()(decode_image(path, 3, (0, 4095))).permute(1, 2, 0).numpy()
+    assert np.array_equal(narrow, np.rint(np.clip(values / 4095, 0, 1) * 255).astype(np.uint8))
+
+
+def test_16_bit_gray_is_turned_upright(tmp_path):
+    values = np.array([[0, 257 * 9], [257 * 5, 65535], [0, 0]], np.uint16)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.ascontiguousarray(np.rot90(values))).save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(_pixels(tmp_path / "a.png", 1)[..., 0], values // 257)
+
+
+@pytest.mark.skipif(tifffile is None, reason="needs tifffile")
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_tiff_with_many_channels(tmp_path, dtype, planar):
+    array = np.random.default_rng(0).integers(0, 256, (5, 4, 7)).astype(dtype)
+    stored = array if planar == "contig" else np.moveaxis(array, 2, 0)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="minisblack", planarconfig=planar)
+    data = ImageFolder(str(tmp_path), channels=7, value_range=(0, 255))
+    assert np.array_equal(data[0]["inputs"].permute(1, 2, 0).numpy(), array.astype(np.uint8))
+    with pytest.raises(UsageError, match=r"got \(5, 4, 7\); set channels=7"):
+        ImageFolder(str(tmp_path), channels=5, value_range=(0, 255))
 
 
 def test_exif_rotation_is_applied(tmp_path, rgb):

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from mmmim.checks import UsageError
 from mmmim.datasets import ImageFolder, ImageList, file_listing
+from mmmim.datasets.decode import image_extensions
 from mmmim.datasets.file_listing import PathList, list_images
 
 
@@ -42,7 +46,7 @@ def test_hidden_and_other_files_are_left_out(tmp_path, picture):
     picture(tmp_path / ".thumbnails" / "1.png")
     picture(tmp_path / ".2.png")
     (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
-    assert list(list_images(tmp_path, (".png",))) == ["1.png"]
+    assert list(list_images(tmp_path, (".png",)).paths) == ["1.png"]
 
 
 def test_missing_folder():
@@ -56,7 +60,9 @@ def test_file_in_place_of_a_folder(tmp_path, picture):
 
 
 def test_empty_folder_names_path_and_extensions(tmp_path):
-    with pytest.raises(FileNotFoundError, match=rf"no image below '{tmp_path}'; looked for .jpg, .jpeg.*extensions"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"no image below '{tmp_path}'; looked for .jpg, .jpeg.*dataset.extensions"
+    ):
         ImageFolder(str(tmp_path))
 
 
@@ -114,8 +120,39 @@ def test_list_file_errors(tmp_path):
     with pytest.raises(ValueError, match=r"labels in 1 of 2 lines.*'b.png'"):
         ImageList(str(tmp_path), str(listing))
     listing.write_text("a.png 5\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"classes: 2 names, but .* has label 5"):
+    with pytest.raises(ValueError, match=r"classes: 2 names, but .* has label 5 in line 1"):
         ImageList(str(tmp_path), str(listing), classes=["x", "y"])
+
+
+def test_every_format_that_pillow_decodes_is_read_and_the_rest_is_counted(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr("mmmim.datasets.image_folder.print_log", lambda text, **_: told.append(text))
+    Image.init()
+    frame, saved = Image.new("RGB", (32, 24), (200, 100, 50)), set()
+    for extension, name in Image.registered_extensions().items():
+        with contextlib.suppress(Exception):  # Pillow may read a format that it cannot write
+            frame.save(tmp_path / f"{name}{extension}")
+            saved |= {extension} & set(image_extensions())
+    assert {".avif", ".jp2", ".tga", ".webp", ".png", ".tif", ".bmp"} <= saved
+    assert not {".eps", ".pdf", ".mpg", ".h5"} & set(image_extensions())
+    for name in ("a.txt", "b.TXT", "c", ".hidden"):
+        (tmp_path / name).write_text("no image", encoding="utf-8")
+    data = ImageFolder(str(tmp_path))
+    assert {os.path.splitext(path)[1] for path in data.paths} == saved
+    assert all(data[index]["indices"] == index for index in range(len(data))), data.bad_files
+    assert "left out by their extension: 2 .txt" in told[0] and "1 (none)" in told[0] and "hidden" not in told[0]
+
+
+def test_extensions_of_ones_own(tmp_path, picture):
+    picture(tmp_path / "a.png").rename(tmp_path / "a.scan")
+    picture(tmp_path / "b.png")
+    for extensions in (".scan", "scan", [".SCAN"]):
+        assert list(ImageFolder(str(tmp_path), extensions=extensions).paths) == ["a.scan"]
+    with pytest.raises(UsageError, match=r"extensions=\[3\]: expected a list of file name endings"):
+        ImageFolder(str(tmp_path), extensions=[3])
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"there are 1 .scan; .*train_dataloader.dataset.extensions=\[.scan\]"):
+        ImageFolder(str(tmp_path))
 
 
 def test_path_list_keeps_any_name():
@@ -129,7 +166,7 @@ def test_path_list_keeps_any_name():
 def test_links_to_a_parent_folder_end(tmp_path, picture):
     picture(tmp_path / "a" / "1.png")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert len(list_images(tmp_path, (".png",))) == 1
+    assert len(list_images(tmp_path, (".png",)).paths) == 1
 
 
 @pytest.fixture
@@ -146,13 +183,13 @@ def _age(folder):
 
 def test_listing_of_a_large_folder_is_cached_until_it_changes(class_folder, small_cache, picture, monkeypatch):
     _age(class_folder)
-    first = list(list_images(class_folder, (".png",)))
+    first = list(list_images(class_folder, (".png",)).paths)
     assert len(list(small_cache.iterdir())) == 1
     with monkeypatch.context() as patch:
         patch.setattr(file_listing, "_scan", lambda *_: pytest.fail("scanned again"))
-        assert list(list_images(class_folder, (".png",))) == first
+        assert list(list_images(class_folder, (".png",)).paths) == first
     picture(class_folder / "bee" / "new.png")
-    assert len(list_images(class_folder, (".png",))) == len(first) + 1
+    assert len(list_images(class_folder, (".png",)).paths) == len(first) + 1
 
 
 def test_folder_that_may_still_change_is_not_cached(class_folder, small_cache):
@@ -162,6 +199,6 @@ def test_folder_that_may_still_change_is_not_cached(class_folder, small_cache):
 
 def test_damaged_cache_is_ignored(class_folder, small_cache):
     _age(class_folder)
-    first = list(list_images(class_folder, (".png",)))
+    first = list(list_images(class_folder, (".png",)).paths)
     next(small_cache.iterdir()).write_bytes(b"PK\x03\x04 not a zip")
-    assert list(list_images(class_folder, (".png",))) == first
+    assert list(list_images(class_folder, (".png",)).paths) == first

@@ -160,6 +160,12 @@ def test_data_is_looked_up_as_data_wherever_it_stands(place: str, hook_of_anothe
         assert "no metric of that name is registered; did you mean 'Accuracy'" in problem
 
 
+def test_settings_that_a_file_of_another_project_repeats_are_no_problem(tmp_path: Path) -> None:
+    file = tmp_path / "config.py"
+    file.write_text('_base_ = "mmseg::fcn/fcn_r50-d8_4xb4-160k_ade20k-512x512.py"', encoding="utf-8")
+    assert config_problems(Config.fromfile(file)) == []
+
+
 def test_transforms_of_test_time_augmentation_are_checked() -> None:
     cfg = shipped(UPERNET)
     assert config_problems(shipped(UPERNET, tta_pipeline=[dict(type="LoadImageFromFile")])) == []

@@ -3,7 +3,19 @@ import math
 import pytest
 import torch
 
-from mmmim.evaluation.knn import knn_accuracy, knn_scores
+from mmmim.engine.errors import UsageError
+from mmmim.evaluation.knn import choose_k, knn_accuracy, knn_scores
+
+
+def test_the_default_k_fits_the_images(monkeypatch):
+    told = []
+    monkeypatch.setattr("mmmim.evaluation.knn.print_log", lambda text, **_: told.append(text))
+    assert choose_k(None, 200) == (10, 20, 100, 200) and not told
+    assert choose_k(None, 199) == (10, 20, 100)
+    assert told == ["k-NN: there are 199 training images, so k is 10 20 100, not 10 20 100 200"]
+    assert choose_k(None, 9) == (9,)
+    with pytest.raises(UsageError, match=r"k: \(10,\) must lie in 1..9"):
+        choose_k([10], 9)
 
 
 def brute_force_votes(train_x, train_y, query, k, temperature, num_classes):

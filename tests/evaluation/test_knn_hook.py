@@ -5,6 +5,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from mmmim.engine.errors import UsageError
+
 RUNTIME = Path(__file__).parents[2] / "configs/_base_/default_runtime.py"
 
 
@@ -49,6 +51,22 @@ def test_accuracy_is_logged_and_training_is_not_touched(pretrain_config, tmp_pat
     logged = [json.loads(line) for line in scalars.read_text(encoding="utf-8").splitlines() if "knn" in line]
     assert [line["step"] for line in logged] == [1, 2]
     assert all(0 < line[f"knn/top1_k{k}"] < 100 for line in logged for k in (5, 20))
+
+
+def test_k_fits_the_images_before_training_starts(pretrain_config, tmp_path):
+    hook = dict(
+        type="KNNHook",
+        train_dataloader=loader(num_images=16),
+        test_dataloader=loader(num_images=8, split="val"),
+        interval=2,
+    )
+    losses_of_run(pretrain_config, tmp_path / "default", hook)
+    (scalars,) = (tmp_path / "default").glob("*/vis_data/scalars.json")
+    logged = [json.loads(line) for line in scalars.read_text(encoding="utf-8").splitlines() if "knn" in line]
+    assert [key for key in logged[0] if key.startswith("knn")] == ["knn/top1_k10"]
+    with pytest.raises(UsageError, match=r"k: \(5, 17\) must lie in 1..16"):
+        losses_of_run(pretrain_config, tmp_path / "large", dict(hook, k=(5, 17)))
+    assert not (tmp_path / "large/step_losses.jsonl").read_text(encoding="utf-8")
 
 
 def test_interval_zero_is_refused():

@@ -65,14 +65,22 @@ class Conversion(NamedTuple):
 
 
 def convert_file(
-    file: str | Path, out: str | Path, layout: str | None = None, choices: Choices | None = None
+    file: str | Path,
+    out: str | Path,
+    layout: str | None = None,
+    choices: Choices | None = None,
+    prefix: str | None = None,
 ) -> tuple[Source, Conversion]:
-    """Read ``file``, write the checkpoint ``out`` that our training would have written."""
+    """Read ``file``, write the checkpoint ``out`` that our training would have written.
+
+    Args:
+        prefix: Which model of a file with several, such as ``teacher``.
+    """
     if Path(out).exists() and Path(file).exists() and Path(out).samefile(file):
         raise UsageError(f"--out {out}: is the file to convert; give another name")
     if Path(out).is_dir():
         raise UsageError(f"--out {out}: is a folder; give the name of a file, such as {Path(out, 'converted.pth')}")
-    source = read_source(file)
+    source = read_source(file, prefix, [marks for each in LAYOUTS.values() for marks in each.marks])
     converted = convert(source, layout, choices)
     checkpoint = dict(meta=dict(epoch=0, iter=0, mmmim=converted.meta), state_dict=converted.state)
     with atomic_write(out) as stream:
@@ -129,7 +137,7 @@ def find_layout(source: Source) -> str:
     hint = "; if mmmim wrote it, it needs no conversion" if ours else ""
     raise UsageError(
         f"{source.file}: no layout fits{hint}\n  the file holds {listing(list(source.state), 8)}\n"
-        f"layouts, of which --from NAME forces one:\n{known}"
+        f"layouts, of which --from NAME forces one, also of names that have something before them:\n{known}"
     )
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmmim.engine.errors import UsageError
 
-WEIGHTS = ("model", "state_dict", "module")  # where files keep them, if not at the top
+from .prefixes import USUAL, Marks, branches_outside, find_prefix, named_tensors
 
 
 class CfgNode:
@@ -39,10 +39,15 @@ class Source(NamedTuple):
     epoch: int | None  # finished ones
     not_read: list[str]  # other entries: optimizer, args, ...
     options: Mapping[str, Any] = {}  # of the run, as far as the file tells
+    prefix: str = ""  # what stood before the names, the entry of the file included
 
 
-def read_source(file: str | Path) -> Source:
+def read_source(file: str | Path, prefix: str | None = None, marks: Marks = ()) -> Source:
     """The weights of a ``.safetensors`` file, or of a PyTorch file, which is read with ``weights_only=True``.
+
+    Args:
+        prefix: Of the model's names, in full or a part of it; None finds it.
+        marks: Names by which a model is found; see :func:`find_prefix`.
 
     Raises:
         UsageError: no such file, damaged, not a checkpoint, or one that asks for code to be run.
@@ -54,21 +59,30 @@ def read_source(file: str | Path) -> Source:
     content: Any = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pytorch(path)
     if not isinstance(content, Mapping):
         raise UsageError(f"{file}: holds a {type(content).__name__}, not the named tensors of a model")
-    place = next((key for key in WEIGHTS if isinstance(content.get(key), Mapping)), None)
-    weights: Mapping[str, Any] = content if place is None else content[place]
-    state = {str(name): value for name, value in weights.items() if isinstance(value, Tensor)}
+    named = named_tensors(content)
+    is_ours = "mmmim" in (content.get("meta") or {})
+    found = None if is_ours else find_prefix(named, marks, prefix, str(file))
+    if found is None:
+        place = next((key for key in USUAL if isinstance(content.get(key), Mapping)), None)
+        found = "" if place is None else f"{place}."
+        if (inside := [name for name in named if name.startswith(found)]) and all(
+            name.startswith(f"{found}module.") for name in inside
+        ):
+            found += "module."  # of data parallel training
+    state = {name.removeprefix(found): value for name, value in named.items() if name.startswith(found)}
     if not state:
         entries = ", ".join(map(str, list(content)[:5])) or "nothing"
         raise UsageError(
-            f"{file}: holds no tensors of a model, neither at the top nor in {' or '.join(map(repr, WEIGHTS))}; "
+            f"{file}: holds no tensors of a model, neither at the top nor in {' or '.join(map(repr, USUAL))}; "
             f"it holds {entries}"
         )
-    if all(name.startswith("module.") for name in state):  # of data parallel training
-        state = {name.removeprefix("module."): value for name, value in state.items()}
-    others = [] if place is None else [str(key) for key in content if key != place]
+    entries_read = {found[: index + 1] for index, character in enumerate(found) if character == "."}
+    others = [str(k) for k, value in content.items() if not isinstance(value, Tensor) and f"{k}." not in entries_read]
+    others = list(dict.fromkeys([*others, *branches_outside(named, found)]))
     options = content.get("args")
     known = vars(options) if isinstance(options, argparse.Namespace) else options
-    return Source(str(file), state, _finished_epochs(content), others, known if isinstance(known, Mapping) else {})
+    options = known if isinstance(known, Mapping) else {}
+    return Source(str(file), state, _finished_epochs(content), others, options, found)
 
 
 def _finished_epochs(content: Mapping[str, Any]) -> int | None:
