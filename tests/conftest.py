@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import runpy
 import socket
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def fixed_seed() -> None:
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def run_script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
+    """``run_script("tools/train.py", *arguments)``: as ``python tools/train.py ...`` in the repository's folder, but in
+    this process, which has the imports done; returns the exit status, 0 for success."""
+
+    def run(path: str, *arguments: object) -> object:
+        root = Path(__file__).parents[1]
+        if "mmengine" in sys.modules:
+            from mmengine.logging import MessageHub
+            from mmengine.visualization import Visualizer
+
+            for manager in (MessageHub, Visualizer):  # found again by a name with the second in it
+                manager._instance_dict.clear()
+        monkeypatch.chdir(root)
+        monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])
+        try:
+            runpy.run_path(str(root / path), run_name="__main__")
+        except SystemExit as stop:
+            return stop.code or 0
+        return 0
+
+    return run
 
 
 @pytest.fixture

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 CONFIGS = (
     "beyond_masking/vit-tiny_zoomed-out_toy.py",
     "beyond_masking/vit-tiny_integrated_toy.py",
@@ -18,14 +14,10 @@ CONFIGS = (
 )
 
 
-def test_shares_of_a_step() -> None:
-    command = [sys.executable, "tools/analysis/step_share.py", *(f"configs/{name}" for name in CONFIGS)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    run = subprocess.run(
-        [*command, "--batch", "2", "--steps", "1"], cwd=ROOT, capture_output=True, text=True, env=environment
-    )
-    assert run.returncode == 0, run.stderr
-    rows = re.findall(r"(\S+_toy\.py) +([\d.]+)s((?: +[\d.]+%){6})", run.stdout)
+def test_shares_of_a_step(run_script: Callable[..., object], capsys: pytest.CaptureFixture[str]) -> None:
+    configs = [f"configs/{name}" for name in CONFIGS]
+    assert run_script("tools/analysis/step_share.py", *configs, "--batch", 2, "--steps", 1) == 0
+    rows = re.findall(r"(\S+_toy\.py) +([\d.]+)s((?: +[\d.]+%){6})", capsys.readouterr().out)
     assert [name for name, *_ in rows] == list(CONFIGS)
     for name, seconds, shares in rows:
         given, drawn, loss, momentum, optimizer, together = (float(share) for share in re.findall(r"([\d.]+)%", shares))
