@@ -1,2 +1,2 @@
-# Figure 5: two fresh blocks on the frozen encoder.
+# Section 5: two fresh blocks on the frozen encoder.
 _base_ = "../../mae/downstream/nonlinear_vit-b_90e_in1k.py"

@@ -12,7 +12,7 @@ from .base import BaseMasker
 @MODELS.register_module()
 class CenterMasker(BaseMasker):
     """The centre stays visible and everything around it is hidden: zoomed-in images without resizing (Beyond Masking,
-    Table A.3 "keep centre tokens").
+    Appendix A.3).
 
     Every image gets the same mask; 10 of 14 x 14 cells keep rows and columns 2 to 11 and hide 96.
 
