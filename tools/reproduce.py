@@ -21,11 +21,12 @@ from mmmim.demo.stages import available_cores
 from mmmim.engine.command import run_tool
 from mmmim.engine.errors import UsageError
 from mmmim.engine.tables import Row, Table, find_table, load_tables
+from mmmim.reproduce.chain import misfits
 from mmmim.reproduce.collect import collect, write
-from mmmim.reproduce.command import ROOT
+from mmmim.reproduce.command import ROOT, Run
 from mmmim.reproduce.page import PAGE, page
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table, unique
-from mmmim.reproduce.runs import Runner
+from mmmim.reproduce.runs import Runner, finished
 from mmmim.reproduce.slurm import submit
 
 
@@ -46,7 +47,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print tables, rows and published numbers")
     parser.add_argument("--dry-run", action="store_true", help="print runs, their cost and commands; run nothing")
     parser.add_argument("--collect", action="store_true", help="write the table of what has been run; run nothing")
-    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="processes of a training (default: 1)")
+    parser.add_argument(
+        "--gpus", type=int, default=1, metavar="N", help="a training has so many processes at most (default: 1)"
+    )
+    parser.add_argument(
+        "--time", type=int, metavar="IMAGES", help="measure the relative cost of rows here, steps of so many images"
+    )
     parser.add_argument("--slurm", metavar="PARTITION", help="submit the runs in place of running them here")
     parser.add_argument("--out", default="work_dirs/reproduce", metavar="DIR", help="of the finished table")
     parser.add_argument("--page", action="store_true", help="write docs/results.md from docs/results/*.json")
@@ -54,8 +60,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     args.extra = extra
     if not args.page and (args.method is None or not (args.list or args.table)):
         parser.error("give METHOD --list, METHOD TABLE, or --page")
-    for name in ("gpus", "seeds"):
-        if getattr(args, name) < 1:
+    for name in ("gpus", "seeds", "time"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
             parser.error(f"--{name}: at least 1, got {getattr(args, name)}")
     return args
 
@@ -67,27 +73,42 @@ def describe(method: str, table: Table) -> str:
         numbers = "  ".join(
             f"{metric} {float(row.published[metric])}" for metric in table.metrics if metric in row.published
         )
-        run = f"run {method}/{row.config}" if row.config else "published only"
-        lines.append(f"  {row.name:{width}}  [{run}]  published: {numbers or 'not in the text'}")
+        lines.append(f"  {row.name:{width}}  [{made_by(method, row)}]  published: {numbers or 'not in the text'}")
         if row.note:
             lines.append(f"  {'':{width}}  {row.note}")
     return "\n".join(lines)
 
 
+def made_by(method: str, row: Row) -> str:
+    """Which run gives a row's numbers, and which numbers have none and why."""
+    reasons: dict[str, list[str]] = {}
+    for metric in row.published or dict.fromkeys(row.evaluation) or ("",):
+        if (why := row.why_number_only(metric)) is not None:
+            reasons.setdefault(why, []).append(metric)
+    if not row.evaluation:
+        return "; ".join(f"number only: {why}" for why in reasons)
+    words = [f"run {method}/{row.config}"] if row.evaluations() else []
+    words += [f"{', '.join(row.counts())} counted"] if row.counts() else []
+    words += [f"{', '.join(which)} number only: {why}" for why, which in reasons.items()]
+    return "; ".join(words)
+
+
 def chosen_rows(plans: list[RowPlan], names: list[str], table: Table) -> list[RowPlan]:
-    """The rows that are named, or all that have a run."""
+    """The rows that are named, or all that have a run or a number that is counted."""
     if not names:
-        chosen = [plan for plan in plans if plan.runs]
+        chosen = [plan for plan in plans if plan.runs or plan.counts]
         if not chosen:
             raise UsageError(f"{table.name}: no row has a run")
         return chosen
     wanted: list[Row] = [table.row(name) for name in names]
     chosen = [plan for plan in plans if plan.row in wanted]
     for plan in chosen:
-        if plan.row.config is None:
-            raise UsageError(f"row '{plan.row.name}': published numbers of another method, there is no run to start")
-        if not (plan.runs or plan.root):
+        if plan.runs or plan.counts:
+            continue
+        if plan.row.evaluation:
             raise UsageError(f"row '{plan.row.name}': {'; '.join(plan.remarks)}")
+        why = plan.row.why_number_only(next(iter(plan.row.published), ""))
+        raise UsageError(f"row '{plan.row.name}': {why}, there is no run to start")
     return chosen
 
 
@@ -119,16 +140,32 @@ def reproduce(args: argparse.Namespace) -> int:
     return build(args, find_table(args.table, tables))
 
 
+def refuse_what_cannot_end(runs: list[Run]) -> None:
+    """Before anything starts: a batch that a fixed lr is not for, and a checkpoint that the next run cannot read."""
+    if problems := list(misfits([run for run in runs if not finished(run)])):
+        raise UsageError("; ".join(problems))
+    for run in runs:
+        if run.tool == "train" and run.layout.fixed_lr and run.layout.deviation and not finished(run):
+            raise UsageError(
+                f"{run.config}: {run.layout.deviation}; give a train_dataloader.batch_size that divides the recipe's "
+                "and leave --accumulate to this tool (--dry-run prints the batch of every run)"
+            )
+
+
 def build(args: argparse.Namespace, table: Table) -> int:
     settings = Settings("toy" if args.method == "toy" else args.scale, args.seeds, args.gpus, tuple(args.extra))
     plans = plan_table(args.method, table, settings)
     chosen = chosen_rows(plans, args.row, table)
     runs = unique(only_metrics(chosen, args.metric, table) if args.metric else chosen)
+    if args.time is not None:
+        from mmmim.reproduce.timing import time_rows
+
+        print(f"written to {time_rows(args.method, table, args.time).relative_to(ROOT)}")
 
     def table_so_far() -> Path:
         return write(collect(args.method, table, plans, settings), Path(args.out))
 
-    if args.collect:
+    if args.collect or args.time is not None:
         print(f"written to {table_so_far()}")
         return 0
     if args.dry_run:
@@ -136,6 +173,7 @@ def build(args: argparse.Namespace, table: Table) -> int:
 
         print(describe_runs(runs))
         return 0
+    refuse_what_cannot_end(runs)
     if args.slurm:
         submit(runs, args.slurm)
         print("While they run and when they have ended, the same command with --collect writes the table.")

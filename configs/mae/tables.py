@@ -13,12 +13,16 @@ EVALUATION = {
 
 def row(arch: str, epochs: int, linear: float, finetune: float) -> Row:
     """The recipe's 40 warm-up epochs, whatever the length."""
+    name, published = f"vit-{arch}-{epochs}e", {"linear": linear, "finetune": finetune}
+    if arch not in EVALUATION:
+        return Row(name, published=published, number_only=f"no config evaluates ViT-{arch.upper()}")
     return Row(
-        f"vit-{arch}-{epochs}e",
+        name,
         config=f"vit-{arch}_800e.py",
         overrides={} if epochs == 800 else warmup_cosine(epochs, warmup=40),
-        published={"linear": linear, "finetune": finetune},
-        evaluation=EVALUATION.get(arch, {}),
+        published=published,
+        evaluation=EVALUATION[arch],
+        number_only="" if arch == "b" else {"linear": f"no config probes ViT-{arch.upper()}"},
     )
 
 

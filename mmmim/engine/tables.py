@@ -19,6 +19,10 @@ from mmmim.engine.errors import UsageError, did_you_mean
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
+OTHER_METHOD = "the number of another method, printed for comparison"
+TESTED = ("_single_scale", "_multi_scale")  # end of a column's name: how a segmentation was tested
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """A run that gives a number.
@@ -27,10 +31,30 @@ class Evaluation:
         config: Config relative to ``configs/<method>/``, or ``probe`` and ``knn``: the tools of that name on the
             pre-training config.
         after: Evaluation whose checkpoint it starts from, as a config; ``None``: the pre-training's.
+        multi_scale: The trained model is tested once more with test-time augmentation, ``tools/test.py --tta``.
+        lrs: Learning rates of which the one with the best number counts, so there is a run of each; as the config
+            writes its own. Empty: the config's.
     """
 
     config: str
     after: str | None = None
+    multi_scale: bool = False
+    lrs: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Count:
+    """A number that follows from a config, without any run.
+
+    Args:
+        what: ``gflop`` of a training step, forward and backward, per image, ``gmacs`` of the encoder's forward pass per
+            image, or ``cost``: time of the whole pre-training relative to the row whose published cost is 1, known once
+            ``tools/reproduce.py --time`` has measured the training steps of all rows.
+        config: Config relative to ``configs/<method>/`` that is counted; ``None``: the row's own.
+    """
+
+    what: str
+    config: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,30 +63,47 @@ class Row:
 
     Args:
         name: Key of the row, unique in its table.
-        config: Pre-training config relative to ``configs/<method>/``; ``None`` for a row of another method,
-            which carries published numbers only.
+        config: Pre-training config relative to ``configs/<method>/``; ``None`` for a row that carries published numbers
+            only.
         overrides: Dotted config key -> value, as ``--cfg-options`` takes them. A dict value is merged into
             the config's; with ``_delete_=True`` in it, it replaces it.
         published: Metric -> number as printed; a metric the paper leaves out is absent.
-        evaluation: Metric -> the config (or :class:`Evaluation`) whose run on the pre-trained checkpoint gives it;
-            ``None``: the row's own run gives it.
+        evaluation: Metric -> the config (or :class:`Evaluation`) whose run on the pre-trained checkpoint gives it, or a
+            :class:`Count`; ``None``: the row's own run gives it.
         note: What the numbers alone do not say.
         toy: Overrides of the toy config in place of the mapped ones, or why the row has no toy version.
         untrained: Nothing is pre-trained: evaluations start from random weights of the config's encoder.
+        before: Config key and config of a training that comes first: its last checkpoint becomes the key's value.
+        number_only: Why published numbers have no run: for all columns without one, or by column. Rows without a config
+            are other methods' unless this says otherwise.
     """
 
     name: str
     config: str | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
     published: dict[str, float] = field(default_factory=dict)
-    evaluation: Mapping[str, str | Evaluation | None] = field(default_factory=dict)
+    evaluation: Mapping[str, str | Evaluation | Count | None] = field(default_factory=dict)
     note: str = ""
     toy: dict[str, Any] | str | None = None
     untrained: bool = False
+    before: tuple[str, str] | None = None
+    number_only: str | Mapping[str, str] = ""
 
     def evaluations(self) -> dict[str, Evaluation | None]:
-        """``evaluation`` with every value spelled out."""
-        return {key: Evaluation(e) if isinstance(e, str) else e for key, e in self.evaluation.items()}
+        """The runs in ``evaluation``, with every value spelled out."""
+        spelled = {key: Evaluation(e) if isinstance(e, str) else e for key, e in self.evaluation.items()}
+        return {key: e for key, e in spelled.items() if not isinstance(e, Count)}
+
+    def counts(self) -> dict[str, Count]:
+        """The metrics that are counted."""
+        return {key: e for key, e in self.evaluation.items() if isinstance(e, Count)}
+
+    def why_number_only(self, metric: str) -> str | None:
+        """Why a published number has no run; ``None`` where it has one, or where the table does not say."""
+        if metric in self.evaluation:
+            return None
+        told = self.number_only if isinstance(self.number_only, str) else self.number_only.get(metric, "")
+        return told or (OTHER_METHOD if self.config is None else None)
 
 
 @dataclass(frozen=True)
@@ -113,13 +154,17 @@ def row_config(method: str, row: Row, configs: Path = CONFIGS) -> Config:
     config = Config.fromfile(base_config_path(method, row, configs))
     check_options(config, flat(row.overrides))
     config.merge_from_dict(copy.deepcopy(row.overrides))  # takes `_delete_` out of what it is given
+    if row.before is not None:
+        key, earlier = row.before
+        config_path(method, earlier, f"row '{row.name}'", configs)
+        config.merge_from_dict({key: f"<the last checkpoint of {earlier}>"})
     check_config(config)
     return config
 
 
 def base_config_path(method: str, row: Row, configs: Path = CONFIGS) -> Path:
     if row.config is None:
-        raise UsageError(f"row '{row.name}': published numbers of another method, there is no run to start")
+        raise UsageError(f"row '{row.name}': {row.number_only or OTHER_METHOD}, there is no run to start")
     return config_path(method, row.config, f"row '{row.name}'", configs)
 
 

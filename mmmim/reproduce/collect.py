@@ -10,8 +10,9 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from mmmim.engine.tables import Table
+from mmmim.engine.tables import TESTED, Table
 from mmmim.reproduce.command import Run
+from mmmim.reproduce.counts import counted
 from mmmim.reproduce.plan import RowPlan, Settings
 from mmmim.reproduce.runs import finished, metrics_of, read_record
 
@@ -26,8 +27,23 @@ def number(run: Run, metric: str) -> float | None:
     if not finished(run):
         return None
     found = metrics_of(run)
-    names = {"probe": ("top1",), "knn": (KNN,)}.get(run.tool, (metric, f"coco/{metric}", ACCURACY))
-    return next((round(found[name], 3) for name in names if name in found), None)
+    return next((round(found[name], 3) for name in measured_names(run, metric) if name in found), None)
+
+
+def measured_names(run: Run, metric: str) -> tuple[str, ...]:
+    """How a run may call the number of a column."""
+    for how in TESTED:
+        metric = metric.removesuffix(how)
+    return {"probe": ("top1",), "knn": (KNN,)}.get(run.tool, (metric, f"coco/{metric}", ACCURACY))
+
+
+def best_by_seed(runs: Sequence[Run], metric: str) -> list[float]:
+    """A number per seed; where a seed has several runs, the best one, once all have ended."""
+    found: dict[int, list[float | None]] = {}
+    for run in runs:
+        found.setdefault(run.seed, []).append(number(run, metric))
+    complete = [[value for value in values if value is not None] for values in found.values() if None not in values]
+    return [max(values) for values in complete]
 
 
 def collect(method: str, table: Table, plans: Sequence[RowPlan], settings: Settings) -> dict[str, Any]:
@@ -37,9 +53,11 @@ def collect(method: str, table: Table, plans: Sequence[RowPlan], settings: Setti
     for plan in plans:
         own: dict[str, list[float]] = {}
         for metric, ran in plan.runs.items():
-            values = [value for run in ran if (value := number(run, metric)) is not None]
-            if values:
+            if values := best_by_seed(ran, metric):
                 own[metric] = values
+        for metric, count in plan.counts.items():
+            if (value := counted(method, table, plan.row, metric, count)) is not None:
+                own[metric] = [round(value, 3)]
         for run in plan.all_runs():
             if run.name not in runs and finished(run):
                 record = read_record(run)
@@ -56,6 +74,7 @@ def collect(method: str, table: Table, plans: Sequence[RowPlan], settings: Setti
         seeds=settings.seeds,
         command=command_of(method, table, settings),
         metrics=list(table.metrics),
+        counted=list(dict.fromkeys(m for plan in plans for m, count in plan.counts.items() if count.what != "cost")),
         rows=rows,
         runs=runs,
     )
@@ -105,12 +124,13 @@ def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 def spread(data: dict[str, Any]) -> str:
     """What an own number is."""
     seeds = data["seeds"]
+    counted = f" Counted from the configs: {', '.join(data['counted'])}." if data.get("counted") else ""
     if seeds == 1:
-        return "Own numbers: of one run."
+        return f"Own numbers: of one run.{counted}"
     counts = {len(values) for row in data["rows"] for values in row["own"].values()}
     fewer = "; (of n): over n" if any(1 < count < seeds for count in counts) else ""
     single = "; without ±: of one run" if 1 in counts else ""
-    return f"Own numbers: mean ± standard deviation over {seeds} seeds{fewer}{single}."
+    return f"Own numbers: mean ± standard deviation over {seeds} seeds{fewer}{single}.{counted}"
 
 
 def source(data: dict[str, Any]) -> str:

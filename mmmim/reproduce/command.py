@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from threading import Lock
+from typing import Any
 
-from mmengine.config import DictAction
-
-from mmmim.engine.run_length import run_length, use_length
 from mmmim.engine.tables import CONFIGS
+from mmmim.reproduce.layout import Layout, layout
 
 ROOT = CONFIGS.parent
 RUNS = Path("work_dirs/reproduce/runs")
 TOOLS = ("probe", "knn")
+MEASURING = (*TOOLS, "test")  # what they leave is a file of numbers
 
 
 @dataclass(frozen=True)
 class Run:
-    """One command: a training, or a measurement of ``tools/probe.py`` or ``tools/knn.py``.
+    """One command: a training, a test, or a measurement of ``tools/probe.py`` or ``tools/knn.py``.
 
     Args:
-        tool: ``train``, ``probe`` or ``knn``.
+        tool: ``train``, ``test``, ``probe`` or ``knn``.
         config: Path from the root of the repository.
         options: Words after ``--cfg-options``.
         words: Further words of the command.
-        start: Run whose last checkpoint this one starts from; ``untrained``: from random weights.
+        start: Run whose last checkpoint this one starts from.
+        start_key: Config key that takes this checkpoint; empty: it goes into the encoder, or is what is tested.
+        untrained: Starts from random weights.
+        gpus: A run has so many processes at most.
     """
 
     tool: str
@@ -37,6 +37,7 @@ class Run:
     options: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     start: Run | None = None
+    start_key: str = ""
     untrained: bool = False
     gpus: int = 1
 
@@ -46,7 +47,9 @@ class Run:
         path = Path(self.config).relative_to("configs").with_suffix("")
         kind = "" if self.tool == "train" else f"{self.tool}-"
         start = "" if self.start is None else self.start.name
-        identity = (self.tool, self.config, self.options, self.words, start, self.untrained, self.seed)
+        identity: tuple[Any, ...] = (self.tool, self.config, self.options, self.words, start, self.untrained, self.seed)
+        identity += (self.start_key,) if self.start_key else ()
+        identity += tuple(self.layout.length) if self.tool == "train" else ()
         code = hashlib.sha1(repr(identity).encode()).hexdigest()[:8]
         return f"{path.parts[0]}_{kind}{path.name}_seed{self.seed}_{code}"
 
@@ -55,55 +58,60 @@ class Run:
         return RUNS / self.name
 
     @property
-    def depth(self) -> int:
-        return 0 if self.start is None else 1 + self.start.depth
+    def chain(self) -> list[Run]:
+        """All runs from the first one to this one."""
+        return [*([] if self.start is None else self.start.chain), self]
+
+    @property
+    def layout(self) -> Layout:
+        """Processes, images of each, and accumulation that make up the batch of the recipe."""
+        return layout(self.config, self.options, self.words, self.gpus)
 
     @property
     def result(self) -> Path:
         """What is there once the run has ended: its last checkpoint, or the measurement."""
-        if self.tool in TOOLS:
+        if self.tool in MEASURING:
             return self.folder / f"{self.tool}.json"
-        return self.folder / last_checkpoint(self.config, self.options, self.words)
+        return self.folder / self.layout.last_checkpoint
+
+    def with_start(self) -> tuple[str, ...]:
+        """``options``, and the checkpoint of ``start`` where a config key takes it."""
+        taken = self.start is not None and self.start_key
+        return (*self.options, f"{self.start_key}={self.start.result}") if taken else self.options  # type: ignore[union-attr]
 
     def arguments(self) -> list[str]:
-        """Arguments of the tool, config first."""
+        """Arguments of the tool, positional ones first."""
         source = str(self.start.result) if self.start is not None else "none" if self.untrained else None
+        options = self.options
+        positional = [self.config]
         if self.tool in TOOLS:
             words = [str(source), "--seed", str(self.seed), "--out", str(self.result), *self.words]
-            options = self.options
+        elif self.tool == "test":
+            positional.append(str(source))
+            words = ["--work-dir", str(self.folder), "--out", str(self.result), *self.words]
         else:
-            words = ["--work-dir", str(self.folder), "--resume", "auto", *self.words]
-            words += [] if source is None else ["--checkpoint", source]
-            options = (f"randomness.seed={self.seed}", *self.options)
-        return [self.config, *words, *(["--cfg-options", *options] if options else [])]
+            words = ["--work-dir", str(self.folder), "--resume", "auto", *self.layout.words(self.words)]
+            options = (f"randomness.seed={self.seed}", *self.with_start(), *self.layout.options)
+            words += [] if self.start_key or source is None else ["--checkpoint", source]
+        return [*positional, *words, *(["--cfg-options", *options] if options else [])]
+
+    @property
+    def processes(self) -> int:
+        """Processes of the command: a test takes all there may be, ``probe`` and ``knn`` one."""
+        return 1 if self.tool in TOOLS else self.gpus if self.tool == "test" else self.layout.processes
+
+    @property
+    def positionals(self) -> int:
+        """How many words come before the number of processes, in the scripts that start several."""
+        return 2 if self.tool == "test" else 1
 
     def command(self) -> list[str]:
         """The whole command, to be run from the root of the repository."""
-        if self.tool == "train" and self.gpus > 1:
-            config, *rest = self.arguments()
-            return ["bash", "tools/dist_train.sh", config, str(self.gpus), *rest]
-        return ["python", f"tools/{self.tool}.py", *self.arguments()]
-
-
-def lengths(words: Sequence[str]) -> dict[str, int]:
-    """``--epochs`` or ``--iters`` among the words of a command."""
-    return {word[2:]: int(words[i + 1]) for i, word in enumerate(words) if word in ("--epochs", "--iters")}
-
-
-_reading = Lock()  # a config is checked under MMEngine's default scope, which all threads share
-
-
-@cache
-def last_checkpoint(config: str, options: tuple[str, ...], words: tuple[str, ...]) -> str:
-    """``epoch_300.pth`` or ``iter_160000.pth``."""
-    from mmmim.engine.run_options import load_config
-
-    parsed = {key: DictAction._parse_iterable(value) for key, value in (word.split("=", 1) for word in options)}
-    with _reading:
-        cfg = load_config(str(ROOT / config), parsed)
-    use_length(cfg, **lengths(words))
-    key, count = run_length(cfg)
-    return f"{'epoch' if key == 'max_epochs' else 'iter'}_{count}.pth"
+        words, count = self.arguments(), self.positionals
+        if self.processes > 1:
+            script = f"tools/dist_{self.tool}.sh"
+            return ["bash", script, *words[:count], str(self.processes), *words[count:]]
+        return ["python", f"tools/{self.tool}.py", *words]
 
 
 def task_of(config: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -15,9 +15,10 @@ from mmmim.engine.dry_run import data_report, image_shape
 from mmmim.engine.lr_scaling import scale_lr
 from mmmim.engine.memory import ValuesReadAsZero, build_without_storage, fake_copy, training_losses
 from mmmim.engine.run_length import use_length
-from mmmim.engine.run_options import fit_to_device, load_config
+from mmmim.engine.run_options import fit_to_device, use_accumulation
 from mmmim.engine.schedule import schedule_of
-from mmmim.reproduce.command import ROOT, TOOLS, Run, lengths
+from mmmim.reproduce.command import MEASURING, Run
+from mmmim.reproduce.layout import lengths, read
 from mmmim.reproduce.runs import finished
 
 DENSE = ("mmseg", "mmdet")
@@ -53,15 +54,15 @@ class Cost:
 
 @cache
 def cost(run: Run) -> Cost | None:
-    """None for a measurement by ``tools/probe.py`` or ``tools/knn.py``, whose cost is one pass over the pictures."""
-    if run.tool in TOOLS:
+    """None for a test and for a measurement, whose cost is a pass over the pictures."""
+    if run.tool in MEASURING:
         return None
-    options = {key: DictAction._parse_iterable(value) for key, value in (word.split("=", 1) for word in run.options)}
-    cfg = load_config(str(ROOT / run.config), options)
-    use_length(cfg, **lengths(run.words))
+    cfg = read(run.config, run.with_start())
+    use_length(cfg, **lengths(run.layout.words(run.words)))
+    use_accumulation(cfg, run.layout.batch.accumulation)
     init_default_scope(cfg.get("default_scope") or "mmengine")
     fit_to_device(cfg)
-    batch = scale_lr(cfg, run.gpus).batch
+    batch = scale_lr(cfg, run.layout.processes).batch
     data = data_report(cfg, "train_dataloader")
     schedule = schedule_of(cfg, data.images, batch)
     return Cost(schedule.epochs, data.images, batch.effective, schedule.updates, gflop(cfg, data.sample_shape))
@@ -92,5 +93,7 @@ def describe(runs: Sequence[Run]) -> str:
     for run in runs:
         price = cost(run)
         lines.append(f"{run.name} [{'done' if finished(run) else 'to do'}]" + (f": {price}" if price else ""))
+        if run.tool == "train":
+            lines.append(f"  {run.layout}")
         lines.append(f"  {' '.join(run.command())}")
     return "\n".join([*lines, f"{len(runs)} runs: {done} done, {len(runs) - done} to do"])

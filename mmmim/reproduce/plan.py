@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mmmim.engine.errors import UsageError
-from mmmim.engine.tables import Evaluation, Row, Table, cfg_options, config_path
+from mmmim.engine.lr_scaling import short
+from mmmim.engine.tables import Count, Evaluation, Row, Table, cfg_options, config_path
 from mmmim.reproduce.command import ROOT, TOOLS, Run, task_of
+from mmmim.reproduce.layout import config_lr
 from mmmim.reproduce.toy import toy_evaluation, toy_row
 
 TOY_PICTURES = 4096  # on which encoders are probed, whatever their pre-training had
@@ -17,20 +19,23 @@ CLASSIFICATION = ("ft", "ft384", "ft96", "linear", "nonlinear", "nonlinear2", "n
 
 @dataclass
 class RowPlan:
-    """Runs of one row; ``runs[metric]`` has one per seed, ``missing[metric]`` says why there is none."""
+    """Runs of one row.
+
+    ``runs[metric]`` has one per seed, or one per seed and learning rate where the best one counts; ``missing[metric]``
+    says why there is none. ``root`` is the pre-training, where an evaluation starts from it; ``counts[metric]`` follows
+    from a config.
+    """
 
     row: Row
     root: list[Run] = field(default_factory=list)
     runs: dict[str, list[Run]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, Count] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
     def all_runs(self) -> Iterator[Run]:
         for last in (*self.root, *(run for runs in self.runs.values() for run in runs)):
-            chain = [last]
-            while chain[-1].start is not None:
-                chain.append(chain[-1].start)
-            yield from reversed(chain)
+            yield from last.chain
 
 
 @dataclass(frozen=True)
@@ -60,29 +65,35 @@ def plan_row(method: str, table: Table, row: Row, settings: Settings) -> RowPlan
         return plan
     words: tuple[str, ...] = ()
     evaluations = row.evaluations()
-    if settings.scale == "toy":
+    if settings.scale == "full":
+        plan.counts = row.counts()
+    else:
         mapped = toy_row(method, table, row)
         plan.remarks += mapped.remarks
         if mapped.config is None:
             plan.missing = dict.fromkeys(evaluations, "no toy version")
             return plan
-        row, words = replace(row, config=mapped.config, overrides=mapped.overrides), mapped.words
+        row, words = replace(row, config=mapped.config, overrides=mapped.overrides, before=mapped.before), mapped.words
         for metric, evaluation in list(evaluations.items()):
             if evaluation is not None:
                 evaluations[metric] = toy_evaluation(method, mapped.config, evaluation)
                 if evaluations[metric] is None:
                     plan.missing[metric] = f"no toy version of {evaluation.config}"
                     del evaluations[metric]
+    for metric, evaluation in evaluations.items():
+        if evaluation is not None and evaluation.lrs:
+            plan.remarks.append(f"{metric}: the best of lr {', '.join(short(lr) for lr in evaluation.lrs)}")
     for seed in range(settings.seeds):
         root = root_run(method, row, seed, words, settings)
-        plan.root += [] if row.untrained else [root]
         for metric, evaluation in evaluations.items():
             try:
-                run = root if evaluation is None else evaluation_run(method, row, evaluation, root, settings)
+                runs = [root] if evaluation is None else evaluation_runs(method, row, evaluation, root, settings)
             except UsageError as error:
                 plan.missing[metric] = str(error)
                 continue
-            plan.runs.setdefault(metric, []).append(run)
+            plan.runs.setdefault(metric, []).extend(runs)
+        if any(root in run.chain for runs in plan.runs.values() for run in runs):
+            plan.root.append(root)
     return plan
 
 
@@ -92,24 +103,45 @@ def root_run(method: str, row: Row, seed: int, words: Sequence[str], settings: S
     config = relative(config_path(method, row.config, f"row '{row.name}'"))
     options = () if row.untrained else tuple(cfg_options(row.overrides))
     run = Run("train", config, seed, options, tuple(words), untrained=row.untrained, gpus=settings.gpus)
-    return run if row.untrained else with_extra(run, settings.extra)
+    if row.untrained:
+        return run
+    run = with_extra(run, settings.extra)
+    if row.before is None:
+        return run
+    key, earlier = row.before
+    first = Run("train", relative(config_path(method, earlier, f"row '{row.name}'")), seed, gpus=settings.gpus)
+    return replace(run, start=with_extra(first, settings.extra), start_key=key)
 
 
-def evaluation_run(method: str, row: Row, evaluation: Evaluation, root: Run, settings: Settings) -> Run:
-    """A tool on the checkpoint of ``root``, or a training that starts from it, maybe by way of another one."""
+def evaluation_runs(method: str, row: Row, evaluation: Evaluation, root: Run, settings: Settings) -> list[Run]:
+    """The runs that end in a number: a tool or a training on the checkpoint of ``root``, or a test of the trained."""
     start = root
     if evaluation.after is not None:
-        start = evaluation_run(method, row, Evaluation(evaluation.after), root, settings)
+        (start,) = evaluation_runs(method, row, Evaluation(evaluation.after), root, settings)
     source = None if start is root and row.untrained else start
     common = dict(seed=root.seed, start=source, untrained=source is None)
     if evaluation.config in TOOLS:
         pictures = (f"train_dataloader.dataset.num_images={TOY_PICTURES}",) if "_toy" in root.config else ()
-        return Run(evaluation.config, root.config, options=pictures, **common)  # type: ignore[arg-type]
+        return [Run(evaluation.config, root.config, options=pictures, **common)]  # type: ignore[arg-type]
     config = relative(config_path(method, evaluation.config, f"row '{row.name}'"))
     if task_of(config) == "knn":
-        return Run("knn", config, **common)  # type: ignore[arg-type]
+        return [Run("knn", config, **common)]  # type: ignore[arg-type]
     extra = settings.extra if task_of(config) in CLASSIFICATION else without_data(settings.extra)
-    return with_extra(Run("train", config, gpus=settings.gpus, **common), extra)  # type: ignore[arg-type]
+    run = with_extra(Run("train", config, gpus=settings.gpus, **common), extra)  # type: ignore[arg-type]
+    runs = [with_lr(run, lr) for lr in evaluation.lrs] or [run]
+    return [multi_scale_test(each) for each in runs] if evaluation.multi_scale else runs
+
+
+def with_lr(run: Run, lr: float) -> Run:
+    """The same run with another lr than its config's."""
+    if lr == config_lr(run.config):
+        return run
+    return replace(run, options=(*run.options, f"optim_wrapper.optimizer.lr={short(lr)}"))
+
+
+def multi_scale_test(trained: Run) -> Run:
+    """Test-time augmentation on the last checkpoint, with the options of the training."""
+    return Run("test", trained.config, trained.seed, trained.options, ("--tta",), start=trained, gpus=trained.gpus)
 
 
 def with_extra(run: Run, extra: Sequence[str]) -> Run:
@@ -139,4 +171,4 @@ def relative(path: Path) -> str:
 def unique(plans: Sequence[RowPlan]) -> list[Run]:
     """All runs, each once, in an order in which every run follows the one that it starts from."""
     runs = list(dict.fromkeys(run for plan in plans for run in plan.all_runs()))
-    return sorted(runs, key=lambda run: (run.seed, run.depth))
+    return sorted(runs, key=lambda run: (run.seed, len(run.chain)))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mmmim.demo.stages import environment
-from mmmim.reproduce.command import ROOT, TOOLS, Run, task_of
+from mmmim.reproduce.command import MEASURING, ROOT, Run, task_of
 
 PACKAGES = ("mmmim", "torch", "torchvision", "timm", "onedl-mmengine", "onedl-mmsegmentation", "onedl-mmdetection")
 BOXES = "coco/"
@@ -41,11 +41,13 @@ def read_record(run: Run) -> dict[str, Any]:
 
 def metrics_of(run: Run) -> dict[str, float]:
     """All numbers that a finished run gave, in percent."""
-    if run.tool in TOOLS:
+    if run.tool in MEASURING:
         try:
             measured = json.loads((ROOT / run.result).read_text(encoding="utf-8"))
         except ValueError:  # of a run that was killed
             return {}
+        if run.tool == "test":
+            return in_percent(measured)
         values = measured["random_init" if run.untrained else "pretrained"]
         return {key: float(value) for key, value in values.items() if not isinstance(value, list)}
     last: dict[str, float] = {}
@@ -53,6 +55,11 @@ def metrics_of(run: Run) -> dict[str, float]:
         last |= {key: float(value) for key, value in line.items() if isinstance(value, int | float)}
     if task_of(run.config) == "pretrain":
         return {"loss": last["loss"]} if "loss" in last else {}
+    return in_percent(last)
+
+
+def in_percent(last: dict[str, float]) -> dict[str, float]:
+    """The numbers of an evaluation among what was logged; those of detection are parts of one."""
     found = {key: value for key, value in last.items() if key.startswith(("accuracy/", BOXES))}
     found |= {key: last[key] for key in ("mIoU", "aAcc", "mAcc") if key in last}
     return {key: 100 * value if key.startswith(BOXES) else value for key, value in found.items()}

@@ -14,14 +14,15 @@ GPUS_PER_NODE = 8
 
 
 def batch_command(run: Run, partition: str, after: str | None) -> list[str]:
-    """``sbatch`` of a job whose step is started by ``tools/slurm_train.sh``, or is the tool itself on one GPU."""
-    gpus = 1 if run.tool in TOOLS else run.gpus
+    """``sbatch`` of a job whose step is started by ``tools/slurm_*.sh``, or is the tool itself on one GPU."""
+    gpus = run.processes
     per_node = min(gpus, GPUS_PER_NODE)
     if run.tool in TOOLS:
         step = ["srun", *run.command()]
     else:
-        config, *rest = run.arguments()
-        step = ["bash", "tools/slurm_train.sh", partition, run.name, config, str(gpus), *rest]
+        words, count = run.arguments(), run.positionals
+        script = f"tools/slurm_{run.tool}.sh"
+        step = ["bash", script, partition, run.name, *words[:count], str(gpus), *words[count:]]
     command = ["sbatch", "--parsable", f"--partition={partition}", f"--job-name={run.name}"]
     command += [f"--gres=gpu:{per_node}", f"--ntasks={gpus}", f"--ntasks-per-node={per_node}"]
     command += [f"--output={run.folder}/slurm-%j.log", "--open-mode=append"]

@@ -28,6 +28,7 @@ class ToyRow:
     config: str | None
     overrides: dict[str, Any] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    before: tuple[str, str] | None = None
     remarks: list[str] = field(default_factory=list)
 
 
@@ -38,10 +39,16 @@ def toy_row(method: str, table: Table, row: Row) -> ToyRow:
     if isinstance(row.toy, str):
         return ToyRow(None, remarks=[f"no toy version: {row.toy}"])
     config = toy_config(method, row.config)
-    if not row.evaluation:
-        return ToyRow(None, remarks=["no toy version: no config gives its numbers"])
+    if not row.evaluations():
+        return ToyRow(None, remarks=["no toy version: no run gives its numbers"])
     if config is None:
         return ToyRow(None, remarks=[f"no toy version: {row.config} has no toy config"])
+    before = None
+    if row.before is not None:
+        key, earlier = row.before
+        if (small := toy_config(method, earlier)) is None:
+            return ToyRow(None, remarks=[f"no toy version: {earlier} has no toy config"])
+        before = (key, small)
     dropped = sorted(key for key in row.overrides if is_dropped(key))
     kept = {key: value for key, value in row.overrides.items() if key not in dropped} if row.toy is None else row.toy
     if "param_scheduler" in row.overrides:  # another scheduler: it is kept and stretched
@@ -56,7 +63,7 @@ def toy_row(method: str, table: Table, row: Row) -> ToyRow:
         remarks.append(f"without {', '.join(sizes)}")
     if words:
         remarks.append(f"--epochs {words[1]}")
-    return ToyRow(config, kept, words, ["toy: " + "; ".join(remarks)])
+    return ToyRow(config, kept, words, before, ["toy: " + "; ".join(remarks)])
 
 
 def is_dropped(key: str) -> bool:
@@ -101,7 +108,7 @@ def toy_config(method: str, config: str) -> str | None:
 
 
 def toy_evaluation(method: str, config: str, evaluation: Evaluation) -> Evaluation | None:
-    """The same evaluation of a toy encoder; the linear probe is that of ``tools/probe.py``."""
+    """The same evaluation of a toy encoder, with its own lr; the linear probe is that of ``tools/probe.py``."""
     if evaluation.config in ("probe", "knn") or "_toy" in evaluation.config:
         return evaluation
     stem = Path(evaluation.config).stem
@@ -115,5 +122,6 @@ def toy_evaluation(method: str, config: str, evaluation: Evaluation) -> Evaluati
     for name in names:
         found = sorted((CONFIGS / method / "downstream").glob(f"{name}_{family_of(config)}*_toy.py"))
         if found:
-            return Evaluation(f"downstream/{found[0].name}", None if after is None else after.config)
+            start = None if after is None else after.config
+            return Evaluation(f"downstream/{found[0].name}", start, evaluation.multi_scale)
     return None

@@ -74,7 +74,7 @@ def test_command_line_words_mean_the_same_as_the_overrides(configs: Path) -> Non
     ("row", "message"),
     [
         (Row("r", config="bse.py"), "did you mean 'base.py'"),
-        (Row("r"), "published numbers of another method"),
+        (Row("r"), "the number of another method"),
         (Row("r", config="base.py", overrides={"model.mask_ration": 0.5}), "did you mean 'mask_ratio'"),
         (Row("r", config="base.py", overrides={"param_scheduler.2.end": 1}), "list of 2"),
         (Row("r", config="base.py", overrides={"train_cfg.max_epoch": 1}), "did you mean 'max_epochs'"),

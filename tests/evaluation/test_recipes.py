@@ -128,6 +128,8 @@ NUMBERS = {
     "conmim/downstream/ft_vit-l_50e_in1k": (16, 1e-3, 1e-6, 50, 5, 0.75, 0.05, 0.2),
     "conmim/downstream/ft384_vit-s_20e_in1k": (8, 5e-6, 5e-6, 20, 0, 0.8, 1e-8, 0.1),
     "conmim/downstream/ft384_vit-b_10e_in1k": (8, 5e-6, 5e-6, 10, 0, 0.65, 1e-8, 0.1),
+    "conmim/downstream/ft384_vit-l_5e_in1k": (16, 5e-6, 5e-6, 5, 0, 0.75, 1e-8, 0.2),
+    "beit/downstream/ft384_vit-b_10e_in1k": (8, 5e-6, 5e-6, 10, 0, 0.65, 1e-8, 0.1),
     "cim/downstream/ft_vit-s_200e_in1k": (8, 4e-3, 1e-6, 200, 5, 0.8, 0.05, 0.1),
     "cim/downstream/ft_vit-b_100e_in1k-respix": (8, 3e-3, 1e-6, 100, 5, 0.8, 0.05, 0.1),
     "cim/downstream/ft_vit-b_100e_in1k-revdet": (8, 5e-3, 1e-6, 100, 5, 0.8, 0.05, 0.1),

@@ -29,6 +29,9 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
         runs.append(run)
         if run.start is not None:
             assert run.start.result.is_file()
+        if run.tool == "test":
+            run.result.write_text(json.dumps({"mIoU": 42.0}), encoding="utf-8")
+            return 0
         if run.tool in TOOLS:
             values = {"top1": 70.0 + run.seed, "k20": 60.0}
             run.result.write_text(

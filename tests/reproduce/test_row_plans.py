@@ -13,8 +13,8 @@ from mmengine.registry import init_default_scope
 from mmmim.engine.run_options import load_config
 from mmmim.engine.tables import find_table, load_tables, methods
 from mmmim.registry import MODELS
-from mmmim.reproduce import command
 from mmmim.reproduce.command import Run
+from mmmim.reproduce.layout import layout
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table
 
 
@@ -24,16 +24,35 @@ def planned(method: str, table: str, row: str, **settings) -> RowPlan:
 
 
 def chain(run: Run) -> list[str]:
-    names = [] if run.start is None else chain(run.start)
-    return [*names, Path(run.config).stem]
+    return [Path(each.config).stem for each in run.chain]
 
 
 def test_an_evaluation_may_start_from_another_one() -> None:
     plan = planned("simmim", "table12", "swin-b")
-    assert chain(plan.runs["mIoU"][0]) == ["swin-b_800e", "ft_swin-b_100e_in1k-224", "upernet_swin-b_80k_ade20k"]
+    segmented = ["swin-b_800e", "ft_swin-b_100e_in1k-224", "upernet_swin-b_80k_ade20k"]
+    assert chain(plan.runs["mIoU_single_scale"][0]) == segmented
     assert chain(plan.runs["bbox_mAP"][0]) == ["swin-b_800e", "mask-rcnn_swin-b_lsj-3x_coco"]
     toy = planned("simmim", "table12", "swin-b", scale="toy")
-    assert chain(toy.runs["mIoU"][0]) == ["swin-tiny_toy", "ft_swin-tiny_toy", "upernet_swin-tiny_toy"]
+    assert chain(toy.runs["mIoU_single_scale"][0]) == ["swin-tiny_toy", "ft_swin-tiny_toy", "upernet_swin-tiny_toy"]
+
+
+def test_the_trained_model_is_tested_at_several_scales_for_each_lr_of_which_the_best_counts() -> None:
+    plan = planned("simmim", "table12", "swin-b", gpus=16)
+    single, several = plan.runs["mIoU_single_scale"], plan.runs["mIoU_multi_scale"]
+    assert [run.options for run in single] == [(), ("optim_wrapper.optimizer.lr=3e-4",)]  # 1e-4 is the config's
+    assert [run.start for run in several] == single and {run.words for run in several} == {("--tta",)}
+    command = several[1].command()
+    assert command[:5] == ["bash", "tools/dist_test.sh", single[1].config, str(single[1].result), "16"]
+    assert "mIoU_multi_scale: the best of lr 1e-4, 3e-4" in plan.remarks
+
+
+def test_a_generator_is_trained_before_the_run_whose_config_names_it() -> None:
+    for scale, generator in (("full", "vit-b_generator_300e"), ("toy", "vit-tiny_generator_toy")):
+        run = planned("cim", "table10", "fixed", scale=scale).runs["finetune"][0]
+        first, pretrain, _ = run.chain
+        assert Path(first.config).stem == generator
+        words = pretrain.command()
+        assert f"model.generator.checkpoint={first.result}" in words and "--checkpoint" not in words
 
 
 def test_checkpoints_have_the_name_that_the_run_gives_them() -> None:
@@ -124,7 +143,8 @@ def test_every_row_with_a_run_has_a_plan_without_gaps_at_full_scale() -> None:
 
 def test_configs_of_several_frameworks_are_read_side_by_side() -> None:
     names = ("ccmim/vit-tiny_toy", "ccmim/downstream/mask-rcnn_vit-tiny_toy", "ccmim/downstream/upernet_vit-tiny_toy")
-    command.last_checkpoint.cache_clear()
+    layout.cache_clear()
     with ThreadPoolExecutor(3) as pool:
-        found = [pool.submit(command.last_checkpoint, f"configs/{name}.py", (), ()) for name in names * 3]
-        assert [each.result() for each in found] == ["epoch_6.pth", "epoch_6.pth", "iter_300.pth"] * 3
+        found = [pool.submit(layout, f"configs/{name}.py", (), (), 1) for name in names * 3]
+        checkpoints = [each.result().last_checkpoint for each in found]
+        assert checkpoints == ["epoch_6.pth", "epoch_6.pth", "iter_300.pth"] * 3

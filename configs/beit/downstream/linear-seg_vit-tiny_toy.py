@@ -1,0 +1,3 @@
+# One linear layer on the last map, on the built-in pictures, about a minute on two CPU cores.
+_base_ = ["../../cim/downstream/linear-seg_vit-tiny_toy.py"]
+model = dict(backbone=dict(rel_pos="block", pos_embed="sincos", layer_scale=0.1, qkv_bias="qv"))

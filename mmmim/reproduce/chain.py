@@ -1,0 +1,108 @@
+"""Whether a run can start from what an earlier one writes, seen from both configs: no weights, no training."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from torch import Tensor, nn
+
+from mmmim.engine.checkpoint_keys import PRETRAIN_ONLY, differing_facts, listing, matching
+from mmmim.engine.config_types import default_scope
+from mmmim.engine.memory import build_without_storage
+from mmmim.engine.run_options import checkpoint_slot
+from mmmim.engine.tables import CONFIGS
+from mmmim.registry import MODELS
+from mmmim.reproduce.command import Run
+
+RESIZED = ("*pos_embed", "*relative_position_bias_table")  # small, and resized by operators that want values
+Options = tuple[str, ...]
+
+
+def misfits(runs: Sequence[Run]) -> Iterator[str]:
+    """What would stop each run at its start, with the name of its config; nothing where all fit."""
+    seen = set()
+    for run in runs:
+        start = run.start
+        if start is None or run.start_key or run.tool not in ("train", "knn") or run.config == start.config:
+            continue
+        if (pair := (start.config, of_encoder(start.options), run.config)) not in seen:
+            seen.add(pair)
+            yield from (f"{run.config} after {start.config}: {problem}" for problem in differences(*pair))
+
+
+def of_encoder(options: Options) -> Options:
+    return tuple(word for word in options if word.startswith("model.backbone."))
+
+
+def differences(earlier: str, options: Options, config: str) -> list[str]:
+    """What the encoder of ``config``, its head and the report on a checkpoint would find wrong with it.
+
+    Args:
+        earlier: Config that writes the checkpoint; ``options``: its words after ``--cfg-options``.
+    """
+    before, cfg = merged(earlier, options), merged(config, ())
+    slot = checkpoint_slot(cfg)
+    if slot is None:
+        return ["its backbone loads no checkpoint"]
+    if str(slot.get("prefix") or "").rstrip(".") != "backbone":
+        return [f"it reads prefix {slot.get('prefix')!r} where encoders are stored as 'backbone.'"]
+    theirs, ours = part(earlier, options, "backbone"), part(config, (), "backbone")
+    facts = [getattr(encoder, "describe", dict)() for encoder in (theirs, ours)]
+    problems = [f"{name} is {old} before and {new} here" for name, (old, new) in differing_facts(*facts).items()]
+    problems += problems_of_loading(theirs, ours)
+    wanted = next((hook.get("stage") for hook in cfg.get("custom_hooks") or [] if "Pretrained" in hook["type"]), None)
+    if wanted is not None and wanted != (stage := stage_of(before)):
+        problems.append(f"it asks for stage {wanted!r}, the file is of {stage!r}")
+    elif checkpoint_slot(cfg, "head") is not None and shapes(earlier, options) != shapes(config, ()):
+        problems.append("the heads differ")
+    return problems
+
+
+def stage_of(cfg: Config) -> str:
+    """What the checkpoints of a run say about themselves: ``ssl`` or ``ft``."""
+    hooks = [*(cfg.get("default_hooks") or {}).values(), *(cfg.get("custom_hooks") or [])]
+    told = next((hook.get("stage") for hook in hooks if hook and hook["type"].endswith("MetaHook")), None)
+    with default_scope(cfg.get("default_scope")):
+        return told or getattr(build_without_storage(cfg), "stage", "ssl")
+
+
+@cache
+def merged(config: str, options: Options) -> Config:
+    cfg = Config.fromfile(CONFIGS.parent / config)
+    cfg.merge_from_dict({k: DictAction._parse_iterable(v) for k, v in (word.split("=", 1) for word in options)})
+    return cfg
+
+
+@cache
+def part(config: str, options: Options, name: str) -> Any:
+    """A part of the model with shapes and no values; all of them are this package's, whatever runs them."""
+    with default_scope("mmmim"), torch.device("meta"):
+        return MODELS.build({**copy.deepcopy(merged(config, options).model[name]), "init_cfg": None})
+
+
+def shapes(config: str, options: Options) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in part(config, options, "head").state_dict().items()}
+
+
+def problems_of_loading(theirs: nn.Module, ours: nn.Module) -> list[str]:
+    """Missing and left over tensors and other shapes, after the load hooks of ``ours`` have had their way."""
+    state: dict[str, Tensor] = dict(theirs.state_dict())
+    for name in matching(state, RESIZED):
+        state[name] = torch.zeros(state[name].shape)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # nothing is copied into tensors without storage
+            missing, left_over = ours.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        return [" ".join(str(error).split())]
+    missing = [name for name in missing if not matching([name], getattr(ours, "downstream_only", ()))]
+    expendable = (*PRETRAIN_ONLY, *getattr(ours, "pretrain_only", ()))
+    left_over = [name for name in left_over if not matching([name], expendable)]
+    problems = [f"{len(missing)} missing in the file: {listing(missing)}"] if missing else []
+    return problems + ([f"{len(left_over)} too many in the file: {listing(left_over)}"] if left_over else [])

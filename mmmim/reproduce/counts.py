@@ -1,0 +1,85 @@
+"""Numbers of a table that follow from its configs, or from the time of their training steps."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.registry import init_default_scope
+from torch.utils.flop_counter import FlopCounterMode
+
+from mmmim.engine.dry_run import image_shape
+from mmmim.engine.memory import ValuesReadAsZero, build_without_storage, fake_copy
+from mmmim.engine.tables import Count, Row, Table, cfg_options, config_path
+from mmmim.reproduce.command import ROOT
+from mmmim.reproduce.cost import gflop
+from mmmim.reproduce.layout import read
+
+TIMES = Path("work_dirs/reproduce/times")
+Options = tuple[str, ...]
+
+
+def counted(method: str, table: Table, row: Row, metric: str, count: Count) -> float | None:
+    """The number; None where it waits for a measurement."""
+    if count.what == "cost":
+        return relative_cost(method, table, row, metric)
+    name = count.config or row.config
+    assert name is not None
+    config = str(config_path(method, name, f"row '{row.name}'").relative_to(ROOT))
+    options = tuple(cfg_options(row.overrides)) if count.config is None else ()
+    return step_gflop(config, options) if count.what == "gflop" else encoder_gmacs(config, options)
+
+
+@cache
+def step_gflop(config: str, options: Options) -> float | None:
+    """Of one image through a training step, forward and backward."""
+    cfg = read(config, options)
+    init_default_scope(cfg.default_scope)
+    return gflop(cfg, None)
+
+
+@cache
+def encoder_gmacs(config: str, options: Options) -> float:
+    """Multiplications with an addition, in billions, of one image through the encoder."""
+    cfg = read(config, options)
+    init_default_scope(cfg.default_scope)
+    model = build_without_storage(cfg)
+    shape = image_shape(model, cfg)
+    assert shape is not None
+    with fake_copy(model) as fake, ValuesReadAsZero(), FlopCounterMode(display=False) as counter, torch.no_grad():
+        encoder: Any = fake.eval().backbone
+        encoder(torch.zeros(1, *shape))
+    return counter.get_total_flops() / 2e9
+
+
+def relative_cost(method: str, table: Table, row: Row, metric: str) -> float | None:
+    """Time of a pre-training over that of the row whose published cost is 1, from ``tools/reproduce.py --time``."""
+    try:
+        seconds = json.loads((ROOT / times_file(method, table)).read_text(encoding="utf-8"))["seconds"]
+    except FileNotFoundError:
+        return None
+    reference = next((each for each in table.rows if each.published.get(metric) == 1.0), None)
+    if reference is None or not {row.name, reference.name} <= set(seconds):
+        return None
+    whole = [seconds[each.name] * epochs(method, each) for each in (row, reference)]
+    return whole[0] / whole[1]
+
+
+def times_file(method: str, table: Table) -> Path:
+    """Where ``--time`` writes the seconds of a training step per image, by row."""
+    return TIMES / f"{method}_{table.name}.json"
+
+
+def epochs(method: str, row: Row) -> int:
+    """Of the row's pre-training; all rows see the same images in each."""
+    return read(*source(method, row)).train_cfg.max_epochs
+
+
+def source(method: str, row: Row) -> tuple[str, Options]:
+    """The row's config, from the root of the repository, and the words after ``--cfg-options``."""
+    assert row.config is not None
+    config = config_path(method, row.config, f"row '{row.name}'")
+    return str(config.relative_to(ROOT)), tuple(cfg_options(row.overrides))
