@@ -8,18 +8,19 @@ other raises an empty ``NotImplementedError``. MMEngine's default constructor ig
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
-from mmmim.engine.errors import UsageError
+if TYPE_CHECKING:
+    from mmmim.engine.errors import UsageError
 
 RATES = ("decay_rate", "layer_decay_rate")
 
 
 def install() -> None:
-    """Check what every optimizer constructor of MMEngine's family has built; twice is harmless."""
+    """Check what every optimizer constructor of MMEngine's family builds; importing the backbones calls this."""
     build = DefaultOptimWrapperConstructor.__call__
     if getattr(build, "checks_layer_decay", False):
         return
@@ -30,7 +31,7 @@ def install() -> None:
             wrapper = build(self, model)
         except NotImplementedError as error:
             for backbone in _our_backbones(model):
-                raise UsageError(_advice(self, backbone, "cannot number the layers of")) from error
+                raise _refusal(self, backbone, "cannot number the layers of") from error
             raise
         _check(self, model, wrapper)
         return wrapper
@@ -52,7 +53,7 @@ def _check(constructor: Any, model: nn.Module, wrapper: OptimWrapper) -> None:
             if 0 < layer < number - 1 and id(parameter) in rate_of:
                 rates.setdefault(layer, set()).add(rate_of[id(parameter)])
         if len(rates) > 1 and len(set.union(*rates.values())) == 1:
-            raise UsageError(_advice(constructor, backbone, "gives one learning rate to all blocks of"))
+            raise _refusal(constructor, backbone, "gives one learning rate to all blocks of")
 
 
 def _our_backbones(model: nn.Module) -> list[Any]:
@@ -66,9 +67,11 @@ def _rate(constructor: Any) -> float | None:
     return next((settings[name] for name in RATES if name in settings), None)
 
 
-def _advice(constructor: Any, backbone: nn.Module, what: str) -> str:
+def _refusal(constructor: Any, backbone: nn.Module, what: str) -> UsageError:
+    from mmmim.engine.errors import UsageError
+
     rate = _rate(constructor)
-    return (
+    return UsageError(
         f"optim_wrapper.constructor={type(constructor).__name__!r} {what} {type(backbone).__name__}, "
         f"so that the layer decay of paramwise_cfg={dict(constructor.paramwise_cfg or {})} is not what is trained\n"
         "  fix: write into optim_wrapper of the config\n"

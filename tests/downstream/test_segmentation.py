@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from dense_run import DOWNSTREAM, ROOT, Run, run_test_tool
 from mmengine.config import Config
+from PIL import Image
 
 from mmmim.engine.errors import UsageError
 from mmmim.engine.run import use_tta
@@ -70,12 +73,33 @@ def test_losses_fall_and_the_metric_is_written(segmentation: Run) -> None:
     assert 0 < rows[-1]["mIoU"] < 100
 
 
-def test_the_test_tool_repeats_the_metric(segmentation: Run, tmp_path: Path) -> None:
-    run_test_tool(segmentation, segmentation.work_dir / "iter_20.pth", tmp_path / "metrics.json")
-    trained = json.loads(segmentation.scalars.read_text(encoding="utf-8").splitlines()[-1])
-    assert json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))["mIoU"] == pytest.approx(
-        trained["mIoU"], abs=1e-9
+def scores_of_stored_maps(labels: Path, predictions: Path, num_classes: int) -> dict[str, float]:
+    """Pixel accuracy, mean IoU and mean recall, in per cent, of the confusion matrix of two folders of label maps."""
+    confusion = np.zeros((num_classes, num_classes))  # rows: labels, columns: predictions
+    for file in sorted(labels.glob("*.png")):
+        label, prediction = np.array(Image.open(file)), np.array(Image.open(predictions / file.name))
+        counted = label != 255
+        np.add.at(confusion, (label[counted], prediction[counted]), 1)
+    right = confusion.diagonal()
+    union = confusion.sum(0) + confusion.sum(1) - right
+    shares = dict(
+        aAcc=right.sum() / confusion.sum(), mIoU=(right / union).mean(), mAcc=(right / confusion.sum(1)).mean()
     )
+    return {name: float(100 * share) for name, share in shares.items()}
+
+
+def test_the_test_tool_repeats_the_metric_which_is_that_of_the_stored_maps(segmentation: Run, tmp_path: Path) -> None:
+    storing = copy.copy(segmentation)
+    storing.cfg = copy.deepcopy(segmentation.cfg)
+    storing.cfg.test_evaluator.output_dir = str(tmp_path / "maps")
+    run_test_tool(storing, segmentation.work_dir / "iter_20.pth", tmp_path / "metrics.json")
+    trained = json.loads(segmentation.scalars.read_text(encoding="utf-8").splitlines()[-1])
+    tested = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert tested["mIoU"] == pytest.approx(trained["mIoU"], abs=1e-9)
+    data = segmentation.cfg.test_dataloader.dataset.dataset
+    labels = Path(data.data_root, data.data_prefix.seg_map_path)
+    independent = scores_of_stored_maps(labels, tmp_path / "maps", len(data.metainfo.classes))
+    assert tested == pytest.approx(independent, abs=0.0051) and len(tested) == 3  # mmseg rounds to two digits
 
 
 ONE_SCALE = [dict(type="Resize", scale=(128, 128), keep_ratio=True)]
