@@ -32,7 +32,6 @@ ADAMW = {
     "beyond_masking/upernet_vit-b_160k_ade20k": (3e-4, 0.65, 0.05, 16, 0.1),
     "beit/linear-seg_vit-b_160k_ade20k": (7e-4, 0.65, 0.05, 16, 0.1),
     "cim/linear-seg_vit-b_160k_ade20k": (3e-4, 0.8, 0.05, 16, 0.1),
-    "beit/linear-seg_vit-b_160k_ade20k": (7e-4, 0.65, 0.05, 16, 0.1),
     "conmim/upernet_vit-s_160k_ade20k": (3e-5, 0.9, 0.05, 16, 0.1),
     "conmim/upernet_vit-b_160k_ade20k": (3e-5, 0.9, 0.05, 16, 0.1),
     "conmim/upernet_vit-s_160k_ade20k-ssl": (7e-4, 0.65, 0.05, 16, 0.1),
