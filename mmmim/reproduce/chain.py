@@ -53,7 +53,7 @@ def differences(earlier: str, options: Options, config: str) -> list[str]:
     if str(slot.get("prefix") or "").rstrip(".") != "backbone":
         return [f"it reads prefix {slot.get('prefix')!r} where encoders are stored as 'backbone.'"]
     theirs, ours = part(earlier, options, "backbone"), part(config, (), "backbone")
-    facts = [getattr(encoder, "describe", dict)() for encoder in (theirs, ours)]
+    facts: list[dict[str, Any]] = [getattr(encoder, "describe", dict)() for encoder in (theirs, ours)]
     problems = [f"{name} is {old} before and {new} here" for name, (old, new) in differing_facts(*facts).items()]
     problems += problems_of_loading(theirs, ours)
     wanted = next((hook.get("stage") for hook in cfg.get("custom_hooks") or [] if "Pretrained" in hook["type"]), None)
@@ -69,7 +69,7 @@ def stage_of(cfg: Config) -> str:
     hooks = [*(cfg.get("default_hooks") or {}).values(), *(cfg.get("custom_hooks") or [])]
     told = next((hook.get("stage") for hook in hooks if hook and hook["type"].endswith("MetaHook")), None)
     with default_scope(cfg.get("default_scope")):
-        return told or getattr(build_without_storage(cfg), "stage", "ssl")
+        return str(told or getattr(build_without_storage(cfg), "stage", "ssl"))
 
 
 @cache

@@ -61,7 +61,7 @@ def test_checkpoints_have_the_name_that_the_run_gives_them() -> None:
     assert pretrain.result.name == "epoch_100.pth" and linear.result.name == "epoch_90.pth"
     command = linear.command()
     assert command[command.index("--checkpoint") + 1] == str(pretrain.result)
-    assert planned("ccmim", "table3", "ccmim-300e").runs["mIoU"][0].result.name == "iter_160000.pth"
+    assert planned("ccmim", "table3", "ccmim-300e", gpus=8).runs["mIoU"][0].result.name == "iter_160000.pth"
 
 
 def test_extra_words_reach_pre_training_and_classification_but_dense_tasks_keep_their_data() -> None:
