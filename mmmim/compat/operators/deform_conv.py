@@ -11,8 +11,9 @@ from typing import Any
 from torch import Tensor
 from torchvision.ops import deform_conv2d
 
+from mmmim.precision import at_least_fp32
+
 from .gradients import gradients
-from .precision import at_least_fp32
 
 
 def deform_conv_forward(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .precision import at_least_fp32
+from mmmim.precision import at_least_fp32
 
 
 def sigmoid_focal_loss_forward(

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from mmmim.checks import MissingOperatorError
-
-from .precision import at_least_fp32
+from mmmim.precision import at_least_fp32
 
 
 def roi_align_forward(

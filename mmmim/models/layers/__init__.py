@@ -1,3 +1,5 @@
+from mmmim.precision import at_least_fp32
+
 from .attention import block_rows, block_with_cls_logits, cls_logits
 from .color_space import ColorSpace, check_rgb
 from .decomposed_positions import crop_offsets, decomposed_attention, resize_offsets
@@ -5,7 +7,7 @@ from .layer_norm import LN2d
 from .patch_mask import Grid, PatchMask, take
 from .patchify import grid_of, patchify, to_pair, unpatchify
 from .pos_embed import FIXED_POSITIONS, resize_pos_embed, sincos_pos_embed, sincos_pos_embed_1d
-from .precision import at_least_fp32, full_precision, uncached_autocast
+from .precision import full_precision, uncached_autocast
 from .random import Noise, global_rand, to_device
 
 __all__ = [

@@ -3,12 +3,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import Tensor
-
-
-def at_least_fp32(x: Tensor) -> Tensor:
-    """fp32 in place of lower precisions and of integers; float64 stays float64, for whoever runs a model in it."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def uncached_autocast(device_type: str) -> AbstractContextManager:

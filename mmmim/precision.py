@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def at_least_fp32(values: Tensor) -> Tensor:
+    """Return lower precisions and integers in fp32; float64 stays float64, for whoever runs a model in it."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
