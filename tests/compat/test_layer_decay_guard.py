@@ -106,3 +106,9 @@ def test_what_works_is_left_alone() -> None:
 def test_upstream_s_options_left_in_our_constructor() -> None:
     with pytest.raises(UsageError, match=r"'num_layers'.*counts the layers itself.*_delete_=True"):
         build(ViT(TINY, **SIZE), "mmmim.LayerDecayOptimWrapperConstructor", dict(UPSTREAM))
+
+
+def test_the_lines_also_work_where_there_is_nothing_to_delete() -> None:
+    options = dict(_delete_=True, layer_decay_rate=0.5)
+    groups = build(ViT(TINY, **SIZE), "mmmim.LayerDecayOptimWrapperConstructor", options).param_groups
+    assert min(group["lr"] for group in groups) == 0.5**4

@@ -43,11 +43,13 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
 
     def _validate_cfg(self) -> None:
         super()._validate_cfg()
+        # MMEngine leaves `_delete_` where a base config has nothing to delete
+        self.paramwise_cfg = {name: value for name, value in self.paramwise_cfg.items() if name != "_delete_"}
         for name in self.paramwise_cfg:
             if name not in OPTIONS:
                 raise UsageError(
                     f"paramwise_cfg[{name!r}] is unknown to LayerDecayOptimWrapperConstructor, "
-                    f"which takes {', '.join(OPTIONS)} and counts the layers itself{did_you_mean(name, OPTIONS)} "
+                    f"which takes {', '.join(OPTIONS)} and counts the layers itself{did_you_mean(name, OPTIONS)}; "
                     "paramwise_cfg=dict(_delete_=True, ...) drops what a base config has"
                 )
         self.rate = self.paramwise_cfg.get("layer_decay_rate", 1.0)
