@@ -14,12 +14,15 @@ from mmengine.model import BaseDataPreprocessor
 from mmengine.optim import OptimWrapperDict, build_optim_wrapper
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmmim.engine.cuda_shapes import cuda_rules
 from mmmim.registry import MODELS
 
 HOST_SCOPES = ("mmseg", "mmdet")
+# Settings of a group of parameters that do not change the size of their states.
+SIZELESS = ("params", "param_names", "lr", "initial_lr", "base_lr", "lr_scale", "weight_decay")
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ def step_memory(
     with fake_copy(model) as fake:
         parameters = _bytes(fake.parameters()) + _bytes(fake.buffers())
         trainable = [p for p in fake.parameters() if p.requires_grad]
-        optimizer = _optimizer_bytes(fake, cfg, trainable)
+        optimizer = _optimizer_bytes(fake, cfg)
     if image_shape is None:
         activations, counted = None, "not counted: the image size is unknown without the data"
     else:
@@ -110,21 +113,27 @@ def _bytes(tensors: Iterable[Any]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors if isinstance(tensor, Tensor))
 
 
-def _optimizer_bytes(model: nn.Module, cfg: Config, trainable: list[nn.Parameter]) -> int:
-    """Size of the state after one update with fake gradients."""
-    wrapper_cfg = copy.deepcopy(cfg.optim_wrapper)
-    wrapper = build_optim_wrapper(model, wrapper_cfg)
+def _optimizer_bytes(model: nn.Module, cfg: Config) -> int:
+    """Size of the state after one update; parameters of one shape and one kind of group have states of one size."""
+    wrapper = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-    for parameter in trainable:
-        parameter.grad = torch.empty_like(parameter)
-    total = 0
-    for part in wrappers:
-        for group in part.optimizer.param_groups:
-            group.update({key: False for key in ("fused", "foreach") if key in group})
-        part.optimizer.step()
-        total += sum(_bytes(state.values()) for state in part.optimizer.state.values())
-    for parameter in trainable:
-        parameter.grad = None
+    return sum(_state_bytes(part.optimizer) for part in wrappers)
+
+
+def _state_bytes(optimizer: Optimizer) -> int:
+    alike: dict[str, list[nn.Parameter]] = {}
+    for group in optimizer.param_groups:
+        group.update({key: False for key in ("fused", "foreach") if key in group})
+        kind = sorted((key, repr(value)) for key, value in group.items() if key not in SIZELESS)
+        for parameter in group["params"]:
+            if parameter.requires_grad:
+                alike.setdefault(f"{parameter.shape} {parameter.dtype} {kind}", []).append(parameter)
+    for first, *_ in alike.values():
+        first.grad = torch.empty_like(first)
+    optimizer.step()
+    total = sum(_bytes(optimizer.state[first].values()) * (1 + len(others)) for first, *others in alike.values())
+    for first, *_ in alike.values():
+        first.grad = None
     return total
 
 
