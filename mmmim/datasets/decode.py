@@ -44,7 +44,7 @@ def decode_image(
 
     Every mode PIL knows is converted: palette, gray, CMYK; alpha is dropped unless ``channels`` is 4. EXIF rotation is
     applied. Arrays (``.npy``), ``(H, W)`` or ``(H, W, C)``, may have any number of channels and come back as a
-    ``(C, H, W)`` tensor; so do TIFF files with other numbers than 1, 3 and 4, for which tifffile has to be installed.
+    ``(C, H, W)`` tensor; so do TIFF files with other numbers than 1, 3 and 4.
 
     Args:
         value_range: ``(low, high)``, or one such pair for each channel of the file, become 0 and 255; what lies between
@@ -119,12 +119,8 @@ def _many_channels(name: str) -> np.ndarray | None:
             return None
     except OSError:
         pass
-    try:
-        import tifffile
-    except ImportError:
-        raise UsageError(
-            f"{name}: to read a TIFF file with such channels, pip install tifffile, or store the image as .npy"
-        ) from None
+    import tifffile
+
     with tifffile.TiffFile(name) as file:
         series = file.series[0]
         array, axes = series.asarray(), series.axes

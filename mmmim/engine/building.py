@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 
 from mmmim.engine.errors import UsageError
 
-CALLERS = (__name__, "mmmim.engine.dry_run")
+CALLERS = (__name__, "mmmim.engine.dry_run", "mmmim.compat.layer_decay")  # hand over to another library
 
 
 @contextmanager

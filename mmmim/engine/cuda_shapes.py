@@ -25,20 +25,24 @@ def cuda_rules() -> Iterator[None]:
     with (
         patch.object(torch.cuda.amp.common, "amp_definitely_not_available", return_value=False),
         patch.object(torch.cuda, "is_bf16_supported", return_value=True),
-        FusedAttention(),
+        CudaKernels(),
     ):
         yield
 
 
-class FusedAttention(TorchFunctionMode):
+class CudaKernels(TorchFunctionMode):
     """``scaled_dot_product_attention`` by the kernels that PyTorch takes on a CUDA device, in the same order.
 
     Flash attention for half precision without bias, else the memory-efficient one; neither keeps the matrix.
+    ``grid_sample``, which PyTorch has no rule of shapes for, gives its output's shape where no gradient is wanted.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is F.scaled_dot_product_attention and args[0].device.type == "cuda" and args[0].dim() == 4:
             return fused_attention(*args, **(kwargs or {}))
+        if func is F.grid_sample and not torch.is_grad_enabled():
+            images, positions = args[:2]
+            return images.new_empty(*images.shape[:2], *positions.shape[1:-1])
         return func(*args, **(kwargs or {}))
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -10,11 +11,6 @@ from mmmim.checks import UsageError
 from mmmim.datasets import ImageFolder
 from mmmim.datasets.decode import decode_image
 from mmmim.datasets.transforms import ToUint8Tensor
-
-try:
-    import tifffile
-except ImportError:  # optional: for TIFF files with many channels
-    tifffile = None
 
 
 def _pixels(path, channels=3):
@@ -67,10 +63,8 @@ def test_16_bit_png_spans_the_8_bit_range(tmp_path):
 def _deep_files(folder, values):
     """Files of gray ``values`` in every format that holds them exactly."""
     np.save(folder / "a.npy", values)
-    files = ["a.npy"]
-    if tifffile is not None:
-        tifffile.imwrite(folder / "a.tif", values)
-        files.append("a.tif")
+    tifffile.imwrite(folder / "a.tif", values)
+    files = ["a.npy", "a.tif"]
     if values.dtype == np.uint16:
         Image.fromarray(values).save(folder / "a.png")
         (folder / "a.pgm").write_bytes(b"P5 4 1 65535\n" + values.astype(">u2").tobytes())
@@ -136,7 +130,6 @@ def test_16_bit_gray_is_turned_upright(tmp_path):
     assert np.array_equal(_pixels(tmp_path / "a.png", 1)[..., 0], values // 257)
 
 
-@pytest.mark.skipif(tifffile is None, reason="needs tifffile")
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_tiff_with_many_channels(tmp_path, dtype, planar):

@@ -79,7 +79,7 @@ def test_two_processes(tmp_path: Path) -> None:
     torch.testing.assert_close(torch.tensor(averaged), expected)
     # both ranks stop, and both name the rank with the NaN; what is on the disk is from before it
     for answer in (first, second):
-        assert answer["nan"].startswith("RuntimeError: non-finite loss at iteration 5, rank 1: loss=nan, loss_rec=nan.")
+        assert answer["nan"].startswith("RunFailed: non-finite loss at iteration 5, rank 1: loss=nan, loss_rec=nan.")
     assert sorted(path.name for path in (tmp_path / "nan").glob("*.pth")) == ["iter_2.pth", "iter_4.pth"]
     # a signal to one rank stops both after the same step
     assert first["stopped"] == second["stopped"] == "SystemExit: 75"

@@ -19,6 +19,7 @@ TOYS = sorted(CONFIGS.glob("*/*_toy.py"))
 RGB_ONLY = {  # what refuses other images when the model is built
     "beit/vit-tiny": "TokenTarget works on RGB",
     "beyond_masking/vit-tiny_decolorized": "SaturationScale works on RGB",
+    "cim/vit-tiny_generator": "TokenTarget works on RGB",
     "cim/": "in_channels=5: tokenizers paint RGB images",
     "conmim/": "PhotometricView works on RGB",
     "tokenizer/": "TinyDVAE works on RGB",
