@@ -54,7 +54,14 @@ def test_headline_recipe(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT / "configs")))
+def slow_if_trained_elsewhere(path: Path) -> Any:
+    """The slow suite trains the small downstream recipes, so their plans wait for it too."""
+    is_small = path.parent.name == "downstream" and "_toy" in path.stem
+    name = str(path.relative_to(ROOT / "configs"))
+    return pytest.param(path, id=name, marks=[pytest.mark.slow] if is_small else [])
+
+
+@pytest.mark.parametrize("path", map(slow_if_trained_elsewhere, SHIPPED))
 def test_every_shipped_config_can_be_planned(path: Path) -> None:
     run, table = plan(str(path.relative_to(ROOT / "configs")), 1 if "lowshot" in path.name else 8)
     assert run.schedule.iterations is not None
