@@ -61,7 +61,7 @@ def slow_if_trained_elsewhere(path: Path) -> Any:
     return pytest.param(path, id=name, marks=[pytest.mark.slow] if is_small else [])
 
 
-@pytest.mark.parametrize("path", map(slow_if_trained_elsewhere, SHIPPED))
+@pytest.mark.parametrize("path", [slow_if_trained_elsewhere(path) for path in SHIPPED])
 def test_every_shipped_config_can_be_planned(path: Path) -> None:
     run, table = plan(str(path.relative_to(ROOT / "configs")), 1 if "lowshot" in path.name else 8)
     assert run.schedule.iterations is not None
