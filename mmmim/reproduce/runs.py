@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from mmmim.demo.stages import environment
@@ -44,7 +45,7 @@ def metrics_of(run: Run) -> dict[str, float]:
     if run.tool in MEASURING:
         try:
             measured = json.loads((ROOT / run.result).read_text(encoding="utf-8"))
-        except ValueError:  # of a run that was killed
+        except (OSError, ValueError):  # set aside by another lane just now, or of a run that was killed
             return {}
         if run.tool == "test":
             return in_percent(measured)
@@ -148,7 +149,7 @@ class Runner:
     """Runs what is not finished yet; ``lanes`` commands at a time share the cores.
 
     Args:
-        ended: Called after every run.
+        ended: Called after every run, by one lane at a time.
     """
 
     def __init__(self, cores: int, lanes: int, ended: Callable[[], object] = lambda: None) -> None:
@@ -156,6 +157,7 @@ class Runner:
         self.failed: dict[Run, str] = {}
         self.processes: list[subprocess.Popen] = []
         self.stopping = False
+        self.one_at_a_time = Lock()
 
     def run(self, runs: Sequence[Run]) -> None:
         """In the order given, but no lane waits for a run that another one starts from."""
@@ -188,7 +190,8 @@ class Runner:
                 print(f"done before: {run.name}", flush=True)
             else:
                 self._start(run)
-        self.ended()
+        with self.one_at_a_time:
+            self.ended()
 
     def _start(self, run: Run) -> None:
         set_aside(ROOT / run.result)

@@ -158,7 +158,6 @@ def test_what_ends_the_table_ends_its_runs(reproduce, tmp_path: Path, monkeypatc
 def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(
     reproduce, ran: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(reproduce.__globals__, "available_cores", lambda: 1)  # one lane: runs end in a known order
     words = [*TABLE_5, "--row", "random-400e", "--out", str(tmp_path)]
     assert reproduce(words) == 0
     pretrain, probe = ran[0], next(run for run in ran if run.tool == "probe")
@@ -179,6 +178,33 @@ def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(
     assert reproduce(words) == 0
     assert ran[4:] == [finetune] and was_removed == [True]
     assert finetune.result.with_name(f"{finetune.result.name}.without_number").is_file()
+
+
+def test_a_file_that_another_lane_sets_aside_has_no_number(ran: list[Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Run("train", "configs/mae/vit-tiny_toy.py")
+    probe = Run("probe", "configs/mae/vit-tiny_toy.py", start=first)
+    Runner(cores=1, lanes=1).run([first, probe])
+
+    def seen_and_then_gone(self: Path) -> bool:
+        self.unlink()
+        return True
+
+    monkeypatch.setattr(Path, "is_file", seen_and_then_gone)
+    assert not runs.finished(probe)
+
+
+def test_lanes_write_the_table_one_after_the_other(ran: list[Run]) -> None:
+    writing: list[int] = []
+    most: list[int] = []
+
+    def write() -> None:
+        writing.append(1)
+        most.append(len(writing))
+        time.sleep(0.05)
+        writing.pop()
+
+    Runner(cores=4, lanes=4, ended=write).run([Run("train", "configs/mae/vit-tiny_toy.py", seed=s) for s in range(8)])
+    assert most == [1] * 8
 
 
 @pytest.mark.parametrize(
