@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -114,11 +115,8 @@ def _read_deep(name: str) -> np.ndarray:
 
 def _many_channels(name: str) -> np.ndarray | None:
     """``(H, W, C)`` of a TIFF file that Pillow does not know: many channels, or several of 32 bits."""
-    try:
-        with Image.open(name):
-            return None
-    except OSError:
-        pass
+    with suppress(OSError), Image.open(name):
+        return None
     import tifffile
 
     with tifffile.TiffFile(name) as file:
