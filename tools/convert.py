@@ -33,7 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def convert(args: argparse.Namespace) -> None:
     from mmmim.engine.convert import Choices, convert_file, follow_up
-    from mmmim.engine.errors import UsageError
+    from mmmim.errors import UsageError
 
     size = args.img_size
     if size is not None and (len(size) > 2 or min(size) < 1):

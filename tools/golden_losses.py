@@ -136,7 +136,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main(args: argparse.Namespace) -> int:
     """Number of configs that differ."""
-    from mmmim.engine.errors import UsageError
+    from mmmim.errors import UsageError
 
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     failed = 0

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from mmmim.demo.stages import available_cores
 from mmmim.engine.command import run_tool
-from mmmim.engine.errors import UsageError
 from mmmim.engine.tables import Row, Table, find_table, load_tables
+from mmmim.errors import UsageError
 from mmmim.reproduce.chain import misfits
 from mmmim.reproduce.collect import collect, write
 from mmmim.reproduce.command import ROOT, Run

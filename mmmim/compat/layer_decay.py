@@ -14,7 +14,7 @@ from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
 if TYPE_CHECKING:
-    from mmmim.engine.errors import UsageError
+    from mmmim.errors import UsageError
 
 RATES = ("decay_rate", "layer_decay_rate")
 
@@ -68,7 +68,7 @@ def _rate(constructor: Any) -> float | None:
 
 
 def _refusal(constructor: Any, backbone: nn.Module, what: str) -> UsageError:
-    from mmmim.engine.errors import UsageError
+    from mmmim.errors import UsageError
 
     rate = _rate(constructor)
     return UsageError(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, NoReturn
 
-from mmmim.checks import MissingOperatorError
+from mmmim.errors import MissingOperatorError
 
 MODULE = "mmcv._ext"
 

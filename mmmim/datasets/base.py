@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 from .seeding import SampleKey, seeded_sample
 from .transforms import ToUint8Tensor, build_transform

@@ -8,7 +8,7 @@ from numpy.random import PCG64, Generator
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import DATASETS
 from mmmim.seeding import mix
 

@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 from .image_files import find_images
 from .image_folder import ImageFolder, check_folders, class_folders

@@ -14,7 +14,7 @@ import torch
 from PIL import Image, ImageOps
 from torchvision import tv_tensors
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 PIL_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 ARRAY, ARRAY_START = ".npy", b"\x93NUMPY"

@@ -7,7 +7,7 @@ import numpy as np
 import torchvision
 from scipy.io import loadmat
 
-from mmmim.checks import MissingFileError, UsageError, one_of
+from mmmim.errors import MissingFileError, UsageError, one_of
 from mmmim.registry import DATASETS
 
 from .file_listing import PathList

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 from torchvision import tv_tensors
 
-from mmmim.checks import MissingFileError, UsageError
+from mmmim.errors import MissingFileError, UsageError
 
 from .base import SeededImageDataset
 from .decode import ValueRange, check_value_range, decode_image, image_extensions

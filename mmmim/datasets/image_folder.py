@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from mmengine.logging import print_log
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import DATASETS
 
 from .decode import ValueRange

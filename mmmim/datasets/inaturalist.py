@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmmim.checks import MissingFileError, UsageError
+from mmmim.errors import MissingFileError, UsageError
 from mmmim.registry import DATASETS
 
 from .file_listing import PathList

@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sized
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import DATA_SAMPLERS
 from mmmim.seeding import mix
 

@@ -7,7 +7,7 @@ import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import DATA_SAMPLERS
 from mmmim.seeding import mix
 

@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.registry import DATASETS as ROOT_DATASETS
 from torch.utils.data import Dataset
 
-from mmmim.checks import one_of
+from mmmim.errors import one_of
 from mmmim.registry import DATASETS
 
 from .seeding import SampleKey, seeded_sample

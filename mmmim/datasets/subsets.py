@@ -7,7 +7,7 @@ import os
 
 import numpy as np
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 
 from .file_listing import PathList
 from .text_files import as_path, read_lines

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from mmmim.checks import MissingFileError, UsageError
+from mmmim.errors import MissingFileError, UsageError
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 LABELLED = re.compile(r"""(?P<path>"(?:[^"]|"")+"|'[^']+'|.+?)(?:\s*[,;\t]\s*|\s+)(?P<label>[+-]?[0-9]+)""")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.seeding import mix
 
 from .toy_renderer import MATERIAL_NAMES, VERSION, ToyInstance, render

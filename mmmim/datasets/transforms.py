@@ -12,7 +12,7 @@ from timm.data.transforms import str_to_pil_interp
 from torchvision.transforms import InterpolationMode, RandomResizedCrop, v2
 from torchvision.transforms.v2 import functional as F
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import TRANSFORMS
 
 _REPLACED = {"Transform", "Compose", "RandAugment", "CutMix", "MixUp", "ToTensor"}

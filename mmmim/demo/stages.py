@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmmim.checks import RunFailed, UsageError
+from mmmim.errors import RunFailed, UsageError
 
 LOG_PREFIX = re.compile(r"^[\d/]+ [\d:]+ - mmengine - [A-Z]+ - ")
 PROGRESS = re.compile(r"(Epoch|Iter)\((train|val)\)|backbone tensors|top-1|wrote ")

@@ -11,7 +11,7 @@ from mmengine.optim import OptimWrapper
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import OPTIM_WRAPPERS
 
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.runner import Runner
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 CALLERS = (__name__, "mmmim.engine.dry_run", "mmmim.compat.layer_decay")  # hand over to another library
 

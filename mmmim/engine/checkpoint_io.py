@@ -17,7 +17,7 @@ from mmengine.dist import broadcast_object_list
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 ATOMIC_BACKEND = "mmmim_atomic"
 POINTER = "last_checkpoint"  # names the file that was written last

@@ -11,9 +11,9 @@ from typing import Any
 
 from torch.distributed import DistNetworkError
 
-from mmmim.engine.errors import RunFailed, UsageError
 from mmmim.engine.launch import close_launcher, is_first_process, process_id
 from mmmim.engine.terminal import print_in_any_locale
+from mmmim.errors import RunFailed, UsageError
 
 FAILED, USAGE_ERROR = 1, 2  # exit statuses; 2 is argparse's for a wrong command line
 # What the machine refuses without naming a file.

@@ -25,7 +25,7 @@ from mmmim.engine.config_types import (
     resolve,
     suggestions,
 )
-from mmmim.engine.errors import UsageError, did_you_mean, nearest
+from mmmim.errors import UsageError, did_you_mean, nearest
 
 # Top-level sections and the registries that build them.
 SECTIONS: dict[str, tuple[Registry, ...]] = {

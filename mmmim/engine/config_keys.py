@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmmim.engine.config_types import EVERYWHERE, TAKEN_BEFORE_BUILDING, accepted_arguments, default_scope, resolve
-from mmmim.engine.errors import UsageError, did_you_mean, nearest
+from mmmim.errors import UsageError, did_you_mean, nearest
 
 # Read from ``runner.cfg`` by MMEngine, or by the tools of this project, without being arguments of the Runner.
 READ_FROM_CONFIG = {

@@ -11,7 +11,7 @@ from typing import Any
 from mmengine.registry import DefaultScope, Registry, root
 from mmengine.utils import ManagerMixin
 
-from mmmim.engine.errors import nearest
+from mmmim.errors import nearest
 
 EVERYWHERE: tuple[Registry, ...] = (
     root.MODELS,

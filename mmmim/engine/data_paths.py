@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 REMOTE = ("http://", "https://", "s3://", "petrel://")
 OWN_PATHS = ("root", "ann_file", "list_file")  # of this project's datasets: relative to the working directory

@@ -15,8 +15,8 @@ from mmengine.registry import DATASETS, root
 
 from mmmim.engine.config_types import default_scope, resolve
 from mmmim.engine.data_paths import missing_paths, writes_its_data
-from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import is_first_process
+from mmmim.errors import UsageError
 
 SCOPES = ("mmseg", "mmdet")
 LABEL_MAPS = 16  # looked at before the run starts; SegLabelCheckHook sees those of every batch

@@ -7,7 +7,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 ABSOLUTE_SCHEDULER_LRS = ("eta_min", "eta_max", "warmup_lr", "min_lr")
 

@@ -10,7 +10,7 @@ from mmengine.runner import CheckpointLoader
 
 from mmmim.engine.checkpoint_keys import listing, model_state, strip_prefix
 from mmmim.engine.config_types import default_scope
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 

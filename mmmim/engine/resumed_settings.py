@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 # How an update is computed, not what it computes; and names that newer releases of torch store.
 IMPLEMENTATION = {"params", "param_names", "foreach", "fused", "capturable"}

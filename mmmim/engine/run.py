@@ -14,13 +14,13 @@ from mmmim.engine import run_options as options
 from mmmim.engine.building import CheckedRunner
 from mmmim.engine.data_paths import check_paths
 from mmmim.engine.dense_checks import check_dense
-from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import is_first_process, num_processes, setup_launcher
 from mmmim.engine.lr_scaling import scale_lr
 from mmmim.engine.run_length import check_loops, length_warnings, use_length
 from mmmim.engine.schedule import warmup_warnings
 from mmmim.engine.sharded_runner import ShardedRunner
 from mmmim.engine.sharding import is_sharded
+from mmmim.errors import UsageError
 
 # Lines of MMEngine, one per parameter or about its own renamed classes.
 NOT_NEWS = ("paramwise_options", '"FileClient" will be deprecated', '"HardDiskBackend" is the alias')

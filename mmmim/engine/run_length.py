@@ -7,9 +7,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.lr_scaling import schedulers
 from mmmim.engine.schedule import only_rises
+from mmmim.errors import UsageError
 
 UNITS = {"max_epochs": "epochs", "max_iters": "iters"}
 ENDS = ("begin", "end", "T_max", "warmup")

@@ -12,13 +12,12 @@ from mmengine.config import Config
 from mmengine.device import is_cuda_available
 from mmengine.logging import print_log
 
-from mmmim.checks import one_of
 from mmmim.engine.checkpoint_io import newest_good_checkpoint
 from mmmim.engine.config_check import check_config
 from mmmim.engine.config_keys import check_options, find_config
-from mmmim.engine.errors import UsageError, nearest
 from mmmim.engine.lr_scaling import optim_wrappers
 from mmmim.engine.pretrained_head import check_head
+from mmmim.errors import UsageError, nearest, one_of
 
 REMOTE = ("http://", "https://", "s3://", "torchvision://", "open-mmlab://", "petrel://")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

@@ -14,7 +14,7 @@ from mmengine.dist import all_reduce, get_world_size
 from mmengine.logging import print_log
 from torch.utils.data import DataLoader
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 EXIT_CODE = os.EX_TEMPFAIL  # 75: not finished, start again
 

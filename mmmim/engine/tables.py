@@ -14,7 +14,7 @@ from mmengine.config import Config
 
 from mmmim.engine.config_check import check_config
 from mmmim.engine.config_keys import check_options
-from mmmim.engine.errors import UsageError, did_you_mean
+from mmmim.errors import UsageError, did_you_mean
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 

@@ -8,7 +8,7 @@ from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import METRICS
 
 from .labels import check_labels

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.layers import PatchMask, to_pair
 
 

@@ -7,7 +7,7 @@ import torch
 from mmengine.dist import all_gather_object
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 
 POOLS = ("avg", "cls")
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from mmmim.datasets import use_folder
 from mmmim.datasets.data_option import TRAIN_FOLDERS
 from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, compare, differing_facts, model_state, strip_prefix
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import DATASETS, MODELS
 
 from .features import POOLS, Features, extract_features

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 from .labels import check_labels
 

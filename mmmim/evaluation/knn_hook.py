@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
 from .features import extract_features

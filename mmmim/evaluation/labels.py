@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 
 def check_labels(labels: Tensor, num_classes: int | None = None, name: str = "labels") -> None:

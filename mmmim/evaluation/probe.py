@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 from .labels import check_labels
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.reproduce.collect import TOY_NOTE, cells, markdown_table, spread
 from mmmim.reproduce.command import ROOT
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.lr_scaling import short
 from mmmim.engine.tables import Count, Evaluation, Row, Table, cfg_options, config_path
+from mmmim.errors import UsageError
 from mmmim.reproduce.command import ROOT, TOOLS, Run, task_of
 from mmmim.reproduce.layout import config_lr
 from mmmim.reproduce.toy import toy_evaluation, toy_row

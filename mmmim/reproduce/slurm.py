@@ -6,7 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.reproduce.command import ROOT, TOOLS, Run
 from mmmim.reproduce.runs import finished, start_record, write_record
 

@@ -16,9 +16,9 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 
 from mmmim.engine.crops import crop_size
-from mmmim.engine.errors import UsageError
 from mmmim.engine.run_options import fit_to_device
 from mmmim.engine.tables import Table
+from mmmim.errors import UsageError
 from mmmim.reproduce.command import ROOT
 from mmmim.reproduce.counts import source, times_file
 from mmmim.reproduce.layout import read

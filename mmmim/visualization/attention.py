@@ -15,8 +15,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner.utils import set_random_seed
 from torch import Tensor
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.run_options import load_config
+from mmmim.errors import UsageError
 from mmmim.evaluation.frozen import load_encoder
 from mmmim.models.backbones.plain_vit import PlainViT
 from mmmim.registry import MODELS

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.run_options import load_config
+from mmmim.errors import UsageError
 from mmmim.models.algorithms.cim import CIM
 from mmmim.models.layers import PatchMask
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmmim.engine.errors import UsageError, did_you_mean
+from mmmim.errors import UsageError, did_you_mean
 
 from .options import add_names, add_out, names_for
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mmengine.config import DictAction
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 from .sources import TOY
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 GREY = 0.5
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmmim.datasets import ImageFolder, ToyImages
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.layers import PatchMask
 
 from .grid import Column, save_grid

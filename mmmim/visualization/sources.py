@@ -18,8 +18,8 @@ from torchvision.transforms.v2 import functional as F
 from mmmim.datasets import ImageFolder, ToyImages
 from mmmim.engine.checkpoint_io import stored_checkpoints
 from mmmim.engine.crops import crop_size
-from mmmim.engine.errors import UsageError
 from mmmim.engine.run_options import load_config
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 TOY = "toy"

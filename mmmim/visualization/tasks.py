@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.transforms.v2.functional import center_crop
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 from .degradations import task_of
 from .grid import Column, save_grid

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.data_preprocessors import ImagePreprocessor
 from mmmim.models.layers import grid_of, unpatchify
 from mmmim.models.target_generators.pixel import NORMS, PixelTarget

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Generator
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.layers import Grid, PatchMask
 from mmmim.registry import MODELS
 

@@ -17,7 +17,7 @@ import mmdet.engine.optimizers  # noqa: E402, F401
 import mmseg.engine.optimizers  # noqa: E402, F401
 from mmseg.models.backbones import BEiT  # noqa: E402
 
-from mmmim.engine.errors import UsageError  # noqa: E402
+from mmmim.errors import UsageError  # noqa: E402
 from mmmim.models.backbones import BEiTViT, ResNet, Swin, ViT  # noqa: E402
 
 TINY = dict(embed_dims=8, depth=3, num_heads=2)

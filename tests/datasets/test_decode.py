@@ -7,10 +7,10 @@ import tifffile
 import torch
 from PIL import Image
 
-from mmmim.checks import UsageError
 from mmmim.datasets import ImageFolder
 from mmmim.datasets.decode import decode_image
 from mmmim.datasets.transforms import ToUint8Tensor
+from mmmim.errors import UsageError
 
 
 def _pixels(path, channels=3):

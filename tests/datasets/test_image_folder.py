@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmmim.checks import UsageError
 from mmmim.datasets import ImageFolder, ImageList, file_listing
 from mmmim.datasets.decode import image_extensions
 from mmmim.datasets.file_listing import PathList, list_images
+from mmmim.errors import UsageError
 
 
 def test_class_folders_are_labels_in_sorted_order(class_folder):

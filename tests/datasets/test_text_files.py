@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from mmmim.checks import UsageError
 from mmmim.datasets import Flowers102, ImageFolder, ImageList, INaturalist
 from mmmim.datasets.text_files import path_and_label
+from mmmim.errors import UsageError
 
 PLAIN = "a b.png 1\nsub/c.png 0\n"
 

@@ -13,7 +13,7 @@ import torch
 from dense_run import ROOT, Run, short_dense
 from mmengine.config import Config
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.backbones import BEiTViT
 
 TABLE = "relative_position_bias_table"

@@ -17,7 +17,7 @@ from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
 from mmmim.engine.checkpoint_keys import compare, strip_prefix
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.backbones import ResNet
 
 DOWNSTREAM = ROOT / "configs" / "cim" / "downstream"

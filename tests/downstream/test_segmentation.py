@@ -13,8 +13,8 @@ from dense_run import DOWNSTREAM, ROOT, Run, run_test_tool
 from mmengine.config import Config
 from PIL import Image
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.run import use_tta
+from mmmim.errors import UsageError
 
 CONFIG = "upernet_vit-tiny_toy.py"
 SHORT = {

@@ -14,8 +14,8 @@ from mmengine.runner import Runner
 
 from mmmim.engine import run_options
 from mmmim.engine.checkpoint_keys import compare, strip_prefix
-from mmmim.engine.errors import UsageError
 from mmmim.engine.lr_scaling import scale_lr
+from mmmim.errors import UsageError
 from mmmim.models.backbones import BEiTViT, Swin
 from mmmim.models.layers.relative_position import resize_bias_table, resize_rel_pos_table
 

@@ -15,8 +15,8 @@ from tiny_run import STEP_LOSSES, SignalAt, losses, tiny_config, train
 
 from mmmim.engine import checkpoint_io
 from mmmim.engine.checkpoint_io import atomic_write, find_damage, stored_checkpoints
-from mmmim.engine.errors import UsageError
 from mmmim.engine.stop_signal import EXIT_CODE
+from mmmim.errors import UsageError
 
 
 def saving(interval: int, **options) -> dict:

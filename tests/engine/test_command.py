@@ -13,10 +13,9 @@ import pytest
 import torch.distributed as dist
 from torch.utils.data import DataLoader
 
-from mmmim.checks import MissingFileError, WeightsError
 from mmmim.engine.checkpoint_io import atomic_write
 from mmmim.engine.command import run_tool
-from mmmim.engine.errors import RunFailed, UsageError
+from mmmim.errors import MissingFileError, RunFailed, UsageError, WeightsError
 
 ROOT = Path(__file__).parents[2]
 TOOLS = [path for path in (*ROOT.glob("tools/*.py"), *ROOT.glob("tools/analysis/*.py"))]

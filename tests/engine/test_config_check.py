@@ -13,7 +13,7 @@ from mmengine.registry import HOOKS
 from mmmim import compat
 from mmmim.engine.config_check import check_config, config_problems
 from mmmim.engine.config_keys import check_options, find_config
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(p for p in ROOT.glob("configs/**/*.py") if "_base_" not in p.parts and p.name != "tables.py")

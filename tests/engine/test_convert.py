@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from mmmim.engine.checkpoint_keys import compare, strip_prefix
 from mmmim.engine.convert import LAYOUTS, Choices, Conversion, Source, convert, convert_file, follow_up, read_source
-from mmmim.engine.errors import UsageError
 from mmmim.engine.export import export, read_encoder
 from mmmim.engine.hooks import MetaHook
+from mmmim.errors import UsageError
 from mmmim.models.algorithms import MaskedImageModel
 from mmmim.models.backbones import BEiTViT, Swin, ViT
 from mmmim.models.backbones.swin_names import timm_to_official

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from mmmim.engine.checkpoint_keys import strip_prefix
 from mmmim.engine.convert import Choices, Conversion, Source, convert, convert_file, follow_up
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.backbones import BEiTViT, SwinV2
 from mmmim.models.classifiers import ImageClassifier
 from mmmim.models.necks import LinearDecoder, PatchProjector

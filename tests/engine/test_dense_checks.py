@@ -17,9 +17,9 @@ from PIL import Image
 from mmmim.datasets.toy_layouts import write_ade20k, write_coco
 from mmmim.engine.data_paths import check_paths
 from mmmim.engine.dense_checks import check_dense
-from mmmim.engine.errors import UsageError
 from mmmim.engine.hooks import SegLabelCheckHook
 from mmmim.engine.run_options import load_config
+from mmmim.errors import UsageError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DOWNSTREAM = CONFIGS / "ccmim" / "downstream"

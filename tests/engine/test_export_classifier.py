@@ -16,9 +16,9 @@ from test_export import RESNET, STAGES, VIT
 
 from mmmim.engine.command import run_tool
 from mmmim.engine.convert import convert_file
-from mmmim.engine.errors import UsageError
 from mmmim.engine.export import export, read_encoder
 from mmmim.engine.export.classifier import model_settings
+from mmmim.errors import UsageError
 from mmmim.models.classifiers import ImageClassifier
 
 BEIT = dict(VIT, type="mmmim.BEiTViT", mask_mode=None, rel_pos="block")

@@ -25,8 +25,8 @@ from timm.models import VisionTransformer, beit, swin_transformer, swin_transfor
 from torch import nn
 
 from mmmim.engine.convert import Choices, convert_file
-from mmmim.engine.errors import UsageError
 from mmmim.engine.export import export, official, read_encoder
+from mmmim.errors import UsageError
 from mmmim.models.backbones import BEiTViT, ResNet, Swin, SwinV2, ViT
 
 CHOICES = Choices(num_heads=4, img_size=(32, 32), window_size=4)

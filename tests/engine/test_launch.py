@@ -9,7 +9,6 @@ import torch.distributed as dist
 from mmengine.config import Config
 from torch import nn
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.launch import (
     SLURM_VARIABLES,
     TORCHRUN_VARIABLES,
@@ -18,6 +17,7 @@ from mmmim.engine.launch import (
     is_first_process,
     setup_launcher,
 )
+from mmmim.errors import UsageError
 
 
 @pytest.fixture

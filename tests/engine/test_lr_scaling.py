@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.lr_scaling import scale_lr, short
+from mmmim.errors import UsageError
 
 
 def config(**changes: Any) -> Config:

@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 from mmmim.engine.checkpoint_keys import compare, prefixes_of, strip_prefix
-from mmmim.engine.errors import UsageError
 from mmmim.engine.hooks.pretrained_report import PretrainedReportHook
+from mmmim.errors import UsageError
 from mmmim.models.backbones import ViT
 
 ARCH = dict(embed_dims=16, depth=2, num_heads=2)

@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from tiny_run import STEP_LOSSES, tiny_config, train
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
 SAVING = {"default_hooks.checkpoint.by_epoch": False, "default_hooks.checkpoint.interval": 4}

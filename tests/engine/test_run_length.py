@@ -12,9 +12,9 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.lr_scaling import schedulers
 from mmmim.engine.run_length import length_warnings, that_take_a_step, use_length
+from mmmim.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(p for p in ROOT.glob("configs/**/*.py") if "_base_" not in p.parts and p.name != "tables.py")

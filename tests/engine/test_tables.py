@@ -7,7 +7,6 @@ import torch
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.lr_scaling import schedulers
 from mmmim.engine.tables import (
     Row,
@@ -20,6 +19,7 @@ from mmmim.engine.tables import (
     methods,
     row_config,
 )
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 BASE = """

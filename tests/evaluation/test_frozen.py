@@ -3,7 +3,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.evaluation.frozen import FrozenEvaluation, labelled_splits, load_encoder
 from mmmim.registry import MODELS
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.evaluation.knn import choose_k, knn_accuracy, knn_scores
 
 

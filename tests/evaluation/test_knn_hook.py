@@ -5,7 +5,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 RUNTIME = Path(__file__).parents[2] / "configs/_base_/default_runtime.py"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.tables import Count, Row, Table
+from mmmim.errors import UsageError
 from mmmim.reproduce import timing
 from mmmim.reproduce.counts import counted
 

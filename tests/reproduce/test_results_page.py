@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.reproduce.collect import cell, markdown
 from mmmim.reproduce.page import PAGE, RESULTS, page
 

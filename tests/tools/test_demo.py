@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmmim.demo.stages import StageFailed, Stages, fresh, short
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 

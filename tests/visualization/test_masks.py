@@ -7,7 +7,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.visualization.masks import draw_masks, masker_config, patch_scores, probability_column, set_columns
 from mmmim.visualization.pixels import GREY
 from mmmim.visualization.sources import load_images, load_model, normalise

@@ -33,8 +33,8 @@ from torch.utils.data import Dataset
 
 from mmmim.engine.benchmark import Contender, compare
 from mmmim.engine.command import run_tool
-from mmmim.engine.errors import UsageError
 from mmmim.engine.run_options import load_config
+from mmmim.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = "1.3.6"

@@ -19,7 +19,7 @@ from sklearn.cluster import MiniBatchKMeans
 
 from mmmim.datasets import ImageFolder, ToyImages
 from mmmim.engine.command import run_tool
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.visualization.sources import TOY
 
 NOTE = "own k-means, not comparable with iGPT"

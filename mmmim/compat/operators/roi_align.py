@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmmim.checks import MissingOperatorError
+from mmmim.errors import MissingOperatorError
 from mmmim.precision import at_least_fp32
 
 

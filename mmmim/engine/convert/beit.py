@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.backbones import BEiTViT
 from mmmim.models.backbones.beit_loading import CLS_ROWS, SHARED, TABLE
 from mmmim.models.layers.relative_position import square_window

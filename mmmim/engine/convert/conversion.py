@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import mmmim
 from mmmim.engine.checkpoint_io import atomic_write
 from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, listing
-from mmmim.engine.errors import UsageError, did_you_mean
+from mmmim.errors import UsageError, did_you_mean
 
 from .beit import BEIT, CONMIM, INCEPTION
 from .layout import NO_PLACE, Choices, Layout

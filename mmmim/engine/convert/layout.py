@@ -9,7 +9,7 @@ from typing import NamedTuple
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 from .source import Source
 

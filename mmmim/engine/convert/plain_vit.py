@@ -7,7 +7,7 @@ from math import isqrt
 import torch
 from torch import Tensor, nn
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.backbones import ViT
 from mmmim.models.backbones.vit import ARCHS
 from mmmim.models.layers import FIXED_POSITIONS, Grid

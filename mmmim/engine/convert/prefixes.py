@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 # Components that torch.compile, FSDP and activation checkpointing insert anywhere in a name.
 INSERTED = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.backbones import Swin, SwinV2
 from mmmim.models.backbones.swin_names import BUFFERS, official_to_timm
 from mmmim.models.layers.relative_position import square_window

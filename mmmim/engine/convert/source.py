@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 from .prefixes import USUAL, Marks, branches_outside, find_prefix, named_tensors
 

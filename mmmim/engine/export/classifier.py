@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mmmim.engine.checkpoint_keys import strip_prefix
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 from .encoder import SETTINGS, Encoder
 

@@ -9,7 +9,7 @@ from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, model_state, strip_prefix
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 Features = Callable[[Tensor], Tensor]  # images (B,C,H,W) -> tokens (B,N,D), a class token first where there is one
 # Norms of a task: after the mean of the tokens, and of the maps below the last one.

@@ -11,7 +11,7 @@ from timm.models.swin_transformer import get_relative_position_index
 from torch import Tensor
 
 from mmmim.engine.checkpoint_keys import ENCODER_PREFIX
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 from .encoder import Encoder
 

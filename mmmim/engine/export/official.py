@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, strip_prefix
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.models.backbones.swin_names import timm_to_official
 
 from .encoder import Encoder, Features, build_encoder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 from .classifier import Classifier, build_classifier, read_classifier
 from .encoder import Encoder, Features, build_encoder

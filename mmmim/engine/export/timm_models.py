@@ -12,7 +12,7 @@ import torch
 import torchvision
 from torch import Tensor
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 from .classifier import Classifier
 from .encoder import Encoder, Features

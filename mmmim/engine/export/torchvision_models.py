@@ -9,7 +9,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 
 from .classifier import Classifier
 from .encoder import Encoder, Features

@@ -6,7 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 import mmmim
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
 STAGES = ("ssl", "ft")

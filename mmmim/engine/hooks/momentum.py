@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
 

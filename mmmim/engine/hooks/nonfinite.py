@@ -6,8 +6,8 @@ import torch
 from mmengine.dist import all_gather_object, all_reduce, get_rank
 from mmengine.hooks import Hook
 
-from mmmim.engine.errors import RunFailed, UsageError
 from mmmim.engine.loss_buffer import LossBuffer
+from mmmim.errors import RunFailed, UsageError
 from mmmim.registry import HOOKS
 
 ADVICE = (

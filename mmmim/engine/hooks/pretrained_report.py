@@ -22,7 +22,7 @@ from mmmim.engine.checkpoint_keys import (
     strip_prefix,
     written_by,
 )
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
 REPORT_FILE = "pretrained_report.json"

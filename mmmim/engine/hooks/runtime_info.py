@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from mmengine.hooks import RuntimeInfoHook
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.log_processor import ThroughputLogProcessor
 from mmmim.engine.loss_buffer import LossBuffer
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
 

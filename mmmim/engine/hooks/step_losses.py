@@ -6,8 +6,8 @@ from pathlib import Path
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.loss_buffer import LossBuffer
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
 

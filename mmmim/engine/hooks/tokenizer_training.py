@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
 from mmmim.datasets import SampleKey
-from mmmim.engine.errors import RunFailed, UsageError
+from mmmim.errors import RunFailed, UsageError
 from mmmim.registry import HOOKS
 
 

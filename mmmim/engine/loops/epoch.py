@@ -8,8 +8,8 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import BatchSampler
 
-from mmmim.engine.errors import UsageError
 from mmmim.engine.run_length import check_batches, that_take_a_step
+from mmmim.errors import UsageError
 from mmmim.registry import LOOPS
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch.optim import Optimizer
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import OPTIMIZERS
 
 

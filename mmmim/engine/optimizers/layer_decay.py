@@ -7,7 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import DefaultOptimWrapperConstructor
 from torch import nn
 
-from mmmim.engine.errors import UsageError, did_you_mean
+from mmmim.errors import UsageError, did_you_mean
 from mmmim.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 TOKENS = ("pos_embed", "cls_token", "mask_token")

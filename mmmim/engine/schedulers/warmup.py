@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.optim import _ParamScheduler
 from mmengine.optim.scheduler.param_scheduler import INF, OptimizerType
 
-from mmmim.engine.errors import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import PARAM_SCHEDULERS
 
 

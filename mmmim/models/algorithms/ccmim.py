@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmmim.checks import UsageError, agree
+from mmmim.errors import UsageError, agree
 from mmmim.registry import MODELS, build_part
 
 from ..layers import PatchMask, take, uncached_autocast

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmmim.checks import UsageError, agree
+from mmmim.errors import UsageError, agree
 from mmmim.registry import MODELS, build_part
 
 from ..backbones.beit_vit import BEiTViT

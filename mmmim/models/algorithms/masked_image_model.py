@@ -6,7 +6,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmmim.checks import UsageError, agree
+from mmmim.errors import UsageError, agree
 from mmmim.registry import MODELS, build_part
 from mmmim.seeding import mix
 

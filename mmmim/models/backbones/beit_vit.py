@@ -9,7 +9,7 @@ from timm.layers import LayerNorm, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, grid_of, resize_pos_embed, sincos_pos_embed, to_pair

@@ -5,7 +5,7 @@ from typing import Any
 from mmengine.model import BaseModule
 from torch import nn
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 
 class FreezableEncoder(BaseModule):

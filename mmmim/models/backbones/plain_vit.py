@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from timm.layers import DropPath
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 from ..layers import Grid, grid_of
 from .freezing import FreezableEncoder

@@ -11,7 +11,7 @@ from timm.layers import DropPath, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 
 from ..layers import Grid, PatchMask, grid_of, patchify, to_pair
 from .freezing import FreezableEncoder

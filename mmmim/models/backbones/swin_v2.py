@@ -10,7 +10,7 @@ from timm.models.swin_transformer_v2 import PatchMerging
 from timm.models.swin_transformer_v2 import WindowAttention as TimmWindowAttention
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Grid, to_pair

@@ -6,7 +6,7 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 VIEWS = {"inputs", "token_inputs"}

@@ -4,7 +4,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 from ..layers import Noise, to_pair
 

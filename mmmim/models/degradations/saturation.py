@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, Noise, check_rgb

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Noise, to_pair

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from mmengine.dist import get_world_size
 from torch import Tensor
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, Noise, to_pair

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmengine.dist import all_reduce
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS, build_part
 
 from ..layers import ColorSpace, PatchMask, at_least_fp32, full_precision, grid_of, patchify, take, to_pair, unpatchify

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 from ..backbones.beit_vit import BEiTViT
 from ..layers import PatchMask, resize_pos_embed, take

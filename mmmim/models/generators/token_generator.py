@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError, WeightsError, one_of
+from mmmim.errors import UsageError, WeightsError, one_of
 from mmmim.registry import MODELS
 
 from ..backbones.beit_vit import BEiTViT

@@ -9,7 +9,7 @@ from timm.layers import trunc_normal_
 from timm.loss import BinaryCrossEntropy
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import at_least_fp32

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from mmengine import dist
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 
 def check_rgb(part: str, in_channels: int) -> None:

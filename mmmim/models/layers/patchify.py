@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 from .patch_mask import Grid
 

@@ -4,7 +4,7 @@ import torch
 from timm.layers import resample_abs_pos_embed
 from torch import Tensor
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 
 from .patch_mask import Grid
 

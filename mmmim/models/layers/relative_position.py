@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 
 from .patch_mask import Grid
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Generator
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 
 from ..layers import Grid, PatchMask, to_pair
 

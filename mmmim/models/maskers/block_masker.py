@@ -5,7 +5,7 @@ import torch
 from mmengine.dist import get_rank, get_world_size
 from torch import Generator
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, to_device

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Generator
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, global_rand

@@ -5,7 +5,7 @@ from timm.layers import LayerNorm
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import FIXED_POSITIONS, Grid, PatchMask, block_rows, resize_pos_embed, take

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmmim.checks import MissingFileError, UsageError
+from mmmim.errors import MissingFileError, UsageError
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask, at_least_fp32, grid_of, unpatchify

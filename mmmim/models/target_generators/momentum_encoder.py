@@ -9,7 +9,7 @@ import torch
 from timm.layers import DropPath
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError, one_of
+from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import uncached_autocast

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError
+from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import at_least_fp32, check_rgb, grid_of, patchify, take, to_pair

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmmim.checks import WeightsError
+from mmmim.errors import WeightsError
 
 BUILT_IN = "or take the built-in tokenizer, which needs no file: tokenizer=dict(type='TinyDVAE')"
 

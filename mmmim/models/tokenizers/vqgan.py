@@ -5,7 +5,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mmmim.checks import UsageError, WeightsError
+from mmmim.errors import UsageError, WeightsError
 from mmmim.registry import MODELS
 
 from ..layers import at_least_fp32, full_precision

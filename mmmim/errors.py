@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 
@@ -48,6 +48,19 @@ def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:
     listed = list(choices)
     if value in listed:
         return value
-    near = get_close_matches(str(value), [str(choice) for choice in listed], n=1)
+    near = nearest(str(value), map(str, listed))
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(f"{name}={value!r} is unknown; {hint}choose one of {', '.join(map(repr, listed))}")
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """Return at most three of ``known`` that resemble ``name``, best first; letter case does not count."""
+    spelled = {word.lower(): word for word in known}
+    matches = difflib.get_close_matches(name.lower(), list(spelled), n=3, cutoff=cutoff)
+    return [spelled[match] for match in matches]
+
+
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """Return ``; did you mean 'x' or 'y'?`` for the end of a message, or nothing where no word comes near."""
+    matches = nearest(name, known, cutoff)
+    return f"; did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
