@@ -57,7 +57,7 @@ def probe_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
 
 
 def dense_command(folder: Path, name: str, config: str) -> list[str]:
-    from mmmim.engine.checkpoint_io import stored_checkpoints
+    from mmmim.checkpoint.files import stored_checkpoints
 
     checkpoint = str(stored_checkpoints(folder / "pretrain", folder / "pretrain")[0])
     return ["tools/train.py", config, "--checkpoint", checkpoint, "--work-dir", str(folder / name)]

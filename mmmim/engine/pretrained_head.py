@@ -8,7 +8,7 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
-from mmmim.engine.checkpoint_keys import listing, model_state, strip_prefix
+from mmmim.checkpoint.names import listing, model_state, strip_prefix
 from mmmim.engine.config_types import default_scope
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.device import is_cuda_available
 from mmengine.logging import print_log
 
-from mmmim.engine.checkpoint_io import newest_good_checkpoint
+from mmmim.checkpoint.files import newest_good_checkpoint
 from mmmim.engine.config_check import check_config
 from mmmim.engine.config_keys import check_options, find_config
 from mmmim.engine.lr_scaling import optim_wrappers

@@ -10,9 +10,9 @@ from mmengine.runner import CheckpointLoader, load_state_dict
 from mmengine.runner.utils import set_random_seed
 from torch.utils.data import DataLoader, Dataset
 
+from mmmim.checkpoint.names import ENCODER_PREFIX, compare, differing_facts, model_state, strip_prefix
 from mmmim.datasets import use_folder
 from mmmim.datasets.data_option import TRAIN_FOLDERS
-from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, compare, differing_facts, model_state, strip_prefix
 from mmmim.errors import UsageError
 from mmmim.registry import DATASETS, MODELS
 

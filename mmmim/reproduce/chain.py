@@ -12,7 +12,7 @@ import torch
 from mmengine.config import Config, DictAction
 from torch import Tensor, nn
 
-from mmmim.engine.checkpoint_keys import PRETRAIN_ONLY, differing_facts, listing, matching
+from mmmim.checkpoint.names import PRETRAIN_ONLY, differing_facts, listing, matching
 from mmmim.engine.config_types import default_scope
 from mmmim.engine.memory import build_without_storage
 from mmmim.engine.run_options import checkpoint_slot

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
+from mmmim.checkpoint.files import stored_checkpoints
 from mmmim.datasets import ImageFolder, ToyImages
-from mmmim.engine.checkpoint_io import stored_checkpoints
 from mmmim.engine.crops import crop_size
 from mmmim.engine.run_options import load_config
 from mmmim.errors import UsageError

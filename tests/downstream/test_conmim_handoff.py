@@ -14,7 +14,7 @@ import torch
 from dense_run import ROOT, Run, pre_train, short_classification, short_dense, train_classifier
 from mmengine.config import Config
 
-from mmmim.engine.checkpoint_keys import strip_prefix
+from mmmim.checkpoint.names import strip_prefix
 from mmmim.engine.export import export, read_encoder
 from mmmim.models.backbones import BEiTViT
 from mmmim.models.backbones.beit_blocks import WindowAttention

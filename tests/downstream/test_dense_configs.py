@@ -8,7 +8,7 @@ from dense_run import DOWNSTREAM, ROOT
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
-from mmmim.engine.checkpoint_keys import compare, matching
+from mmmim.checkpoint.names import compare, matching
 from mmmim.engine.run_options import load_config
 from mmmim.models.backbones import BEiTViT, ResNet, Swin, SwinV2, ViT
 

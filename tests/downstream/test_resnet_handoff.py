@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch import nn
 
-from mmmim.engine.checkpoint_keys import compare, strip_prefix
+from mmmim.checkpoint.names import compare, strip_prefix
 from mmmim.errors import UsageError
 from mmmim.models.backbones import ResNet
 

@@ -12,8 +12,8 @@ import torch
 from dense_run import ROOT, Run, pre_train, short_classification, short_dense, train_classifier
 from mmengine.runner import Runner
 
+from mmmim.checkpoint.names import compare, strip_prefix
 from mmmim.engine import run_options
-from mmmim.engine.checkpoint_keys import compare, strip_prefix
 from mmmim.engine.lr_scaling import scale_lr
 from mmmim.errors import UsageError
 from mmmim.models.backbones import BEiTViT, Swin

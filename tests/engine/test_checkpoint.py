@@ -13,8 +13,8 @@ import torch
 from mmengine.evaluator import BaseMetric
 from tiny_run import STEP_LOSSES, SignalAt, losses, tiny_config, train
 
-from mmmim.engine import checkpoint_io
-from mmmim.engine.checkpoint_io import atomic_write, find_damage, stored_checkpoints
+from mmmim.checkpoint import files as checkpoint_io
+from mmmim.checkpoint.files import atomic_write, find_damage, stored_checkpoints
 from mmmim.engine.stop_signal import EXIT_CODE
 from mmmim.errors import UsageError
 

@@ -13,7 +13,7 @@ import pytest
 import torch.distributed as dist
 from torch.utils.data import DataLoader
 
-from mmmim.engine.checkpoint_io import atomic_write
+from mmmim.checkpoint.files import atomic_write
 from mmmim.engine.command import run_tool
 from mmmim.errors import MissingFileError, RunFailed, UsageError, WeightsError
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from timm.models import VisionTransformer
 from torch import Tensor, nn
 
-from mmmim.engine.checkpoint_keys import compare, strip_prefix
+from mmmim.checkpoint.names import compare, strip_prefix
 from mmmim.engine.convert import LAYOUTS, Choices, Conversion, Source, convert, convert_file, follow_up, read_source
 from mmmim.engine.export import export, read_encoder
 from mmmim.engine.hooks import MetaHook

@@ -25,7 +25,7 @@ from official_names import (
 from timm.models import beit, swin_transformer, swin_transformer_v2
 from torch import Tensor, nn
 
-from mmmim.engine.checkpoint_keys import strip_prefix
+from mmmim.checkpoint.names import strip_prefix
 from mmmim.engine.convert import Choices, Conversion, Source, convert, convert_file, follow_up
 from mmmim.errors import UsageError
 from mmmim.models.backbones import BEiTViT, SwinV2

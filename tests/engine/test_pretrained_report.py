@@ -9,7 +9,7 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
-from mmmim.engine.checkpoint_keys import compare, prefixes_of, strip_prefix
+from mmmim.checkpoint.names import compare, prefixes_of, strip_prefix
 from mmmim.engine.hooks.pretrained_report import PretrainedReportHook
 from mmmim.errors import UsageError
 from mmmim.models.backbones import ViT

@@ -14,7 +14,7 @@ from mmengine.optim import OptimWrapper, build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
-from mmmim.engine.checkpoint_keys import matching
+from mmmim.checkpoint.names import matching
 from mmmim.engine.config_check import check_config
 from mmmim.engine.lr_scaling import scale_lr, schedulers
 from mmmim.engine.tables import find_table, load_tables

@@ -9,7 +9,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mmmim.engine.checkpoint_keys import compare
+from mmmim.checkpoint.names import compare
 from mmmim.models.backbones import BEiTViT
 from mmmim.models.layers import PatchMask
 from mmmim.models.layers.relative_position import resize_rel_pos_table

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from timm.models.vision_transformer_sam import get_decomposed_rel_pos_bias, get_rel_pos
 from torch import Tensor, nn
 
-from mmmim.engine.checkpoint_keys import compare
+from mmmim.checkpoint.names import compare
 from mmmim.models.backbones import BEiTViT
 from mmmim.models.backbones.beit_blocks import WindowAttention
 from mmmim.models.layers.relative_position import resize_rel_pos_table

@@ -6,7 +6,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from mmmim.engine.checkpoint_keys import differing_facts
+from mmmim.checkpoint.names import differing_facts
 from mmmim.models.backbones import ResNet
 from mmmim.models.layers import PatchMask
 

@@ -10,7 +10,7 @@ from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmmim.engine.checkpoint_keys import compare
+from mmmim.checkpoint.names import compare
 from mmmim.models.backbones import Swin, SwinV2
 from mmmim.models.backbones.swin_names import official_to_timm, timm_to_official
 from mmmim.models.backbones.swin_windows import shift_mask, window_attention

@@ -1,8 +1,9 @@
 """Published checkpoints, given as local files, as checkpoints of mmmim; see :mod:`.conversion` for the layouts."""
 
+from mmmim.checkpoint.foreign import Source, read_source
+
 from .conversion import LAYOUTS, Conversion, convert, convert_file
 from .layout import Choices, Layout
-from .source import Source, read_source
 from .usage import follow_up
 
 __all__ = [

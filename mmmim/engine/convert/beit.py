@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mmmim.checkpoint.foreign import Source
 from mmmim.errors import UsageError
 from mmmim.models.backbones import BEiTViT
 from mmmim.models.backbones.beit_loading import CLS_ROWS, SHARED, TABLE
@@ -22,7 +23,6 @@ from mmmim.models.necks import LinearDecoder, PatchProjector
 
 from .layout import Choices, Layout, State, count, shape_of
 from .plain_vit import arch_of, grid_of_positions, mlp_ratio
-from .source import Source
 
 LAYER_SCALE = 0.1  # initial value in the published ViT-B
 COMPUTED = {"*relative_position_index": "is computed from the architecture"}

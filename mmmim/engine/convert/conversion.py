@@ -10,8 +10,9 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 import mmmim
-from mmmim.engine.checkpoint_io import atomic_write
-from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, listing
+from mmmim.checkpoint.files import atomic_write
+from mmmim.checkpoint.foreign import Source, read_source
+from mmmim.checkpoint.names import ENCODER_PREFIX, listing
 from mmmim.errors import UsageError, did_you_mean
 
 from .beit import BEIT, CONMIM, INCEPTION
@@ -19,7 +20,6 @@ from .layout import NO_PLACE, Choices, Layout
 from .mae import MAE
 from .mmpretrain import MMPRETRAIN
 from .simmim import SIMMIM
-from .source import Source, read_source
 
 # A new layout is a module with a Layout, and a line here.
 LAYOUTS: dict[str, Layout] = {

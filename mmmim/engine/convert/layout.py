@@ -9,9 +9,8 @@ from typing import NamedTuple
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
+from mmmim.checkpoint.foreign import Source
 from mmmim.errors import UsageError
-
-from .source import Source
 
 State = Mapping[str, Tensor]
 NO_PLACE = "the model has no place for it"

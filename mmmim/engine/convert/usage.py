@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, strip_prefix
+from mmmim.checkpoint.names import ENCODER_PREFIX, strip_prefix
 from mmmim.engine.export.encoder import SETTINGS, Encoder
 from mmmim.models.necks import MAEDecoder
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mmmim.engine.checkpoint_keys import strip_prefix
+from mmmim.checkpoint.names import strip_prefix
 from mmmim.errors import UsageError
 
 from .encoder import SETTINGS, Encoder

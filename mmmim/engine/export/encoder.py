@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
-from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, model_state, strip_prefix
+from mmmim.checkpoint.names import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, model_state, strip_prefix
 from mmmim.errors import UsageError
 
 Features = Callable[[Tensor], Tensor]  # images (B,C,H,W) -> tokens (B,N,D), a class token first where there is one

@@ -10,7 +10,7 @@ from timm.models import beit
 from timm.models.swin_transformer import get_relative_position_index
 from torch import Tensor
 
-from mmmim.engine.checkpoint_keys import ENCODER_PREFIX
+from mmmim.checkpoint.names import ENCODER_PREFIX
 from mmmim.errors import UsageError
 
 from .encoder import Encoder

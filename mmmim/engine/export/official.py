@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmmim.engine.checkpoint_keys import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, strip_prefix
+from mmmim.checkpoint.names import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, strip_prefix
 from mmmim.errors import UsageError
 from mmmim.models.backbones.swin_names import timm_to_official
 

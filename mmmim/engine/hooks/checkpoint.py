@@ -8,7 +8,7 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.optim import OptimWrapperDict
 
-from mmmim.engine.checkpoint_io import (
+from mmmim.checkpoint.files import (
     ATOMIC_BACKEND,
     VALIDATED,
     newest_good_checkpoint,

@@ -12,7 +12,7 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import CheckpointLoader, Runner, find_latest_checkpoint
 from torch import Tensor, nn
 
-from mmmim.engine.checkpoint_keys import (
+from mmmim.checkpoint.names import (
     ENCODER_PREFIX,
     compare,
     differing_facts,

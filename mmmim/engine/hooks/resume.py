@@ -6,7 +6,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
-from mmmim.engine.checkpoint_io import is_validated, read_stored_run
+from mmmim.checkpoint.files import is_validated, read_stored_run
 from mmmim.engine.resumed_settings import (
     OptimizerSettings,
     changed_settings,

@@ -154,7 +154,7 @@ def load_generator(generator: TokenGenerator, checkpoint: str) -> None:
         UsageError: no such file, or it cannot be read.
         WeightsError: its parameters do not fit.
     """
-    from mmmim.engine.convert.source import read_source
+    from mmmim.checkpoint.foreign import read_source
 
     state = read_source(checkpoint).state
     for names in PREFIXES:

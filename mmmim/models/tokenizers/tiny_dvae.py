@@ -94,7 +94,7 @@ class TinyDVAE(Tokenizer):
         return to_unit_range(at_least_fp32(likelihood[:, :3]).sigmoid())
 
     def load_weights(self) -> None:
-        from mmmim.engine.convert.source import read_source
+        from mmmim.checkpoint.foreign import read_source
 
         if self.checkpoint is None:
             raise WeightsError(f"TinyDVAE(checkpoint=None) has no weights; give {SOURCE}, {BUILT_IN}")

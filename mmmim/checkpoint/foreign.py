@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from mmmim.checkpoint.prefixes import USUAL, Marks, branches_outside, find_prefix, named_tensors
 from mmmim.errors import UsageError
-
-from .prefixes import USUAL, Marks, branches_outside, find_prefix, named_tensors
 
 
 class CfgNode:
