@@ -62,8 +62,8 @@ def check_arguments(path: str, arguments: list[str]) -> str | None:
     if config and getattr(args, "cfg_options", None) and (ROOT / config).is_file():
         from mmengine.config import Config
 
+        from mmmim.config.keys import check_options
         from mmmim.datasets.data_option import as_folders
-        from mmmim.engine.config_keys import check_options
 
         cfg = Config.fromfile(str(ROOT / config))
         try:
@@ -75,7 +75,7 @@ def check_arguments(path: str, arguments: list[str]) -> str | None:
 
 def check_row(args: Namespace) -> str | None:
     """Whether tools/reproduce.py would find the table and the row."""
-    from mmmim.engine.tables import find_table, load_tables
+    from mmmim.reproduce.tables import find_table, load_tables
 
     if args.page:
         return None

@@ -14,10 +14,10 @@ import torch
 from markdown_commands import Block, blocks, tracked_pages
 from mmengine.registry import DATASETS, HOOKS, VISBACKENDS, init_default_scope
 
-from mmmim.engine.config_keys import runner_keys
-from mmmim.engine.data_paths import missing_paths
-from mmmim.engine.memory import build_without_storage
-from mmmim.engine.run_options import load_config
+from mmmim.config.keys import runner_keys
+from mmmim.launch.data_paths import missing_paths
+from mmmim.launch.options import load_config
+from mmmim.plan.memory import build_without_storage
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"# (\S+\.py)\n")  # a first line that says which file it is

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmmim.engine.terminal import print_in_any_locale
+from mmmim.commands.terminal import print_in_any_locale
 
 ROOT = Path(__file__).parents[1]
 NO_TEXT = {"Image", "os", "tarfile", "zipfile", "webbrowser"}  # whose open() is of something else

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from mmengine.config import Config
 
-from mmmim.engine.tables import iter_rows
+from mmmim.reproduce.tables import iter_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = yaml.safe_load((ROOT / "model-index.yml").read_text(encoding="utf-8"))["Import"]

@@ -32,8 +32,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def convert(args: argparse.Namespace) -> None:
-    from mmmim.engine.convert import Choices, convert_file, follow_up
     from mmmim.errors import UsageError
+    from mmmim.interop.convert import Choices, convert_file, follow_up
 
     size = args.img_size
     if size is not None and (len(size) > 2 or min(size) < 1):
@@ -60,6 +60,6 @@ def convert(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    from mmmim.engine.command import run_tool
+    from mmmim.commands.running import run_tool
 
     sys.exit(run_tool(convert, parse_args()))

@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from mmmim.demo.stages import StageFailed, Stages, available_cores, fresh
+from mmmim.reproduce.stages import StageFailed, Stages, available_cores, fresh
 
 ROOT = Path(__file__).resolve().parents[1]
 PRETRAIN = "configs/ccmim/vit-tiny_toy.py"
@@ -195,6 +195,6 @@ def main(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    from mmmim.engine.command import run_tool
+    from mmmim.commands.running import run_tool
 
     sys.exit(run_tool(main, parse_args()))

@@ -34,7 +34,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def export_file(args: argparse.Namespace) -> None:
-    from mmmim.engine.export import TOLERANCE, export, read_encoder
+    from mmmim.interop.export import TOLERANCE, export, read_encoder
 
     encoder = read_encoder(args.checkpoint)
     usage, difference = export(encoder, args.to, args.out, args.with_head)
@@ -45,6 +45,6 @@ def export_file(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    from mmmim.engine.command import run_tool
+    from mmmim.commands.running import run_tool
 
     sys.exit(run_tool(export_file, parse_args()))

@@ -85,8 +85,8 @@ def first_losses(config: Path, steps: int = STEPS, options: dict[str, Any] | Non
 
     MMEngine's rule says which values are losses: those with ``loss`` in their name are summed up and trained.
     """
-    from mmmim.engine.lr_scaling import scale_lr
-    from mmmim.engine.run_options import load_config
+    from mmmim.launch.lr_scaling import scale_lr
+    from mmmim.launch.options import load_config
 
     with tempfile.TemporaryDirectory() as folder, float64():
         cfg = load_config(str(config), options, folder)
@@ -160,6 +160,6 @@ def main(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    from mmmim.engine.command import run_tool
+    from mmmim.commands.running import run_tool
 
     sys.exit(run_tool(main, parse_args()))

@@ -12,8 +12,8 @@ import argparse
 import sys
 from typing import Any
 
-from mmmim.engine.command import run_tool
-from mmmim.evaluation.command_line import evaluate, make_parser
+from mmmim.commands.evaluation import evaluate, make_parser
+from mmmim.commands.running import run_tool
 from mmmim.evaluation.knn import DEFAULT_K, choose_k, fitting_k, knn_accuracy
 
 

@@ -14,8 +14,8 @@ import sys
 from statistics import mean, pstdev
 from typing import Any
 
-from mmmim.engine.command import run_tool
-from mmmim.evaluation.command_line import evaluate, make_parser
+from mmmim.commands.evaluation import evaluate, make_parser
+from mmmim.commands.running import run_tool
 from mmmim.evaluation.probe import linear_probe
 
 

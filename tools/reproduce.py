@@ -17,9 +17,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mmmim.demo.stages import available_cores
-from mmmim.engine.command import run_tool
-from mmmim.engine.tables import Row, Table, find_table, load_tables
+from mmmim.commands.running import run_tool
 from mmmim.errors import UsageError
 from mmmim.reproduce.chain import misfits
 from mmmim.reproduce.collect import collect, write
@@ -28,6 +26,8 @@ from mmmim.reproduce.page import PAGE, page
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table, unique
 from mmmim.reproduce.runs import Runner, finished
 from mmmim.reproduce.slurm import submit
+from mmmim.reproduce.stages import available_cores
+from mmmim.reproduce.tables import Row, Table, find_table, load_tables
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

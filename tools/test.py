@@ -29,7 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    from mmmim.engine.command import run_tool
-    from mmmim.engine.run import test
+    from mmmim.commands.run import test
+    from mmmim.commands.running import run_tool
 
     sys.exit(run_tool(test, parse_args()))

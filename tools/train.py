@@ -42,7 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    from mmmim.engine.command import run_tool
-    from mmmim.engine.run import train
+    from mmmim.commands.run import train
+    from mmmim.commands.running import run_tool
 
     sys.exit(run_tool(train, parse_args()))

@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmmim.engine.command import run_tool
+from mmmim.commands.running import run_tool
 from mmmim.visualization import (
     attention,
     corruption,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmmim.engine.tables import Evaluation, Row, Table
+from mmmim.reproduce.tables import Evaluation, Row, Table
 
 B300, B800 = "vit-b_300e.py", "vit-b_800e.py"
 FINETUNE = dict(finetune="downstream/ft_vit-b_100e_in1k.py")

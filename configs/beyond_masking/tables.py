@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmmim.engine.tables import Evaluation, Row, Table, warmup_cosine
+from mmmim.reproduce.tables import Evaluation, Row, Table, warmup_cosine
 
 PAPER = "Beyond Masking, arXiv 2203.14313"
 TOP1 = ("finetune",)

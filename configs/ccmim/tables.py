@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmmim.engine.tables import Row, Table, warmup_cosine
+from mmmim.reproduce.tables import Row, Table, warmup_cosine
 
 PAPER = "ccMIM, ICLR 2023"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmmim.engine.tables import Count, Evaluation, Row, Table
+from mmmim.reproduce.tables import Count, Evaluation, Row, Table
 
 PAPER = "CIM, ICLR 2023"
 BASE = "vit-b_respix_300e.py"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from mmmim.engine.tables import Evaluation, Row, Table
+from mmmim.reproduce.tables import Evaluation, Row, Table
 
 PAPER = "ConMIM, arXiv 2205.09616v1"
 CODE = "TencentARC/ConMIM, README"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mmmim.engine.tables import Row, Table, warmup_cosine
+from mmmim.reproduce.tables import Row, Table, warmup_cosine
 
 METRICS = ("linear", "finetune")
 EVALUATION = {

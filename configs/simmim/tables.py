@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mmmim.engine.tables import Count, Evaluation, Row, Table
+from mmmim.reproduce.tables import Count, Evaluation, Row, Table
 
 PAPER = "SimMIM, CVPR 2022"
 BASE = "swin-b_100e.py"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmmim.engine.tables import Evaluation, Row, Table
+from mmmim.reproduce.tables import Evaluation, Row, Table
 
 SOURCE = "configs/*/*_toy.py; nothing is published at this scale"
 METHODS = {

@@ -1,4 +1,3 @@
-from .autocast import AutocastOptimWrapper
 from .hooks import (
     BadFileReportHook,
     BufferedRuntimeInfoHook,
@@ -13,8 +12,7 @@ from .hooks import (
 )
 from .log_processor import ThroughputLogProcessor
 from .loops import EpochTrainLoop
-from .optimizers import LARS, LayerDecayOptimWrapperConstructor
-from .schedulers import WarmupCosineLR, WarmupStepLR
+from .optim import LARS, AutocastOptimWrapper, LayerDecayOptimWrapperConstructor, WarmupCosineLR, WarmupStepLR
 from .sharding import GatherHook, ShardedDataParallel
 
 __all__ = [

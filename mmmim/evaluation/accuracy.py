@@ -9,9 +9,8 @@ from mmengine.evaluator import BaseMetric
 from torch import Tensor
 
 from mmmim.errors import UsageError
+from mmmim.models.classifiers.labels import check_labels
 from mmmim.registry import METRICS
-
-from .labels import check_labels
 
 
 @METRICS.register_module()

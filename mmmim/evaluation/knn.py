@@ -8,8 +8,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmmim.errors import UsageError
-
-from .labels import check_labels
+from mmmim.models.classifiers.labels import check_labels
 
 DEFAULT_K = (10, 20, 100, 200)
 

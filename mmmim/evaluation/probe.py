@@ -11,8 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 from mmmim.errors import UsageError
-
-from .labels import check_labels
+from mmmim.models.classifiers.labels import check_labels
 
 C_GRID = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 HOLD_OUT = 0.2

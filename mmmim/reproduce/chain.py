@@ -13,12 +13,12 @@ from mmengine.config import Config, DictAction
 from torch import Tensor, nn
 
 from mmmim.checkpoint.names import PRETRAIN_ONLY, differing_facts, listing, matching
-from mmmim.engine.config_types import default_scope
-from mmmim.engine.memory import build_without_storage
-from mmmim.engine.run_options import checkpoint_slot
-from mmmim.engine.tables import CONFIGS
+from mmmim.config.types import default_scope
+from mmmim.launch.options import checkpoint_slot
+from mmmim.plan.memory import build_without_storage
 from mmmim.registry import MODELS
 from mmmim.reproduce.command import Run
+from mmmim.reproduce.tables import CONFIGS
 
 RESIZED = ("*pos_embed", "*relative_position_bias_table")  # small, and resized by operators that want values
 Options = tuple[str, ...]

@@ -10,11 +10,11 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from mmmim.engine.tables import TESTED, Table
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.counts import counted
 from mmmim.reproduce.plan import RowPlan, Settings
 from mmmim.reproduce.runs import finished, metrics_of, read_record
+from mmmim.reproduce.tables import TESTED, Table
 
 KNN = "k20"
 ACCURACY = "accuracy/top1"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmmim.engine.tables import CONFIGS
 from mmmim.reproduce.layout import Layout, layout
+from mmmim.reproduce.tables import CONFIGS
 
 ROOT = CONFIGS.parent
 RUNS = Path("work_dirs/reproduce/runs")

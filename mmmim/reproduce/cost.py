@@ -11,12 +11,12 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmmim.engine.dry_run import data_report, image_shape
-from mmmim.engine.lr_scaling import scale_lr
-from mmmim.engine.memory import ValuesReadAsZero, build_without_storage, fake_copy, training_losses
-from mmmim.engine.run_length import use_length
-from mmmim.engine.run_options import fit_to_device, use_accumulation
-from mmmim.engine.schedule import schedule_of
+from mmmim.launch.lr_scaling import scale_lr
+from mmmim.launch.options import fit_to_device, use_accumulation
+from mmmim.launch.run_length import use_length
+from mmmim.launch.schedule import schedule_of
+from mmmim.plan.dry_run import data_report, image_shape
+from mmmim.plan.memory import ValuesReadAsZero, build_without_storage, fake_copy, training_losses
 from mmmim.reproduce.command import MEASURING, Run
 from mmmim.reproduce.layout import lengths, read
 from mmmim.reproduce.runs import finished

@@ -11,12 +11,12 @@ import torch
 from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmmim.engine.dry_run import image_shape
-from mmmim.engine.memory import ValuesReadAsZero, build_without_storage, fake_copy
-from mmmim.engine.tables import Count, Row, Table, cfg_options, config_path
+from mmmim.plan.dry_run import image_shape
+from mmmim.plan.memory import ValuesReadAsZero, build_without_storage, fake_copy
 from mmmim.reproduce.command import ROOT
 from mmmim.reproduce.cost import gflop
 from mmmim.reproduce.layout import read
+from mmmim.reproduce.tables import Count, Row, Table, cfg_options, config_path
 
 TIMES = Path("work_dirs/reproduce/times")
 Options = tuple[str, ...]

@@ -10,10 +10,10 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from mmmim.engine.lr_scaling import BatchSize, batch_size, optim_wrappers
-from mmmim.engine.run_length import run_length, use_length
-from mmmim.engine.run_options import load_config
-from mmmim.engine.tables import CONFIGS
+from mmmim.launch.lr_scaling import BatchSize, batch_size, optim_wrappers
+from mmmim.launch.options import load_config
+from mmmim.launch.run_length import run_length, use_length
+from mmmim.reproduce.tables import CONFIGS
 
 _reading = Lock()  # a config is checked under MMEngine's default scope, which all threads share
 

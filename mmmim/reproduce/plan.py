@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmmim.engine.lr_scaling import short
-from mmmim.engine.tables import Count, Evaluation, Row, Table, cfg_options, config_path
 from mmmim.errors import UsageError
+from mmmim.launch.lr_scaling import short
 from mmmim.reproduce.command import ROOT, TOOLS, Run, task_of
 from mmmim.reproduce.layout import config_lr
+from mmmim.reproduce.tables import Count, Evaluation, Row, Table, cfg_options, config_path
 from mmmim.reproduce.toy import toy_evaluation, toy_row
 
 TOY_PICTURES = 4096  # on which encoders are probed, whatever their pre-training had

@@ -19,8 +19,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from mmmim.demo.stages import environment
 from mmmim.reproduce.command import MEASURING, ROOT, Run, task_of
+from mmmim.reproduce.stages import environment
 
 PACKAGES = ("mmmim", "torch", "torchvision", "timm", "onedl-mmengine", "onedl-mmsegmentation", "onedl-mmdetection")
 BOXES = "coco/"

@@ -15,14 +15,14 @@ from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 
-from mmmim.engine.crops import crop_size
-from mmmim.engine.run_options import fit_to_device
-from mmmim.engine.tables import Table
+from mmmim.config.crops import crop_size
 from mmmim.errors import UsageError
+from mmmim.launch.options import fit_to_device
 from mmmim.reproduce.command import ROOT
 from mmmim.reproduce.counts import source, times_file
 from mmmim.reproduce.layout import read
 from mmmim.reproduce.runs import device, git_commit, versions
+from mmmim.reproduce.tables import Table
 
 Step = Callable[[], None]
 

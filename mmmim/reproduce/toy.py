@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmmim.engine.tables import CONFIGS, Evaluation, Row, Table, config_path
+from mmmim.reproduce.tables import CONFIGS, Evaluation, Row, Table, config_path
 
 # Lengths and sizes of the large run; the toy config has its own.
 DROPPED = (

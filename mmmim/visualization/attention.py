@@ -15,9 +15,9 @@ from mmengine.registry import init_default_scope
 from mmengine.runner.utils import set_random_seed
 from torch import Tensor
 
-from mmmim.engine.run_options import load_config
 from mmmim.errors import UsageError
 from mmmim.evaluation.frozen import load_encoder
+from mmmim.launch.options import load_config
 from mmmim.models.backbones.plain_vit import PlainViT
 from mmmim.registry import MODELS
 

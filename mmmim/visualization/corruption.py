@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmmim.engine.run_options import load_config
 from mmmim.errors import UsageError
+from mmmim.launch.options import load_config
 from mmmim.models.algorithms.cim import CIM
 from mmmim.models.layers import PatchMask
 

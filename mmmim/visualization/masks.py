@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmmim.engine.run_options import load_config
 from mmmim.errors import UsageError, did_you_mean
+from mmmim.launch.options import load_config
 
 from .degradations import degraded
 from .grid import Column, save_grid

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmmim.engine.run_options import load_config
+from mmmim.launch.options import load_config
 
 from .grid import Column, save_grid
 from .options import add_cfg_options, add_images, add_out

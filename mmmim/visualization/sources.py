@@ -16,10 +16,10 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from mmmim.checkpoint.files import stored_checkpoints
+from mmmim.config.crops import crop_size
 from mmmim.datasets import ImageFolder, ToyImages
-from mmmim.engine.crops import crop_size
-from mmmim.engine.run_options import load_config
 from mmmim.errors import UsageError
+from mmmim.launch.options import load_config
 from mmmim.registry import MODELS
 
 TOY = "toy"

@@ -8,8 +8,8 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from mmmim.datasets import use_folder
-from mmmim.engine.run_options import load_config
 from mmmim.errors import UsageError
+from mmmim.launch.options import load_config
 
 ROOT = Path(__file__).parents[2]
 

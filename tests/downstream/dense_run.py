@@ -13,7 +13,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmmim.engine import run, run_options
+from mmmim.commands import run
+from mmmim.launch import options as run_options
 
 ROOT = Path(__file__).parents[2]
 DOWNSTREAM = ROOT / "configs" / "ccmim" / "downstream"

@@ -11,7 +11,7 @@ import pytest
 import torch
 from dense_run import ROOT, Run, pre_train, short_classification, short_dense, train_classifier
 
-from mmmim.engine.export import export, read_encoder
+from mmmim.interop.export import export, read_encoder
 
 CIM = ROOT / "configs" / "cim"
 SHORT = short_dense(iterations=4, epochs=1)

@@ -15,7 +15,7 @@ from dense_run import ROOT, Run, pre_train, short_classification, short_dense, t
 from mmengine.config import Config
 
 from mmmim.checkpoint.names import strip_prefix
-from mmmim.engine.export import export, read_encoder
+from mmmim.interop.export import export, read_encoder
 from mmmim.models.backbones import BEiTViT
 from mmmim.models.backbones.beit_blocks import WindowAttention
 from mmmim.models.layers.relative_position import resize_rel_pos_table

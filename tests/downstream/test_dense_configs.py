@@ -9,7 +9,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 from mmmim.checkpoint.names import compare, matching
-from mmmim.engine.run_options import load_config
+from mmmim.launch.options import load_config
 from mmmim.models.backbones import BEiTViT, ResNet, Swin, SwinV2, ViT
 
 DENSE = sorted(

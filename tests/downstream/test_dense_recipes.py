@@ -13,8 +13,8 @@ from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import InstanceData
 
 import mmmim.compat.openmmlab  # noqa: F401
-from mmmim.engine.run_options import load_config
-from mmmim.engine.schedulers import WarmupCosineLR
+from mmmim.engine.optim import WarmupCosineLR
+from mmmim.launch.options import load_config
 
 
 @cache

@@ -13,9 +13,9 @@ from dense_run import ROOT, Run, pre_train, short_classification, short_dense, t
 from mmengine.runner import Runner
 
 from mmmim.checkpoint.names import compare, strip_prefix
-from mmmim.engine import run_options
-from mmmim.engine.lr_scaling import scale_lr
 from mmmim.errors import UsageError
+from mmmim.launch import options as run_options
+from mmmim.launch.lr_scaling import scale_lr
 from mmmim.models.backbones import BEiTViT, Swin
 from mmmim.models.layers.relative_position import resize_bias_table, resize_rel_pos_table
 

@@ -11,7 +11,7 @@ from dense_run import ROOT
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmmim.engine import run_options
+from mmmim.launch import options as run_options
 from mmmim.models.backbones import ResNet
 
 pytestmark = pytest.mark.slow

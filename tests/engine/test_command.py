@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch.utils.data import DataLoader
 
 from mmmim.checkpoint.files import atomic_write
-from mmmim.engine.command import run_tool
+from mmmim.commands.running import run_tool
 from mmmim.errors import MissingFileError, RunFailed, UsageError, WeightsError
 
 ROOT = Path(__file__).parents[2]

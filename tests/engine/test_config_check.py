@@ -11,8 +11,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from mmmim import compat
-from mmmim.engine.config_check import check_config, config_problems
-from mmmim.engine.config_keys import check_options, find_config
+from mmmim.config.check import check_config, config_problems
+from mmmim.config.keys import check_options, find_config
 from mmmim.errors import UsageError
 
 ROOT = Path(__file__).parents[2]

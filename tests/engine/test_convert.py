@@ -19,10 +19,10 @@ from timm.models import VisionTransformer
 from torch import Tensor, nn
 
 from mmmim.checkpoint.names import compare, strip_prefix
-from mmmim.engine.convert import LAYOUTS, Choices, Conversion, Source, convert, convert_file, follow_up, read_source
-from mmmim.engine.export import export, read_encoder
 from mmmim.engine.hooks import MetaHook
 from mmmim.errors import UsageError
+from mmmim.interop.convert import LAYOUTS, Choices, Conversion, Source, convert, convert_file, follow_up, read_source
+from mmmim.interop.export import export, read_encoder
 from mmmim.models.algorithms import MaskedImageModel
 from mmmim.models.backbones import BEiTViT, Swin, ViT
 from mmmim.models.backbones.swin_names import timm_to_official

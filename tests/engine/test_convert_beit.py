@@ -26,8 +26,8 @@ from timm.models import beit, swin_transformer, swin_transformer_v2
 from torch import Tensor, nn
 
 from mmmim.checkpoint.names import strip_prefix
-from mmmim.engine.convert import Choices, Conversion, Source, convert, convert_file, follow_up
 from mmmim.errors import UsageError
+from mmmim.interop.convert import Choices, Conversion, Source, convert, convert_file, follow_up
 from mmmim.models.backbones import BEiTViT, SwinV2
 from mmmim.models.classifiers import ImageClassifier
 from mmmim.models.necks import LinearDecoder, PatchProjector

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmmim.engine.convert import Choices, Conversion, Source, convert_file
 from mmmim.errors import UsageError
+from mmmim.interop.convert import Choices, Conversion, Source, convert_file
 from mmmim.models.backbones import BEiTViT, ViT
 
 ARCH = dict(embed_dims=16, depth=2, num_heads=2)

@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmmim.engine.memory import fake_copy, kept_for_backward
+from mmmim.plan.memory import fake_copy, kept_for_backward
 from mmmim.registry import MODELS
 
 FLASH_STATE, EFFICIENT_STATE = 24, 16  # bytes that the two attention kernels keep of the generator

@@ -15,11 +15,11 @@ from mmengine.structures import PixelData
 from PIL import Image
 
 from mmmim.datasets.toy_layouts import write_ade20k, write_coco
-from mmmim.engine.data_paths import check_paths
-from mmmim.engine.dense_checks import check_dense
 from mmmim.engine.hooks import SegLabelCheckHook
-from mmmim.engine.run_options import load_config
 from mmmim.errors import UsageError
+from mmmim.launch.data_paths import check_paths
+from mmmim.launch.dense_checks import check_dense
+from mmmim.launch.options import load_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DOWNSTREAM = CONFIGS / "ccmim" / "downstream"
@@ -201,8 +201,8 @@ def test_the_hook_stops_at_the_first_wrong_label() -> None:
 def test_tools_train_says_it_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     import importlib.util
 
-    from mmmim.engine.command import run_tool
-    from mmmim.engine.run import train
+    from mmmim.commands.run import train
+    from mmmim.commands.running import run_tool
 
     spec = importlib.util.spec_from_file_location("tool_train_dense", CONFIGS.parent / "tools" / "train.py")
     assert spec and spec.loader

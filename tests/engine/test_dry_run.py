@@ -11,12 +11,12 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import Tensor
 
-from mmmim.engine.dry_run import dry_run
-from mmmim.engine.dry_run_table import describe
-from mmmim.engine.lr_scaling import BatchSize
-from mmmim.engine.memory import build_without_storage, step_memory
-from mmmim.engine.run_options import load_config
-from mmmim.engine.schedule import schedule_of, steps_per_epoch
+from mmmim.launch.lr_scaling import BatchSize
+from mmmim.launch.options import load_config
+from mmmim.launch.schedule import schedule_of, steps_per_epoch
+from mmmim.plan.dry_run import dry_run
+from mmmim.plan.memory import build_without_storage, step_memory
+from mmmim.plan.table import describe
 from mmmim.registry import MODELS
 
 ROOT = Path(__file__).parents[2]

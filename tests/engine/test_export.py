@@ -11,10 +11,10 @@ import torch
 import torchvision
 from safetensors import safe_open
 
-from mmmim.engine.command import run_tool
-from mmmim.engine.export import export, from_mmpretrain, read_encoder, timm_models, to_mmpretrain
-from mmmim.engine.export.mmpretrain_layout import merge_order, mmpretrain_name
+from mmmim.commands.running import run_tool
 from mmmim.errors import UsageError
+from mmmim.interop.export import export, from_mmpretrain, read_encoder, timm_models, to_mmpretrain
+from mmmim.interop.mmpretrain_layout import merge_order, mmpretrain_name
 from mmmim.models.backbones import BEiTViT, ResNet, Swin, SwinV2, ViT
 
 ARCH = dict(embed_dims=32, depth=2, num_heads=2, mlp_ratio=3)

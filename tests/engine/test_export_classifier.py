@@ -14,11 +14,11 @@ from mmengine.config import Config
 from official_names import beit_finetuned, drawn
 from test_export import RESNET, STAGES, VIT
 
-from mmmim.engine.command import run_tool
-from mmmim.engine.convert import convert_file
-from mmmim.engine.export import export, read_encoder
-from mmmim.engine.export.classifier import model_settings
+from mmmim.commands.running import run_tool
+from mmmim.config.text import model_settings
 from mmmim.errors import UsageError
+from mmmim.interop.convert import convert_file
+from mmmim.interop.export import export, read_encoder
 from mmmim.models.classifiers import ImageClassifier
 
 BEIT = dict(VIT, type="mmmim.BEiTViT", mask_mode=None, rel_pos="block")

@@ -24,9 +24,9 @@ from test_export import write_checkpoint
 from timm.models import VisionTransformer, beit, swin_transformer, swin_transformer_v2, vision_transformer
 from torch import nn
 
-from mmmim.engine.convert import Choices, convert_file
-from mmmim.engine.export import export, official, read_encoder
 from mmmim.errors import UsageError
+from mmmim.interop.convert import Choices, convert_file
+from mmmim.interop.export import export, official, read_encoder
 from mmmim.models.backbones import BEiTViT, ResNet, Swin, SwinV2, ViT
 
 CHOICES = Choices(num_heads=4, img_size=(32, 32), window_size=4)

@@ -9,7 +9,8 @@ import torch.distributed as dist
 from mmengine.config import Config
 from torch import nn
 
-from mmmim.engine.launch import (
+from mmmim.errors import UsageError
+from mmmim.launch.processes import (
     SLURM_VARIABLES,
     TORCHRUN_VARIABLES,
     CPUDistributedDataParallel,
@@ -17,7 +18,6 @@ from mmmim.engine.launch import (
     is_first_process,
     setup_launcher,
 )
-from mmmim.errors import UsageError
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_missing_environment_is_one_error(
 
 
 def test_cpu_processes_under_slurm(monkeypatch: pytest.MonkeyPatch, free_port: int) -> None:
-    monkeypatch.setattr("mmmim.engine.launch.get_device", lambda: "cpu")
+    monkeypatch.setattr("mmmim.launch.processes.get_device", lambda: "cpu")
     settings = dict(SLURM_PROCID="0", SLURM_NTASKS="1", SLURM_NODELIST="node[1-2]", SLURM_LOCALID="0")
     settings |= dict(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free_port))
     for name, value in {**settings, **dict.fromkeys(("RANK", "WORLD_SIZE", "LOCAL_RANK"), "")}.items():

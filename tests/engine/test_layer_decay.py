@@ -6,7 +6,7 @@ from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from mmmim.engine.optimizers import LayerDecayOptimWrapperConstructor
+from mmmim.engine.optim import LayerDecayOptimWrapperConstructor
 
 DEPTH, RATE, LR, DECAY = 3, 0.5, 1e-2, 0.05
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from mmengine.config import Config
 
-from mmmim.engine.lr_scaling import scale_lr, short
 from mmmim.errors import UsageError
+from mmmim.launch.lr_scaling import scale_lr, short
 
 
 def config(**changes: Any) -> Config:

@@ -10,8 +10,8 @@ import torch
 from mmengine.runner import Runner
 from tiny_run import STEP_LOSSES, losses, state, train
 
-from mmmim.engine.run_options import load_config
 from mmmim.errors import UsageError
+from mmmim.launch.options import load_config
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,9 +12,10 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
-from mmmim.engine.lr_scaling import schedulers
-from mmmim.engine.run_length import length_warnings, that_take_a_step, use_length
+from mmmim.engine.loops.epoch import without_empty_schedulers
 from mmmim.errors import UsageError
+from mmmim.launch.lr_scaling import schedulers
+from mmmim.launch.run_length import length_warnings, use_length
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(p for p in ROOT.glob("configs/**/*.py") if "_base_" not in p.parts and p.name != "tables.py")
@@ -26,7 +27,7 @@ def rates(cfg: Config, iterations: int, epoch_length: int) -> list[float]:
     length = cfg.train_cfg.get("max_epochs") or cfg.train_cfg.get("max_iters")
     built = []
     with DefaultScope.overwrite_default_scope(cfg.get("default_scope")):
-        for scheduler in schedulers(that_take_a_step(cfg.param_scheduler, epoch_length)):
+        for scheduler in schedulers(without_empty_schedulers(cfg.param_scheduler, epoch_length)):
             defaults = dict(optimizer=wrapper, epoch_length=epoch_length, end=length)
             built.append(PARAM_SCHEDULERS.build(dict(scheduler), default_args=defaults))
     wrapper.step()

@@ -14,9 +14,9 @@ from mmengine.registry import PARAM_SCHEDULERS
 from tiny_run import train
 from torch import nn
 
-from mmmim.engine.config_check import config_problems
-from mmmim.engine.lr_scaling import BatchSize, scale_lr
-from mmmim.engine.schedule import schedule_of
+from mmmim.config.check import config_problems
+from mmmim.launch.lr_scaling import BatchSize, scale_lr
+from mmmim.launch.schedule import schedule_of
 
 STEPS = 625  # iterations per epoch of ImageNet at batch 2048
 COSINE = dict(type="mmmim.WarmupCosineLR", warmup=10, warmup_lr=4e-6, min_lr=4e-5, end=100, convert_to_iter_based=True)

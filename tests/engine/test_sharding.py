@@ -15,14 +15,14 @@ from test_two_processes import run_in_two_processes
 from tiny_run import train
 
 from mmmim.engine import AutocastOptimWrapper, ShardedDataParallel
-from mmmim.engine.dry_run import dry_run
-from mmmim.engine.dry_run_table import describe
-from mmmim.engine.launch import CPUDistributedDataParallel
-from mmmim.engine.run_options import load_config
-from mmmim.engine.sharded_runner import ShardedRunner, build_shapes
 from mmmim.engine.sharding import find_units
-from mmmim.engine.sharding_plan import plan_sharding
+from mmmim.launch.options import load_config
+from mmmim.launch.processes import CPUDistributedDataParallel
+from mmmim.launch.sharded_runner import ShardedRunner, build_shapes
 from mmmim.models.algorithms import MaskedImageModel
+from mmmim.plan.dry_run import dry_run
+from mmmim.plan.sharding import plan_sharding
+from mmmim.plan.table import describe
 from mmmim.registry import MODELS
 
 ROOT = Path(__file__).parents[2]

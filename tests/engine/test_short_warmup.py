@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmmim.engine import run
-from mmmim.engine.dry_run import dry_run
-from mmmim.engine.lr_scaling import BatchSize
-from mmmim.engine.run_length import use_length
-from mmmim.engine.run_options import load_config
-from mmmim.engine.schedule import warmup_warnings
+from mmmim.commands import run
+from mmmim.launch.lr_scaling import BatchSize
+from mmmim.launch.options import load_config
+from mmmim.launch.run_length import use_length
+from mmmim.launch.schedule import warmup_warnings
+from mmmim.plan.dry_run import dry_run
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TOY = str(CONFIGS / "simmim/vit-tiny_toy.py")

@@ -7,8 +7,10 @@ import torch
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
-from mmmim.engine.lr_scaling import schedulers
-from mmmim.engine.tables import (
+from mmmim.errors import UsageError
+from mmmim.launch.lr_scaling import schedulers
+from mmmim.registry import MODELS
+from mmmim.reproduce.tables import (
     Row,
     Table,
     cfg_options,
@@ -19,8 +21,6 @@ from mmmim.engine.tables import (
     methods,
     row_config,
 )
-from mmmim.errors import UsageError
-from mmmim.registry import MODELS
 
 BASE = """
 model = dict(type="mmmim.RandomMasker", mask_ratio=0.75)
@@ -28,7 +28,7 @@ param_scheduler = [dict(type="LinearLR", end=40), dict(type="CosineAnnealingLR",
 train_cfg = dict(by_epoch=True, max_epochs=300)
 """
 TABLES = """
-from mmmim.engine.tables import Row, Table
+from mmmim.reproduce.tables import Row, Table
 TABLES = [Table("table1", "t", "s", ("acc",), (Row("a", config="base.py"), Row("a")))]
 """
 

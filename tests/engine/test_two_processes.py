@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tiny_run import STEP_LOSSES, SignalAt, losses, train
 
-from mmmim.engine import launch  # noqa: F401  registers CPUDistributedDataParallel
+from mmmim.launch import processes as launch  # noqa: F401  registers CPUDistributedDataParallel
 
 
 def run_in_two_processes(function, folder: Path) -> list:

@@ -4,9 +4,9 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmmim.engine.run_options import use_checkpoint
 from mmmim.errors import UsageError
-from mmmim.evaluation.labels import check_classes
+from mmmim.launch.options import use_checkpoint
+from mmmim.models.classifiers.labels import check_classes
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -9,9 +9,9 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from mmengine.runner import Runner
 
-from mmmim.engine.lr_scaling import scale_lr
-from mmmim.engine.run_options import use_checkpoint
-from mmmim.evaluation.labels import check_labels
+from mmmim.launch.lr_scaling import scale_lr
+from mmmim.launch.options import use_checkpoint
+from mmmim.models.classifiers.labels import check_labels
 from mmmim.registry import MODELS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Detected call of")

@@ -9,8 +9,8 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmmim.engine.lr_scaling import scale_lr
-from mmmim.engine.run_options import use_checkpoint
+from mmmim.launch.lr_scaling import scale_lr
+from mmmim.launch.options import use_checkpoint
 from mmmim.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / "configs"

@@ -10,8 +10,8 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmmim.engine.run_options import use_checkpoint
 from mmmim.errors import UsageError
+from mmmim.launch.options import use_checkpoint
 from mmmim.registry import MODELS
 
 FOLDER = Path(__file__).parents[2] / "configs" / "conmim" / "downstream"

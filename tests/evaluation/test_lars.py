@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmmim.engine.optimizers.lars import LARS
+from mmmim.engine.optim.lars import LARS
 
 LR, MOMENTUM, DECAY, TRUST = 0.5, 0.9, 0.1, 0.001
 

@@ -11,8 +11,8 @@ import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from mmmim.engine.lr_scaling import scale_lr
-from mmmim.engine.run_options import use_checkpoint
+from mmmim.launch.lr_scaling import scale_lr
+from mmmim.launch.options import use_checkpoint
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 VIT = dict(arch=dict(embed_dims=64, depth=2, num_heads=2), img_size=64, patch_size=8)

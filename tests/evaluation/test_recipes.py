@@ -15,10 +15,10 @@ from mmengine.registry import PARAM_SCHEDULERS, DefaultScope
 from torch import nn
 
 from mmmim.checkpoint.names import matching
-from mmmim.engine.config_check import check_config
-from mmmim.engine.lr_scaling import scale_lr, schedulers
-from mmmim.engine.tables import find_table, load_tables
+from mmmim.config.check import check_config
+from mmmim.launch.lr_scaling import scale_lr, schedulers
 from mmmim.registry import MODELS
+from mmmim.reproduce.tables import find_table, load_tables
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 KINDS = ("ft_*", "ft384_*", "ft96_*", "linear_*", "nonlinear*")

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmmim.engine.tables import find_table, load_tables, row_config
 from mmmim.registry import MODELS
+from mmmim.reproduce.tables import find_table, load_tables, row_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

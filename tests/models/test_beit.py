@@ -15,10 +15,10 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 from mmmim.datasets import build_transform
-from mmmim.engine.tables import find_table, load_tables, row_config
 from mmmim.models.target_generators import TokenTarget
 from mmmim.models.tokenizers import TinyDVAE
 from mmmim.registry import MODELS
+from mmmim.reproduce.tables import find_table, load_tables, row_config
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 TINY = dict(type="mmmim.TinyDVAE")

@@ -12,7 +12,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from mmmim.engine.lr_scaling import scale_lr
+from mmmim.launch.lr_scaling import scale_lr
 from mmmim.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / "configs"

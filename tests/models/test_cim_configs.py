@@ -11,8 +11,8 @@ from mmengine.optim import build_optim_wrapper
 from shipped import Shipped, build, count, trainable
 from torch import nn
 
-from mmmim.engine.lr_scaling import BatchSize, scale_lr
-from mmmim.engine.schedule import schedule_of
+from mmmim.launch.lr_scaling import BatchSize, scale_lr
+from mmmim.launch.schedule import schedule_of
 from mmmim.models.generators.token_generator import load_generator
 from mmmim.registry import MODELS, PARAM_SCHEDULERS
 

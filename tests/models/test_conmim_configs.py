@@ -11,10 +11,10 @@ from mmengine.optim import build_optim_wrapper
 from shipped import Shipped, build, count
 from torch import nn
 
-from mmmim.engine.lr_scaling import BatchSize, scale_lr
-from mmmim.engine.schedule import schedule_of
-from mmmim.engine.tables import find_table, load_tables
+from mmmim.launch.lr_scaling import BatchSize, scale_lr
+from mmmim.launch.schedule import schedule_of
 from mmmim.registry import MODELS, PARAM_SCHEDULERS
+from mmmim.reproduce.tables import find_table, load_tables
 
 IMAGES, STEPS = 1_281_167, 625  # of ImageNet; per epoch at batch 2048
 RECIPES = ["vit-s_300e", "vit-b_300e", "vit-b_800e", "vit-l_800e", "vit-l_1600e"]

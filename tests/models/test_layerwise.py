@@ -5,7 +5,7 @@ import torch
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 
-from mmmim.engine.optimizers.lars import LARS
+from mmmim.engine.optim.lars import LARS
 from mmmim.evaluation.accuracy import Accuracy
 from mmmim.models.classifiers import ImageClassifier
 

@@ -14,8 +14,8 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from mmmim.datasets import Collages, ToyImages
-from mmmim.engine.run_options import load_config
 from mmmim.errors import RunFailed
+from mmmim.launch.options import load_config
 from mmmim.models.algorithms.dvae import DVAE, logit_laplace_nll
 from mmmim.models.tokenizers import TinyDVAE
 from mmmim.models.tokenizers.tiny_dvae import to_likelihood_range, to_unit_range

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mmmim.engine.run_options import load_config
+from mmmim.launch.options import load_config
 from mmmim.models.layers import patchify
 from mmmim.visualization.sources import load_model
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mmmim.engine.tables import Count, Row, Table
 from mmmim.errors import UsageError
 from mmmim.reproduce import timing
 from mmmim.reproduce.counts import counted
+from mmmim.reproduce.tables import Count, Row, Table
 
 TOY = "vit-tiny_toy.py"
 COSTS = {"gflop": Count("gflop"), "gmacs": Count("gmacs"), "cost": Count("cost")}

@@ -8,11 +8,11 @@ from functools import cache
 import pytest
 from mmengine.config import Config
 
-from mmmim.engine.tables import CONFIGS, iter_rows, load_tables, methods
 from mmmim.reproduce.chain import differences, misfits
 from mmmim.reproduce.collect import best_by_seed, measured_names
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table
+from mmmim.reproduce.tables import CONFIGS, iter_rows, load_tables, methods
 
 FINETUNE = "configs/beyond_masking/downstream/ft_vit-b_100e_in1k.py"
 OF_BOXES = ("mAP", "mAP_50", "mAP_75")

@@ -10,12 +10,12 @@ import torch
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
-from mmmim.engine.run_options import load_config
-from mmmim.engine.tables import find_table, load_tables, methods
+from mmmim.launch.options import load_config
 from mmmim.registry import MODELS
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.layout import layout
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table
+from mmmim.reproduce.tables import find_table, load_tables, methods
 
 
 def planned(method: str, table: str, row: str, **settings) -> RowPlan:

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from mmmim.engine.tables import load_tables
 from mmmim.reproduce import command, runs
 from mmmim.reproduce.command import Run, task_of
 from mmmim.reproduce.runs import Runner
+from mmmim.reproduce.tables import load_tables
 
 TABLE_5 = ["ccmim", "table5", "--scale", "toy"]
 

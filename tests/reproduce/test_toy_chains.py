@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from mmmim.demo.stages import available_cores
-from mmmim.engine.tables import load_tables, methods
 from mmmim.reproduce import command
 from mmmim.reproduce.collect import number
 from mmmim.reproduce.command import Run, task_of
 from mmmim.reproduce.plan import Settings, plan_table
 from mmmim.reproduce.runs import Runner
+from mmmim.reproduce.stages import available_cores
+from mmmim.reproduce.tables import load_tables, methods
 
 
 def short(run: Run) -> list[str]:

@@ -22,7 +22,8 @@ def tool() -> Callable[..., int]:
         from mmengine.logging import MessageHub, MMLogger
         from mmengine.visualization import Visualizer
 
-        from mmmim.engine import command, run
+        from mmmim.commands import run
+        from mmmim.commands import running as command
 
         for manager in (
             MessageHub,

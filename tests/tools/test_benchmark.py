@@ -17,7 +17,7 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import nn
 
-from mmmim.engine.benchmark import Contender, StepCost, compare, step_cost
+from mmmim.plan.benchmark import Contender, StepCost, compare, step_cost
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mmmim.engine.command import run_tool
+from mmmim.commands.running import run_tool
 from mmmim.models.backbones import BEiTViT, ViT
 from mmmim.models.necks import MAEDecoder
 

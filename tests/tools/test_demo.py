@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmmim.demo.stages import StageFailed, Stages, fresh, short
 from mmmim.errors import UsageError
+from mmmim.reproduce.stages import StageFailed, Stages, fresh, short
 
 ROOT = Path(__file__).resolve().parents[2]
 

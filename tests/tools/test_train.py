@@ -269,7 +269,7 @@ def test_faults_of_the_code_keep_their_traceback(tool, toy, monkeypatch) -> None
     def broken(*_: object) -> None:
         raise ValueError("a fault")
 
-    monkeypatch.setattr("mmmim.engine.run.scale_lr", broken)
+    monkeypatch.setattr("mmmim.commands.run.scale_lr", broken)
     with pytest.raises(ValueError, match="a fault"):
         tool("train", toy())
 
@@ -303,7 +303,7 @@ def test_pre_training_config_has_no_test(tool, toy, capsys, tmp_path: Path) -> N
 
 
 def test_fp16_needs_an_accelerator(tool, toy, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("mmmim.engine.run_options.is_cuda_available", lambda: False)
+    monkeypatch.setattr("mmmim.launch.options.is_cuda_available", lambda: False)
     assert tool("train", toy(), "--amp", "fp16", "--cfg-options", "train_cfg.stop_after=1") == 0
     captured = capsys.readouterr()
     assert (captured.out + captured.err).count("trains in fp32") == 1

@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
-from mmmim.engine.crops import crop_size
+from mmmim.config.crops import crop_size
 from mmmim.visualization.degradations import inputs, task_of
 from mmmim.visualization.grid import Column
 from mmmim.visualization.pixels import GREY

@@ -26,10 +26,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mmmim.engine.command import run_tool
-from mmmim.engine.tables import find_table, load_tables, row_config
+from mmmim.commands.running import run_tool
 from mmmim.evaluation import avg_dist
 from mmmim.models.maskers import BaseMasker, BlockMasker, RandomMasker, SquareMasker
+from mmmim.reproduce.tables import find_table, load_tables, row_config
 
 SQUARE_CELL = 32  # the side of a square counts cells of so many pixels
 SMALLEST_BLOCK = 64**2  # pixels: 16 cells of 16 as BEiT has it, 4 of 32

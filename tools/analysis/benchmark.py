@@ -31,10 +31,10 @@ from mmengine.registry import DATASETS, TRANSFORMS
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
-from mmmim.engine.benchmark import Contender, compare
-from mmmim.engine.command import run_tool
-from mmmim.engine.run_options import load_config
+from mmmim.commands.running import run_tool
 from mmmim.errors import UsageError
+from mmmim.launch.options import load_config
+from mmmim.plan.benchmark import Contender, compare
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = "1.3.6"

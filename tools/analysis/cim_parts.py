@@ -24,8 +24,8 @@ from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmmim.engine.command import run_tool
-from mmmim.engine.run_options import load_config
+from mmmim.commands.running import run_tool
+from mmmim.launch.options import load_config
 from mmmim.models.generators import Corrupted
 from mmmim.models.tokenizers.base import DTYPES
 from mmmim.visualization.sources import TOY, load_crops

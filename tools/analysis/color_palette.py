@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 
+from mmmim.commands.running import run_tool
 from mmmim.datasets import ImageFolder, ToyImages
-from mmmim.engine.command import run_tool
 from mmmim.errors import UsageError
 from mmmim.visualization.sources import TOY
 

@@ -23,8 +23,8 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
 
-from mmmim.engine.command import run_tool
-from mmmim.engine.run_options import load_config
+from mmmim.commands.running import run_tool
+from mmmim.launch.options import load_config
 from mmmim.visualization.sources import TOY, load_crops
 
 PARTS = ("input", "mask", "loss", "momentum", "optimizer")

@@ -7,8 +7,10 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from mmmim.engine.dense_checks import IGNORED, label_error, wrong_labels
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
+
+IGNORED = 255
 
 
 @HOOKS.register_module()
@@ -33,3 +35,18 @@ class SegLabelCheckHook(Hook):
             if wrong.numel():
                 found = wrong_labels(np.asarray(wrong), self.num_classes, self.ignored)
                 raise label_error(sample.get("seg_map_path"), found, self.num_classes, self.ignored)
+
+
+def wrong_labels(labels: np.ndarray, num_classes: int, ignored: int) -> list[int]:
+    values = np.unique(labels)
+    return [int(value) for value in values if value != ignored and not 0 <= value < num_classes]
+
+
+def label_error(file: str | None, wrong: list[int], num_classes: int, ignored: int) -> UsageError:
+    shown = ", ".join(map(str, wrong[:5])) + (" ..." if len(wrong) > 5 else "")
+    return UsageError(
+        f"{file or 'a label map'} holds the label {shown}, but the decode head has num_classes={num_classes} (labels 0 "
+        f"to {num_classes - 1}) and ignores {ignored}; fix: name all classes in metainfo.classes and set num_classes "
+        "of the heads, set reduce_zero_label=True of LoadAnnotations where 0 is no class, or ignore a label by "
+        "ignore_index of the heads and of IoUMetric, with seg_pad_val of the data preprocessor"
+    )

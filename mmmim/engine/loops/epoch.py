@@ -8,7 +8,6 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import BatchSampler
 
-from mmmim.engine.run_length import check_batches, that_take_a_step
 from mmmim.errors import UsageError
 from mmmim.registry import LOOPS
 
@@ -37,7 +36,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         sampler = getattr(self.dataloader.batch_sampler, "sampler", self.dataloader.sampler)
         check_batches(len(self.dataloader), len(sampler), self.dataloader.batch_size)
         # the Runner builds them after the loop
-        runner.param_schedulers = that_take_a_step(runner.param_schedulers, len(self.dataloader))
+        runner.param_schedulers = without_empty_schedulers(runner.param_schedulers, len(self.dataloader))
         self.stop_after = stop_after
         self.data_seconds = 0.0  # how long the current step waited for its batch
         self.sampler = sampler
@@ -113,3 +112,34 @@ def _layout(facts: dict) -> str:
     return (
         f"{facts['epoch_length']} iterations per epoch (batch {facts['batch_size']} x {facts['processes']} processes)"
     )
+
+
+def without_empty_schedulers(configs: Any, epoch_length: int) -> Any:
+    """Scheduler configs without those that end before their first iteration.
+
+    MMEngine rounds begin and end down to iterations and refuses what is empty: a warm-up of half an epoch of one batch.
+    """
+    if isinstance(configs, dict) and "type" not in configs:  # of several optimizers
+        return {name: without_empty_schedulers(each, epoch_length) for name, each in configs.items()}
+    if not isinstance(configs, list):
+        return configs
+
+    def is_empty(config: Any) -> bool:
+        if not isinstance(config, dict) or not config.get("convert_to_iter_based") or config.get("end") is None:
+            return False
+        return int(config["end"] * epoch_length) <= int(config.get("begin", 0) * epoch_length)
+
+    return [config for config in configs if not is_empty(config)]
+
+
+def check_batches(batches: int, images: int | None, batch_size: int | None) -> None:
+    """Refuse data that makes no batch.
+
+    Raises:
+        UsageError: names the number of images and the batch size.
+    """
+    if batches < 1:
+        raise UsageError(
+            f"train_dataloader: {images} images of a process make no batch of {batch_size}; use a smaller batch_size, "
+            "more images, or drop_last=False"
+        )

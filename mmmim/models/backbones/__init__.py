@@ -1,4 +1,4 @@
-from mmmim.compat import layer_decay
+from mmmim.models.backbones import layer_decay_guard as layer_decay
 
 from .beit_vit import BEiTViT
 from .resnet import ResNet

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
 from mmmim.errors import UsageError, one_of
-from mmmim.evaluation.labels import check_classes, check_labels
+from mmmim.models.classifiers.labels import check_classes, check_labels
 from mmmim.registry import MODELS, build_part
 
 from ..heads.layerwise_cls_head import LayerwiseClsHead

@@ -1,0 +1,80 @@
+"""What ``tools/knn.py`` and ``tools/probe.py`` share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import DictAction
+from mmengine.registry import init_default_scope
+
+from mmmim.evaluation.frozen import FrozenEvaluation
+from mmmim.launch.options import load_config
+from mmmim.visualization.sources import checkpoint_file
+
+
+def make_parser(description: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="config of the pre-training run, or of a classifier")
+    parser.add_argument("checkpoint", metavar="CKPT", help=".pth file, work directory of a run, or none")
+    parser.add_argument("--data", metavar="DIR", help="labelled folder (default: the config's data)")
+    parser.add_argument("--random-init", action="store_true", help="evaluate the untrained encoder as well")
+    parser.add_argument(
+        "--pool",
+        choices=("avg", "cls"),
+        help="feature of an image (default: as a classifier's config says, otherwise avg)",
+    )
+    parser.add_argument(
+        "--crop-ratio", type=float, help="default: as the config's val_dataloader, else 0.875, or 1 below 128 pixels"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the untrained encoder (default: 0)")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--workers", type=int, default=0, help="data loading processes (default: 0)")
+    parser.add_argument(
+        "--num-test", type=int, help="toy data: number of test images (default: val_dataloader's, or 1024)"
+    )
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--out", metavar="FILE.json", help="default: beside the checkpoint, or in work_dirs/CONFIG")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, help="key=value changes to CONFIG")
+    return parser
+
+
+def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """Run ``measure(evaluation, checkpoint)`` for the checkpoint and the untrained encoder; write and return all."""
+    cfg = load_config(args.config, args.cfg_options, own_images=args.data is not None)
+    init_default_scope(cfg.get("default_scope", "mmmim"))
+    checkpoint = None if args.checkpoint == "none" else checkpoint_file(args.checkpoint)
+    evaluation = FrozenEvaluation(
+        cfg,
+        args.data,
+        pool=args.pool,
+        crop_ratio=args.crop_ratio,
+        device=args.device,
+        batch_size=args.batch_size,
+        num_workers=args.workers,
+        num_test=args.num_test,
+    )
+    train, test = evaluation.datasets
+    result: dict[str, Any] = dict(
+        config=args.config,
+        checkpoint=None if checkpoint is None else str(checkpoint),
+        data=args.data,
+        pool=evaluation.pool,
+        num_train=len(train),  # type: ignore[arg-type]
+        num_test=len(test),  # type: ignore[arg-type]
+        num_classes=len(train.classes),  # type: ignore[attr-defined]
+    )
+    print("{num_train} training and {num_test} test images, {num_classes} classes, pool {pool}".format(**result))
+    if checkpoint is not None:
+        result["pretrained"] = measure(evaluation, checkpoint)
+    if checkpoint is None or args.random_init:
+        result["random_init"] = measure(evaluation, None)
+    out = Path(args.out or (Path(cfg.work_dir) if checkpoint is None else checkpoint.parent) / f"{name}.json")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {out}")
+    return result

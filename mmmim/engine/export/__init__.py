@@ -1,7 +1,0 @@
-"""Plain files of a pre-trained encoder for other people's code, checked to give the same features there."""
-
-from .encoder import Encoder, read_encoder
-from .mmpretrain_layout import from_mmpretrain, to_mmpretrain
-from .targets import TARGETS, TOLERANCE, export
-
-__all__ = ["TARGETS", "TOLERANCE", "Encoder", "export", "from_mmpretrain", "read_encoder", "to_mmpretrain"]

@@ -1,4 +1,0 @@
-from .lars import LARS
-from .layer_decay import LayerDecayOptimWrapperConstructor
-
-__all__ = ["LARS", "LayerDecayOptimWrapperConstructor"]

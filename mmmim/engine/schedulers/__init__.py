@@ -1,3 +1,0 @@
-from .warmup import WarmupCosineLR, WarmupStepLR
-
-__all__ = ["WarmupCosineLR", "WarmupStepLR"]

@@ -1,0 +1,85 @@
+"""What other libraries say about a part of the config while it is built, as one line; the same in runs and plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any
+
+from mmengine.runner import Runner
+
+from mmmim.errors import UsageError
+
+CALLERS = (__name__, "mmmim.plan.dry_run", "mmmim.models.backbones.layer_decay_guard")  # hand over to another library
+
+
+@contextmanager
+def building(section: str) -> Iterator[None]:
+    """Turn the refusal of a part that is not of this package into a UsageError that names the ``section``.
+
+    An error that passed through code of this package is left alone, as it may be a fault of ours, unless that code only
+    handed over to its base class.
+    """
+    try:
+        yield
+    except (TypeError, ValueError, KeyError, AssertionError, ImportError) as error:
+        if isinstance(error, UsageError) or _passed_through_us(error.__traceback__):
+            raise
+        message = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise UsageError(f"{section}: {message}") from error
+
+
+def _passed_through_us(trace: TracebackType | None) -> bool:
+    while trace is not None:
+        name, following = trace.tb_frame.f_globals.get("__name__", ""), trace.tb_next
+        hands_over = following is not None and following.tb_frame.f_code.co_name == trace.tb_frame.f_code.co_name
+        if name.startswith("mmmim.") and name not in CALLERS and not hands_over:
+            return True
+        trace = following
+    return False
+
+
+class CheckedRunner(Runner):
+    """MMEngine's Runner, which says in one line what of the config could not be built."""
+
+    def build_log_processor(self, log_processor: Any) -> Any:
+        with building("log_processor"):
+            return super().build_log_processor(log_processor)
+
+    def build_visualizer(self, visualizer: Any = None) -> Any:
+        with building("visualizer"):
+            return super().build_visualizer(visualizer)
+
+    def build_model(self, model: Any) -> Any:
+        with building("model"):
+            return super().build_model(model)
+
+    def register_hook(self, hook: Any, priority: Any = None) -> None:
+        with building("default_hooks, custom_hooks"):
+            super().register_hook(hook, priority)
+
+    def build_train_loop(self, loop: Any) -> Any:
+        with building("train_cfg"):
+            return super().build_train_loop(loop)
+
+    def build_val_loop(self, loop: Any) -> Any:
+        with building("val_cfg"):
+            return super().build_val_loop(loop)
+
+    def build_evaluator(self, evaluator: Any) -> Any:
+        with building("evaluator"):
+            return super().build_evaluator(evaluator)
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        with building("optim_wrapper"):
+            return super().build_optim_wrapper(optim_wrapper)
+
+    def build_param_scheduler(self, scheduler: Any) -> Any:
+        with building("param_scheduler"):
+            return super().build_param_scheduler(scheduler)
+
+    @staticmethod
+    def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        with building("dataloader"):
+            return Runner.build_dataloader(dataloader, *args, **kwargs)

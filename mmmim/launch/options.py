@@ -1,0 +1,225 @@
+"""What the command line of ``tools/train.py`` and ``tools/test.py`` changes in a config."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.device import is_cuda_available
+from mmengine.logging import print_log
+
+from mmmim.checkpoint.files import newest_good_checkpoint
+from mmmim.config.check import check_config
+from mmmim.config.keys import check_options, find_config
+from mmmim.errors import UsageError, nearest, one_of
+from mmmim.launch.lr_scaling import optim_wrappers
+from mmmim.launch.pretrained_head import check_head
+
+REMOTE = ("http://", "https://", "s3://", "torchvision://", "open-mmlab://", "petrel://")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+PLAIN, SCALED, AUTOCAST = "OptimWrapper", "AmpOptimWrapper", "AutocastOptimWrapper"
+
+
+def load_config(
+    path: str, options: dict[str, Any] | None = None, work_dir: str | None = None, own_images: bool = False
+) -> Config:
+    """The config with ``--cfg-options`` merged in, checked for misspelt types and keys, and with a work directory.
+
+    ``custom_imports`` find modules below the current directory, ``projects.my_method`` for one.
+
+    Args:
+        own_images: Whether ``--data`` is going to replace the images: then the options may set what a folder takes.
+
+    Raises:
+        UsageError: no such config, an option that leads to nothing, or whatever ``check_config`` finds.
+    """
+    from mmmim import compat
+
+    compat.setup()
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    file = find_config(path)
+    cfg = Config.fromfile(file)
+    if own_images:
+        from mmmim.datasets.data_option import as_folders
+
+        cfg = as_folders(cfg)
+    try:
+        remarks = check_options(cfg, options or {})
+    except UsageError as error:
+        raise UsageError(f"{error}{' (with --data the dataset is an ImageFolder)' if own_images else ''}") from None
+    for remark in remarks:
+        print_log(remark, level=logging.WARNING)
+    cfg.merge_from_dict(options or {})
+    check_config(cfg)
+    if isinstance(level := cfg.get("log_level") or "INFO", str):
+        one_of("log_level", level, LOG_LEVELS)
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(default_work_dir(file))
+    return cfg
+
+
+def default_work_dir(config: Path) -> Path:
+    """``work_dirs/ccmim/vit-b_800e`` for ``configs/ccmim/vit-b_800e.py``; the file's name alone outside ``configs``."""
+    parts = config.with_suffix("").parts
+    if "configs" in parts:
+        last = len(parts) - 1 - parts[::-1].index("configs")
+        return Path("work_dirs", *parts[last + 1 :])
+    return Path("work_dirs", config.stem)
+
+
+def checkpoint_slot(cfg: Config, part: str = "backbone") -> dict[str, Any] | None:
+    """``model.backbone.init_cfg``, or that of another part, where it loads pre-trained weights."""
+    init = ((cfg.get("model") or {}).get(part) or {}).get("init_cfg")
+    for candidate in init if isinstance(init, (list, tuple)) else [init]:
+        if isinstance(candidate, dict) and str(candidate.get("type")).rpartition(".")[2] in (
+            "Pretrained",
+            "PretrainedInit",
+        ):
+            return candidate
+    return None
+
+
+def use_checkpoint(cfg: Config, checkpoint: str | None) -> None:
+    """Start the backbone from ``checkpoint``, and the head where the config loads one; ``none``: random weights.
+
+    Raises:
+        UsageError: no such file; the config loads no backbone; or it loads one and none was given; or it loads a head
+            which the file does not hold.
+    """
+    slot = checkpoint_slot(cfg)
+    if slot is None:
+        if checkpoint not in (None, "none"):
+            raise UsageError(
+                f"--checkpoint {checkpoint}: this config loads no pre-trained backbone (model.backbone.init_cfg has no "
+                "type='Pretrained'); to continue a run use --resume, to start a whole model from weights "
+                "--cfg-options load_from=CKPT"
+            )
+        return
+    if checkpoint == "none" or (checkpoint is None and slot.get("checkpoint") is None and cfg.get("load_from")):
+        _drop_slots(cfg)  # with load_from the weights of the whole model replace what it would load
+        return
+    if checkpoint is not None:
+        slot["checkpoint"] = existing_checkpoint(checkpoint, "--checkpoint")
+    elif slot.get("checkpoint") is None:
+        raise UsageError(
+            "this config starts from a pre-trained backbone: give --checkpoint CKPT, "
+            "or --checkpoint none for random weights"
+        )
+    else:
+        existing_checkpoint(slot["checkpoint"], "model.backbone.init_cfg.checkpoint")
+    if (head_slot := checkpoint_slot(cfg, "head")) is not None:
+        head_slot["checkpoint"] = slot["checkpoint"]
+        check_head(cfg, head_slot)
+
+
+def _drop_slots(cfg: Config) -> None:
+    for part in ("backbone", "head"):
+        if (slot := checkpoint_slot(cfg, part)) is not None:
+            init = cfg.model[part].init_cfg
+            cfg.model[part].init_cfg = None if init is slot else [each for each in init if each is not slot]
+
+
+def existing_checkpoint(path: str, given_by: str) -> str:
+    file = Path(path)
+    if path.startswith(REMOTE) or file.is_file():
+        return path
+    folder = file if file.is_dir() else file.parent
+    near = [str(p) for p in sorted(folder.glob("*.pth"))] if folder.is_dir() else []
+    near = nearest(path, near) or near[-3:]
+    what = "is a folder" if file.is_dir() else "does not exist"
+    hint = f"; there is {', '.join(near)}" if near else f" (looked from {Path.cwd()})"
+    raise UsageError(f"{given_by} {path}: checkpoint {what}{hint}")
+
+
+def use_resume(cfg: Config, resume: str | None) -> None:
+    """Continue a run: ``latest`` demands a checkpoint in the work directory, ``auto`` takes one if there is one.
+
+    Raises:
+        UsageError: nothing to resume from; says where it looked.
+    """
+    if resume is None:
+        return
+    if resume in ("latest", "auto"):
+        found = newest_good_checkpoint(cfg.work_dir)
+        if found is None and resume == "auto":
+            print_log(f"--resume auto: no checkpoint in {cfg.work_dir}, so the run starts from its beginning")
+            return
+        if found is None:
+            folder = Path(cfg.work_dir)
+            state = "holds no *.pth and no valid last_checkpoint" if folder.is_dir() else "does not exist"
+            raise UsageError(
+                f"--resume: no checkpoint to continue from: {folder.resolve()} {state}; give --resume CKPT, the run's "
+                "--work-dir, or --resume auto to start anew where there is none"
+            )
+        resume = str(found)
+    cfg.load_from = existing_checkpoint(resume, "--resume")
+    cfg.resume = True
+
+
+def use_accumulation(cfg: Config, steps: int | None) -> None:
+    if steps is None:
+        return
+    if steps < 1:
+        raise UsageError(f"--accumulate {steps}: at least 1 step per update")
+    for _, wrapper in optim_wrappers(cfg):
+        wrapper["accumulative_counts"] = steps
+
+
+def use_amp(cfg: Config, amp: str | None) -> None:
+    """Choose the precision of the training step: ``bf16``, ``fp16``, ``off``; None leaves the config's.
+
+    Raises:
+        UsageError: the config's optimizer wrapper has a precision of its own.
+    """
+    for name, wrapper in optim_wrappers(cfg):
+        kind = str(wrapper.get("type", PLAIN)).rpartition(".")[2]
+        if amp is not None and kind not in (PLAIN, SCALED, AUTOCAST):
+            where = f"optim_wrapper.{name}".rstrip(".")
+            raise UsageError(f"--amp {amp}: {where}.type={kind!r} decides its own precision; set its options instead")
+        if amp == "bf16":
+            _replace(wrapper, f"mmmim.{AUTOCAST}", dtype="bfloat16")
+        elif amp == "fp16":
+            _replace(wrapper, SCALED, dtype="float16", loss_scale=wrapper.get("loss_scale", "dynamic"))
+        elif amp == "off" and kind == AUTOCAST:
+            wrapper["dtype"] = "float32"
+        elif amp == "off":
+            _replace(wrapper, PLAIN)
+
+
+def fit_to_device(cfg: Config) -> list[str]:
+    """MMEngine's ``AmpOptimWrapper`` refuses to be built on the CPU: there it gives way to fp32.
+
+    Returns:
+        What was changed, to be told to the user.
+    """
+    if is_cuda_available():
+        return []
+    remarks = []
+    for name, wrapper in optim_wrappers(cfg):
+        if str(wrapper.get("type")).rpartition(".")[2] == SCALED:
+            _replace(wrapper, PLAIN)
+            where = f"optim_wrapper.{name}".rstrip(".")
+            remarks.append(
+                f"{where}: {SCALED} needs an accelerator, so this run trains in fp32 (--amp bf16 works here)"
+            )
+    return remarks
+
+
+def planned_precision(cfg: Config) -> torch.dtype:
+    """Precision of the forward pass on the device that the config is meant for."""
+    for _, wrapper in optim_wrappers(cfg):
+        kind = str(wrapper.get("type")).rpartition(".")[2]
+        if kind in (SCALED, AUTOCAST):
+            name = wrapper.get("dtype") or ("float16" if kind == SCALED else "bfloat16")
+            return getattr(torch, name) if isinstance(name, str) else name
+    return torch.float32
+
+
+def _replace(wrapper: dict[str, Any], kind: str, **settings: Any) -> None:
+    for key in ("dtype", "loss_scale", "use_fsdp", "cache_enabled"):
+        wrapper.pop(key, None)
+    wrapper.update(type=kind, **settings)

@@ -1,0 +1,179 @@
+"""Builds everything that a run needs, trains nothing, and says what the run would be."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import HOOKS, LOG_PROCESSORS, METRICS, PARAM_SCHEDULERS, VISUALIZERS, init_default_scope
+from mmengine.runner import Runner
+from torch import nn
+
+from mmmim.config.crops import crop_size
+from mmmim.engine.loops.epoch import check_batches, without_empty_schedulers
+from mmmim.launch.building import building
+from mmmim.launch.data_paths import missing_paths
+from mmmim.launch.lr_scaling import LrScaling, optim_wrappers, scale_lr, schedulers
+from mmmim.launch.options import fit_to_device, planned_precision
+from mmmim.launch.run_length import length_warnings
+from mmmim.launch.schedule import Schedule, schedule_of, warmup_warnings
+from mmmim.plan.memory import StepMemory, build_without_storage, step_memory
+from mmmim.plan.sharding import ShardingPlan, plan_sharding
+
+UNKNOWN_STEPS = 1_000_000  # of an epoch whose data is not there: no part of a schedule is shorter than a step
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+
+@dataclass
+class DataReport:
+    """What is known of the images of one dataloader."""
+
+    images: int | None = None
+    sample_shape: tuple[int, ...] | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass
+class DryRun:
+    """The run that a config describes; where ``sharding`` divides the model, ``memory`` is a process' share."""
+
+    scaling: LrScaling
+    schedule: Schedule
+    data: dict[str, DataReport]
+    model: nn.Module
+    memory: StepMemory
+    unsharded: StepMemory
+    sharding: ShardingPlan | None
+    hooks: list[str]
+    backbone: str
+
+    def trainable(self, prefix: str = "") -> int:
+        named = self.model.named_parameters()
+        return sum(p.numel() for name, p in named if p.requires_grad and name.startswith(prefix))
+
+    @property
+    def frozen(self) -> int:
+        return sum(p.numel() for p in self.model.parameters() if not p.requires_grad)
+
+
+def dry_run(cfg: Config, processes: int = 1) -> DryRun:
+    """Build model, optimizer, schedules, hooks, metrics and the datasets that are there.
+
+    Args:
+        cfg: As for a run: checked, with all options applied, lr not yet scaled.
+        processes: World size to plan for.
+    """
+    cfg = copy.deepcopy(cfg)
+    MMLogger.get_instance("dry_run", log_level="ERROR")  # what is built need not say so
+    init_default_scope(cfg.get("default_scope") or "mmengine")
+    precision = planned_precision(cfg)
+    fit_to_device(cfg)
+    scaling = scale_lr(cfg, processes)
+    scaling.warnings += length_warnings(cfg)
+    _build_log_processor(cfg)
+    data = {loader: data_report(cfg, loader) for loader in LOADERS if cfg.get(loader)}
+    train = data["train_dataloader"]
+    schedule = schedule_of(cfg, train.images, scaling.batch)
+    scaling.warnings += warmup_warnings(cfg, train.images, scaling.batch)
+    if schedule.steps_per_epoch is not None:
+        per_process = -(-(train.images or 0) // processes)
+        check_batches(schedule.steps_per_epoch, per_process, scaling.batch.per_process)
+    with building("model"):
+        model = build_without_storage(cfg)
+    with building("optim_wrapper"):
+        build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
+    shape = train.sample_shape or image_shape(model, cfg)
+    unsharded = step_memory(model, cfg, scaling.batch.per_process, shape, precision)
+    sharding = plan_sharding(model, cfg.get("model_wrapper_cfg"), processes)
+    memory = unsharded if sharding is None else sharding.divide(unsharded)
+    _build_schedulers(cfg, schedule)
+    return DryRun(scaling, schedule, data, model, memory, unsharded, sharding, _build_hooks(cfg), _encoder(cfg))
+
+
+def _encoder(cfg: Config) -> str:
+    """A tokenizer's training has no backbone."""
+    return str((cfg.model.get("backbone") or dict(type="none")).get("type"))
+
+
+def data_report(cfg: Config, loader: str) -> DataReport:
+    report = DataReport()
+    for path in dict.fromkeys(missing_paths(cfg, loader).values()):
+        report.remarks.append(f"{path} is missing")
+    if not report.remarks:
+        try:
+            with building("dataloader"):
+                dataset: Any = Runner.build_dataloader(copy.deepcopy(cfg[loader]), seed=0).dataset
+            report.images = len(dataset)
+            sample = dataset[0]["inputs"]
+            report.sample_shape = tuple(sample.shape) if isinstance(sample, torch.Tensor) else None
+        except OSError as error:  # of the data, which another machine may have
+            report.remarks.append(f"{type(error).__name__}: {error}")
+    if report.images is None and loader == "train_dataloader" and cfg.get("assumed_num_images"):
+        report.images = int(cfg.assumed_num_images)
+        report.remarks.append(f"{report.images:,} images assumed (assumed_num_images)")
+    return report
+
+
+def image_shape(model: nn.Module, cfg: Config) -> tuple[int, ...] | None:
+    """Size that the data's crops have, or the backbone is built for; detection trains on images of another size."""
+    backbone = getattr(model, "backbone", None)
+    size = crop_size(cfg, getattr(backbone, "img_size", None))
+    if size is None or cfg.get("default_scope") == "mmdet":
+        return None
+    return int(getattr(backbone, "in_channels", 3)), *size
+
+
+def _build_schedulers(cfg: Config, schedule: Schedule) -> None:
+    """On an optimizer of one weight, since schedulers only read its groups."""
+    weight = nn.Parameter(torch.zeros(1))
+    steps = schedule.steps_per_epoch or UNKNOWN_STEPS
+    built = without_empty_schedulers(list(schedulers(cfg.get("param_scheduler"))), steps)
+    for (_, wrapper), scheduler in ((w, s) for w in optim_wrappers(cfg) for s in built):
+        optimizer = torch.optim.SGD([weight], lr=wrapper["optimizer"]["lr"], momentum=0.9)
+        end = schedule.epochs if scheduler.get("by_epoch", True) else schedule.iterations
+        defaults: dict[str, Any] = dict(optimizer=optimizer, epoch_length=steps)
+        if end is not None:
+            defaults["end"] = int(end)
+        with building("param_scheduler"):
+            PARAM_SCHEDULERS.build(copy.deepcopy(scheduler), default_args=defaults)
+
+
+def _build_log_processor(cfg: Config) -> None:
+    if (processor := cfg.get("log_processor")) is not None:
+        with building("log_processor"):
+            LOG_PROCESSORS.build({"type": "LogProcessor", **copy.deepcopy(processor)})
+
+
+def _build_hooks(cfg: Config) -> list[str]:
+    """Names of the hooks; hooks of the dense tasks ask for the current visualizer, so that comes first."""
+    visualizer = dict(copy.deepcopy(cfg.get("visualizer")) or {})
+    with building("visualizer"):  # nothing is written before something is drawn
+        VISUALIZERS.build({"type": "Visualizer", "name": "dry_run", "save_dir": cfg.get("work_dir"), **visualizer})
+    for evaluator in ("val_evaluator", "test_evaluator"):
+        for metric in _metrics(cfg.get(evaluator)):
+            if not missing_paths(cfg, evaluator.replace("evaluator", "dataloader")):
+                with building("evaluator"):
+                    METRICS.build(copy.deepcopy(metric))
+    settings = [*(cfg.get("default_hooks") or {}).values(), *(cfg.get("custom_hooks") or [])]
+    with building("default_hooks, custom_hooks"):
+        return [type(HOOKS.build(_without_priority(hook))).__name__ for hook in settings if hook is not None]
+
+
+def _without_priority(hook: dict[str, Any]) -> dict[str, Any]:
+    return {key: copy.deepcopy(value) for key, value in hook.items() if key != "priority"}
+
+
+def _metrics(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, (list, tuple)):
+        for part in node:
+            yield from _metrics(part)
+    elif isinstance(node, dict) and "metrics" in node:
+        yield from _metrics(node["metrics"])
+    elif isinstance(node, dict):
+        yield node
