@@ -66,9 +66,10 @@ golden: $(ENV) ## store what the first steps of the toy configs lose now; say wh
 	@$(RUN) tools/golden_losses.py --update
 
 .PHONY: lint
-lint: $(ENV) ## ruff: rules and format, without changing anything
+lint: $(ENV) ## ruff: rules and format; import-linter: layers; nothing is changed
 	@$(RUN) -m ruff check $(CODE)
 	@$(RUN) -m ruff format --check $(CODE)
+	@$(VENV)/bin/lint-imports
 
 .PHONY: format
 format: $(ENV) ## ruff: fix what can be fixed, and format
@@ -90,5 +91,5 @@ lock: $(ENV) ## renew requirements/lock.txt from pyproject.toml
 
 .PHONY: clean
 clean: ## remove caches and runs; the environment stays
-	rm -rf work_dirs build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf work_dirs build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +

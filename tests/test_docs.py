@@ -19,7 +19,7 @@ import pytest
 from markdown_commands import Command, anchors, blocks, commands, links, named_files, tracked_pages
 
 ROOT = Path(__file__).resolve().parents[1]
-TOOLS = {str(path.relative_to(ROOT)): path for path in sorted((ROOT / "tools").rglob("*.py"))}
+TOOLS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tools").rglob("*.py"))]
 # first words of commands that are not ours to check
 FOREIGN = {"apt", "cat", "cd", "git", "ls", "pip", "source", "tensorboard", "unzip", "uv"}
 FOLDERS = ("configs/", "tools/", "projects/", "docs/", "tests/", "mmmim/", "requirements/")
@@ -39,10 +39,12 @@ def make_variables_and_verbs() -> tuple[set[str], set[str]]:
 
 @cache
 def tool(path: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"tool_{Path(path).stem}", TOOLS[path])
+    name = Path(path).stem
+    if (ROOT / f"mmmim/commands/{name}.py").is_file():
+        return importlib.import_module(f"mmmim.commands.{name}")
+    spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look
     spec.loader.exec_module(module)
     return module
 

@@ -1,65 +1,8 @@
-"""Write a published checkpoint, given as a local file, as a checkpoint of mmmim.
+"""Write a published checkpoint, given as a local file, as a checkpoint of mmmim."""
 
-Pickled code is never run: files are read with weights_only=True, and refused where that does not do.
-
-python tools/convert.py mae_pretrain_vit_base.pth --out mae_vit-b.pth
-python tools/convert.py FILE --out CKPT.pth --from mmpretrain
-python tools/convert.py dino.pth --out CKPT.pth --prefix teacher
-python tools/convert.py FILE.safetensors --out CKPT.pth --num-heads 6 --img-size 192 384
-"""
-
-from __future__ import annotations
-
-import argparse
 import sys
 
-
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", metavar="FILE", help=".pth, .pt, .bin or .safetensors; nothing is downloaded")
-    parser.add_argument("--out", required=True, metavar="CKPT.pth")
-    parser.add_argument(
-        "--from",
-        dest="layout",
-        metavar="NAME",
-        help="mae, beit, conmim, simmim or mmpretrain (default: recognised by the names of the tensors)",
-    )
-    parser.add_argument("--prefix", metavar="NAME", help="which model of a file with several, such as teacher")
-    parser.add_argument("--num-heads", type=int, metavar="N", help="of a ViT whose width is no published one")
-    parser.add_argument("--img-size", type=int, nargs="+", metavar="N", help="H W, where images were not square")
-    parser.add_argument("--window-size", type=int, metavar="N", help="of a SwinV2, in tokens (default: pixels / 16)")
-    return parser.parse_args(argv)
-
-
-def convert(args: argparse.Namespace) -> None:
-    from mmmim.errors import UsageError
-    from mmmim.interop.convert import Choices, convert_file, follow_up
-
-    size = args.img_size
-    if size is not None and (len(size) > 2 or min(size) < 1):
-        raise UsageError(f"--img-size {' '.join(map(str, size))}: give one or two positive numbers, H W")
-    for option in ("num_heads", "window_size"):
-        value = getattr(args, option)
-        if value is not None and value < 1:
-            raise UsageError(f"--{option.replace('_', '-')} {value}: must be at least 1")
-    choices = Choices(args.num_heads, None if size is None else (size[0], size[-1]), args.window_size)
-    source, converted = convert_file(args.file, args.out, args.layout, choices, args.prefix)
-
-    print(f"layout {converted.layout}{'' if args.layout else ' (recognised)'}")
-    if source.prefix.count(".") > 1 or args.prefix:
-        print(f"names below {source.prefix.rstrip('.')}")
-    print(f"encoder: {converted.describe()}")
-    print(f"{len(converted.state)} of {len(source.state)} tensors written to {args.out}: {converted.contents()}")
-    for reason, names in converted.left_out_by_reason().items():
-        print(f"left out, {reason}: {', '.join(names)}")
-    if converted.note:
-        print(f"note: {converted.note}")
-    if source.not_read:
-        print(f"not carried over: {', '.join(source.not_read)}")
-    print("\nnext:\n" + "\n".join(f"  {line}" for line in follow_up(converted, args.out)))
-
+from mmmim.commands.convert import main
 
 if __name__ == "__main__":
-    from mmmim.commands.running import run_tool
-
-    sys.exit(run_tool(convert, parse_args()))
+    sys.exit(main())

@@ -1,50 +1,8 @@
-"""Write the encoder of a checkpoint as a plain file for other libraries, and check that its features agree there.
+"""Write the encoder of a checkpoint as a plain file for other libraries, and check that its features agree there."""
 
-ViT, BEiTViT, Swin, SwinV2 and ResNet; what a library has no model for is refused with the reason.
-
-python tools/export.py work_dirs/ccmim/vit-b_800e/epoch_800.pth --to timm --out vit-b.pth
-python tools/export.py CKPT --to torchvision --out resnet50.pth
-python tools/export.py CKPT --to safetensors --out vit-b.safetensors
-python tools/export.py CKPT --to mmpretrain --out vit-b_mmpretrain.pth
-python tools/export.py FINETUNED.pth --to timm --with-head --out classifier.pth
-python tools/export.py CKPT --to official --out simmim_swin-b.pth
-"""
-
-from __future__ import annotations
-
-import argparse
 import sys
 
-
-def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", metavar="CKPT", help="written by tools/train.py")
-    parser.add_argument(
-        "--to",
-        required=True,
-        choices=("timm", "torchvision", "safetensors", "mmpretrain", "official", "mae", "beit", "simmim"),
-        help="parameter names and file format; torchvision: ResNet only; official: mae, beit or simmim, whichever "
-        "authors' code has such an encoder",
-    )
-    parser.add_argument("--out", required=True, metavar="FILE")
-    parser.add_argument(
-        "--with-head", action="store_true", help="the whole classifier of a fine-tuned checkpoint (timm, torchvision)"
-    )
-    return parser.parse_args(argv)
-
-
-def export_file(args: argparse.Namespace) -> None:
-    from mmmim.interop.export import TOLERANCE, export, read_encoder
-
-    encoder = read_encoder(args.checkpoint)
-    usage, difference = export(encoder, args.to, args.out, args.with_head)
-    print(f"encoder of {len(encoder.state)} tensors written to {args.out}")
-    compared = "logits" if args.with_head else "token features"
-    print(f"{compared} of 2 random images differ by at most {difference:.1e} (limit {TOLERANCE:.0e})")
-    print(f"\n{usage}")
-
+from mmmim.commands.export import main
 
 if __name__ == "__main__":
-    from mmmim.commands.running import run_tool
-
-    sys.exit(run_tool(export_file, parse_args()))
+    sys.exit(main())

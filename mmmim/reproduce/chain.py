@@ -13,12 +13,12 @@ from mmengine.config import Config, DictAction
 from torch import Tensor, nn
 
 from mmmim.checkpoint.names import PRETRAIN_ONLY, differing_facts, listing, matching
+from mmmim.config.folder import checkout
 from mmmim.config.types import default_scope
 from mmmim.launch.options import checkpoint_slot
 from mmmim.plan.memory import build_without_storage
 from mmmim.registry import MODELS
 from mmmim.reproduce.command import Run
-from mmmim.reproduce.tables import CONFIGS
 
 RESIZED = ("*pos_embed", "*relative_position_bias_table")  # small, and resized by operators that want values
 Options = tuple[str, ...]
@@ -74,7 +74,7 @@ def stage_of(cfg: Config) -> str:
 
 @cache
 def merged(config: str, options: Options) -> Config:
-    cfg = Config.fromfile(CONFIGS.parent / config)
+    cfg = Config.fromfile(checkout() / config)
     cfg.merge_from_dict({k: DictAction._parse_iterable(v) for k, v in (word.split("=", 1) for word in options)})
     return cfg
 

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmmim.reproduce.layout import Layout, layout
-from mmmim.reproduce.tables import CONFIGS
 
-ROOT = CONFIGS.parent
 RUNS = Path("work_dirs/reproduce/runs")
 TOOLS = ("probe", "knn")
 MEASURING = (*TOOLS, "test")  # what they leave is a file of numbers

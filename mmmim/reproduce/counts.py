@@ -11,9 +11,9 @@ import torch
 from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmmim.config.folder import checkout
 from mmmim.plan.dry_run import image_shape
 from mmmim.plan.memory import ValuesReadAsZero, build_without_storage, fake_copy
-from mmmim.reproduce.command import ROOT
 from mmmim.reproduce.cost import gflop
 from mmmim.reproduce.layout import read
 from mmmim.reproduce.tables import Count, Row, Table, cfg_options, config_path
@@ -28,7 +28,7 @@ def counted(method: str, table: Table, row: Row, metric: str, count: Count) -> f
         return relative_cost(method, table, row, metric)
     name = count.config or row.config
     assert name is not None
-    config = str(config_path(method, name, f"row '{row.name}'").relative_to(ROOT))
+    config = str(config_path(method, name, f"row '{row.name}'").relative_to(checkout()))
     options = tuple(cfg_options(row.overrides)) if count.config is None else ()
     return step_gflop(config, options) if count.what == "gflop" else encoder_gmacs(config, options)
 
@@ -58,7 +58,7 @@ def encoder_gmacs(config: str, options: Options) -> float:
 def relative_cost(method: str, table: Table, row: Row, metric: str) -> float | None:
     """Time of a pre-training over that of the row whose published cost is 1, from ``tools/reproduce.py --time``."""
     try:
-        seconds = json.loads((ROOT / times_file(method, table)).read_text(encoding="utf-8"))["seconds"]
+        seconds = json.loads((checkout() / times_file(method, table)).read_text(encoding="utf-8"))["seconds"]
     except FileNotFoundError:
         return None
     reference = next((each for each in table.rows if each.published.get(metric) == 1.0), None)
@@ -82,4 +82,4 @@ def source(method: str, row: Row) -> tuple[str, Options]:
     """The row's config, from the root of the repository, and the words after ``--cfg-options``."""
     assert row.config is not None
     config = config_path(method, row.config, f"row '{row.name}'")
-    return str(config.relative_to(ROOT)), tuple(cfg_options(row.overrides))
+    return str(config.relative_to(checkout())), tuple(cfg_options(row.overrides))

@@ -10,10 +10,10 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
+from mmmim.config.folder import checkout
 from mmmim.launch.lr_scaling import BatchSize, batch_size, optim_wrappers
 from mmmim.launch.options import load_config
 from mmmim.launch.run_length import run_length, use_length
-from mmmim.reproduce.tables import CONFIGS
 
 _reading = Lock()  # a config is checked under MMEngine's default scope, which all threads share
 
@@ -123,7 +123,7 @@ def layout(config: str, options: tuple[str, ...], words: tuple[str, ...], gpus: 
 def read(config: str, options: Sequence[str]) -> Config:
     """A config of the repository with the words after ``--cfg-options``."""
     parsed = {key: DictAction._parse_iterable(value) for key, value in (word.split("=", 1) for word in options)}
-    return load_config(str(CONFIGS.parent / config), parsed)
+    return load_config(str(checkout() / config), parsed)
 
 
 @cache

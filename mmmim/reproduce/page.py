@@ -6,12 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mmmim.config.folder import checkout
 from mmmim.errors import UsageError
 from mmmim.reproduce.collect import TOY_NOTE, cells, markdown_table, spread
-from mmmim.reproduce.command import ROOT
 
-RESULTS = ROOT / "docs" / "results"
-PAGE = ROOT / "docs" / "results.md"
 KEYS = ("method", "table", "title", "source", "scale", "seeds", "command", "metrics", "rows", "runs")
 FIRST = ("toy_classification", "toy_dense")
 HEAD = """# Results
@@ -73,7 +71,18 @@ def made(runs: dict[str, Any]) -> str:
     return "; ".join(words) + "."
 
 
-def page(results: Path = RESULTS) -> str:
-    """The whole page: all methods side by side first, then the tables of single papers."""
+def results_folder() -> Path:
+    """Return the folder of the tables that the page shows."""
+    return checkout() / "docs" / "results"
+
+
+def page_file() -> Path:
+    """Return the file that the page is written to."""
+    return checkout() / "docs" / "results.md"
+
+
+def page(results: Path | None = None) -> str:
+    """Return the whole page: all methods side by side first, then the tables of single papers."""
+    results = results or results_folder()
     files = sorted(results.glob("*.json"), key=lambda f: (f.stem not in FIRST, f.stem))
     return "\n".join([HEAD, *(section(read(file)) for file in files)]) if files else f"{HEAD}\n{EMPTY}"

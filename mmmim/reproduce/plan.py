@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from mmmim.config.folder import checkout
 from mmmim.errors import UsageError
 from mmmim.launch.lr_scaling import short
-from mmmim.reproduce.command import ROOT, TOOLS, Run, task_of
+from mmmim.reproduce.command import TOOLS, Run, task_of
 from mmmim.reproduce.layout import config_lr
 from mmmim.reproduce.tables import Count, Evaluation, Row, Table, cfg_options, config_path
 from mmmim.reproduce.toy import toy_evaluation, toy_row
@@ -165,7 +166,7 @@ def without_data(extra: Sequence[str]) -> list[str]:
 
 
 def relative(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+    return str(path.relative_to(checkout()))
 
 
 def unique(plans: Sequence[RowPlan]) -> list[Run]:

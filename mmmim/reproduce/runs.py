@@ -19,7 +19,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from mmmim.reproduce.command import MEASURING, ROOT, Run, task_of
+from mmmim.config.folder import checkout
+from mmmim.reproduce.command import MEASURING, Run, task_of
 from mmmim.reproduce.stages import environment
 
 PACKAGES = ("mmmim", "torch", "torchvision", "timm", "onedl-mmengine", "onedl-mmsegmentation", "onedl-mmdetection")
@@ -28,13 +29,13 @@ BOXES = "coco/"
 
 def finished(run: Run) -> bool:
     """Its last checkpoint or measurement is there, and a number; the folder's name stands for the command."""
-    return (ROOT / run.result).is_file() and bool(metrics_of(run))
+    return (checkout() / run.result).is_file() and bool(metrics_of(run))
 
 
 def read_record(run: Run) -> dict[str, Any]:
     """``run.json`` of a run; empty where there is none or none that can be read."""
     try:
-        record = json.loads((ROOT / run.folder / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((checkout() / run.folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -44,7 +45,7 @@ def metrics_of(run: Run) -> dict[str, float]:
     """All numbers that a finished run gave, in percent."""
     if run.tool in MEASURING:
         try:
-            measured = json.loads((ROOT / run.result).read_text(encoding="utf-8"))
+            measured = json.loads((checkout() / run.result).read_text(encoding="utf-8"))
         except (OSError, ValueError):  # set aside by another lane just now, or of a run that was killed
             return {}
         if run.tool == "test":
@@ -68,7 +69,7 @@ def in_percent(last: dict[str, float]) -> dict[str, float]:
 
 def scalars(run: Run) -> Iterator[dict[str, Any]]:
     """What was logged, oldest first; a line that a killed run left unfinished is passed over."""
-    for file in sorted((ROOT / run.folder).glob("*/vis_data/scalars.json")):
+    for file in sorted((checkout() / run.folder).glob("*/vis_data/scalars.json")):
         for line in file.read_text(encoding="utf-8").splitlines():
             try:
                 yield json.loads(line)
@@ -90,8 +91,8 @@ def start_record(run: Run) -> dict[str, Any]:
 
 
 def write_record(run: Run, record: dict[str, Any]) -> None:
-    (ROOT / run.folder).mkdir(parents=True, exist_ok=True)
-    (ROOT / run.folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (checkout() / run.folder).mkdir(parents=True, exist_ok=True)
+    (checkout() / run.folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 @cache
@@ -99,7 +100,9 @@ def git_commit() -> str | None:
     """Short hash of the code, with ``+`` where tracked files differ from it."""
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *words], cwd=checkout(), capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
@@ -128,8 +131,8 @@ def device() -> str:
 @contextmanager
 def alone(run: Run) -> Iterator[None]:
     """Another process that makes the same run is waited for."""
-    (ROOT / run.folder).mkdir(parents=True, exist_ok=True)
-    with (ROOT / run.folder / ".lock").open("w", encoding="utf-8") as file:
+    (checkout() / run.folder).mkdir(parents=True, exist_ok=True)
+    with (checkout() / run.folder / ".lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -194,7 +197,7 @@ class Runner:
             self.ended()
 
     def _start(self, run: Run) -> None:
-        set_aside(ROOT / run.result)
+        set_aside(checkout() / run.result)
         record = start_record(run)
         write_record(run, record)
         print(f"running: {shlex.join(run.command())}", flush=True)
@@ -213,9 +216,13 @@ class Runner:
     def execute(self, run: Run) -> int:
         """The exit status of the command, whose output is appended to the run's log."""
         command = [sys.executable if word == "python" else word for word in run.command()]
-        with (ROOT / log_of(run)).open("a", encoding="utf-8") as file:
+        with (checkout() / log_of(run)).open("a", encoding="utf-8") as file:
             process = subprocess.Popen(
-                command, cwd=ROOT, env=environment(self.cores // self.lanes), stdout=file, stderr=subprocess.STDOUT
+                command,
+                cwd=checkout(),
+                env=environment(self.cores // self.lanes),
+                stdout=file,
+                stderr=subprocess.STDOUT,
             )
             self.processes.append(process)
             if self.stopping:  # a lane was just starting it

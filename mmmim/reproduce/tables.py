@@ -13,11 +13,9 @@ from typing import Any
 from mmengine.config import Config
 
 from mmmim.config.check import check_config
+from mmmim.config.folder import configs_folder
 from mmmim.config.keys import check_options
 from mmmim.errors import UsageError, did_you_mean
-
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-
 
 OTHER_METHOD = "the number of another method, printed for comparison"
 TESTED = ("_single_scale", "_multi_scale")  # end of a column's name: how a segmentation was tested
@@ -120,13 +118,14 @@ class Table:
         return _pick(name, self.rows, f"row of {self.name}")
 
 
-def methods(configs: Path = CONFIGS) -> list[str]:
+def methods(configs: Path | None = None) -> list[str]:
     """Methods that have tables."""
-    return sorted(path.parent.name for path in configs.glob("*/tables.py"))
+    return sorted(path.parent.name for path in (configs or configs_folder()).glob("*/tables.py"))
 
 
-def load_tables(method: str, configs: Path = CONFIGS) -> list[Table]:
+def load_tables(method: str, configs: Path | None = None) -> list[Table]:
     """The tables of ``configs/<method>/tables.py``, in the paper's order."""
+    configs = configs or configs_folder()
     known = methods(configs)
     if method not in known:
         raise UsageError(f"method: no {configs.name}/{method}/tables.py{_hint(method, known)}")
@@ -145,7 +144,7 @@ def find_table(name: str, tables: Sequence[Table]) -> Table:
     return _pick(name, tables, "table")
 
 
-def row_config(method: str, row: Row, configs: Path = CONFIGS) -> Config:
+def row_config(method: str, row: Row, configs: Path | None = None) -> Config:
     """The row's base config with its overrides merged in; checks that each override lands on something.
 
     Raises:
@@ -162,15 +161,15 @@ def row_config(method: str, row: Row, configs: Path = CONFIGS) -> Config:
     return config
 
 
-def base_config_path(method: str, row: Row, configs: Path = CONFIGS) -> Path:
+def base_config_path(method: str, row: Row, configs: Path | None = None) -> Path:
     if row.config is None:
         raise UsageError(f"row '{row.name}': {row.number_only or OTHER_METHOD}, there is no run to start")
     return config_path(method, row.config, f"row '{row.name}'", configs)
 
 
-def config_path(method: str, name: str, asked_by: str, configs: Path = CONFIGS) -> Path:
+def config_path(method: str, name: str, asked_by: str, configs: Path | None = None) -> Path:
     """``configs/<method>/<name>``, where ``name`` may lead to another method's (``../mae/vit-b_800e.py``)."""
-    path = Path(os.path.normpath(configs / method / name))
+    path = Path(os.path.normpath((configs or configs_folder()) / method / name))
     if not path.is_file():
         known = [str(p.relative_to(path.parents[0])) for p in path.parent.glob("*.py")]
         raise UsageError(f"{asked_by}: no config '{path}'{_hint(path.name, known)}")
@@ -217,7 +216,7 @@ def _hint(name: str, known: Iterable[str]) -> str:
     return did_you_mean(name, known, 0.4) or f"; there are: {', '.join(known) or 'none'}"
 
 
-def iter_rows(method: str, configs: Path = CONFIGS) -> Iterator[tuple[Table, Row]]:
+def iter_rows(method: str, configs: Path | None = None) -> Iterator[tuple[Table, Row]]:
     for table in load_tables(method, configs):
         for row in table.rows:
             yield table, row

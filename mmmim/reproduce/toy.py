@@ -9,7 +9,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from mmmim.reproduce.tables import CONFIGS, Evaluation, Row, Table, config_path
+from mmmim.config.folder import configs_folder
+from mmmim.reproduce.tables import Evaluation, Row, Table, config_path
 
 # Lengths and sizes of the large run; the toy config has its own.
 DROPPED = (
@@ -100,7 +101,7 @@ def family_of(stem: str) -> str:
 def toy_config(method: str, config: str) -> str | None:
     """The toy config of the same encoder family, and of the same task where a method has several."""
     family, parts = family_of(Path(config).stem), Path(config).stem.split("_")
-    for path in sorted((CONFIGS / method).glob(f"{family}*_toy.py")):
+    for path in sorted((configs_folder() / method).glob(f"{family}*_toy.py")):
         task = path.stem.split("_")[1:-1]
         if not task or task[0] in parts:
             return path.name
@@ -120,7 +121,7 @@ def toy_evaluation(method: str, config: str, evaluation: Evaluation) -> Evaluati
     after = None if evaluation.after is None else toy_evaluation(method, config, Evaluation(evaluation.after))
     names = {"fpn": ("fpn", "upernet"), "nonlinear2": ("nonlinear",), "ft384": ("ft96",)}.get(task, (task,))
     for name in names:
-        found = sorted((CONFIGS / method / "downstream").glob(f"{name}_{family_of(config)}*_toy.py"))
+        found = sorted((configs_folder() / method / "downstream").glob(f"{name}_{family_of(config)}*_toy.py"))
         if found:
             start = None if after is None else after.config
             return Evaluation(f"downstream/{found[0].name}", start, evaluation.multi_scale)

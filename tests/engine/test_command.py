@@ -18,7 +18,7 @@ from mmmim.commands.running import run_tool
 from mmmim.errors import MissingFileError, RunFailed, UsageError, WeightsError
 
 ROOT = Path(__file__).parents[2]
-TOOLS = [path for path in (*ROOT.glob("tools/*.py"), *ROOT.glob("tools/analysis/*.py"))]
+DOORS = [path for path in (*ROOT.glob("tools/*.py"), *ROOT.glob("tools/analysis/*.py"))]
 
 
 def raises(error: Exception) -> Callable[[], None]:
@@ -114,8 +114,9 @@ def test_a_process_that_alone_meets_an_error_says_so(capsys, monkeypatch) -> Non
     assert capsys.readouterr().err == "error on process 3: /local/a: No space left on device\n"
 
 
-@pytest.mark.parametrize("tool", [path for path in TOOLS if path.name != "doctor.py"], ids=lambda path: path.stem)
-def test_tools_share_this_handling(tool: Path) -> None:
-    text = tool.read_text(encoding="utf-8")
+@pytest.mark.parametrize("door", [path for path in DOORS if path.name != "doctor.py"], ids=lambda path: path.stem)
+def test_commands_share_this_handling(door: Path) -> None:
+    command = ROOT / "mmmim/commands" / door.name
+    text = (command if command.is_file() else door).read_text(encoding="utf-8")
     assert "run_tool(" in text
     assert not re.search(r"except .*(ValueError|OSError|UsageError)", text)

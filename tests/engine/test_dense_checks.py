@@ -199,17 +199,10 @@ def test_the_hook_stops_at_the_first_wrong_label() -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["--dry-run"]])
 def test_tools_train_says_it_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    import importlib.util
+    from mmmim.commands.train import main
 
-    from mmmim.commands.run import train
-    from mmmim.commands.running import run_tool
-
-    spec = importlib.util.spec_from_file_location("tool_train_dense", CONFIGS.parent / "tools" / "train.py")
-    assert spec and spec.loader
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
     options = [*arguments, "--checkpoint", "none", "--cfg-options", "model.decode_head.num_classes=8"]
-    assert run_tool(train, tool.parse_args([str(DOWNSTREAM / "upernet_vit-tiny_toy.py"), *options])) == 2
+    assert main([str(DOWNSTREAM / "upernet_vit-tiny_toy.py"), *options]) == 2
     error = capsys.readouterr().err
     assert error.count("error: ") == 1 and "but model.decode_head.num_classes=8; fix: --cfg-options" in error
 

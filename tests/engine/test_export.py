@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import runpy
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import torch
 import torchvision
 from safetensors import safe_open
 
+from mmmim.commands import export as export_command
 from mmmim.commands.running import run_tool
 from mmmim.errors import UsageError
 from mmmim.interop.export import export, from_mmpretrain, read_encoder, timm_models, to_mmpretrain
@@ -401,12 +401,16 @@ def test_a_pytorch_file_is_not_named_safetensors(tmp_path: Path, checkpoint: Pat
 
 
 def test_command_line(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture) -> None:
-    tool = runpy.run_path("tools/export.py")
     out = tmp_path / "new" / "vit.pth"
-    assert run_tool(tool["export_file"], tool["parse_args"]([str(checkpoint), "--to", "timm", "--out", str(out)])) == 0
+    assert (
+        run_tool(
+            export_command.export_file, export_command.parse_args([str(checkpoint), "--to", "timm", "--out", str(out)])
+        )
+        == 0
+    )
     assert len(torch.load(out)) == 30
     printed = capsys.readouterr().out
     assert "30 tensors written to" in printed and "differ by at most" in printed
-    arguments = tool["parse_args"]([str(tmp_path / "nothing.pth"), "--to", "timm", "--out", str(out)])
-    assert run_tool(tool["export_file"], arguments) == 2
+    arguments = export_command.parse_args([str(tmp_path / "nothing.pth"), "--to", "timm", "--out", str(out)])
+    assert run_tool(export_command.export_file, arguments) == 2
     assert "nothing.pth: there is no such file" in capsys.readouterr().err

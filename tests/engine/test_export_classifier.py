@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from mmengine.config import Config
 from official_names import beit_finetuned, drawn
 from test_export import RESNET, STAGES, VIT
 
+from mmmim.commands import export as export_command
 from mmmim.commands.running import run_tool
 from mmmim.config.text import model_settings
 from mmmim.errors import UsageError
@@ -127,11 +127,10 @@ def test_heads_that_others_do_not_have_are_refused(
 
 
 def test_mistakes_are_one_message(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    tool = runpy.run_path("tools/export.py")
 
     def error(*words: object) -> str:
         options = ["--with-head", "--out", tmp_path / "out.pth", *words]
-        assert run_tool(tool["export_file"], tool["parse_args"]([str(word) for word in options])) == 2
+        assert run_tool(export_command.export_file, export_command.parse_args([str(word) for word in options])) == 2
         return capsys.readouterr().err
 
     file = tmp_path / "ft.pth"

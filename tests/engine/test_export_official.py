@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import runpy
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from test_export import write_checkpoint
 from timm.models import VisionTransformer, beit, swin_transformer, swin_transformer_v2, vision_transformer
 from torch import nn
 
+from mmmim.commands import convert as convert_command
 from mmmim.errors import UsageError
 from mmmim.interop.convert import Choices, convert_file
 from mmmim.interop.export import export, official, read_encoder
@@ -137,8 +137,7 @@ def test_the_printed_command_reads_the_file_back(tmp_path: Path, cls: type, sett
     assert difference == 0
     words = usage.splitlines()[1].split()
     words = [str(tmp_path / "again.pth") if word == "CKPT.pth" else word for word in words[2:]]
-    tool = runpy.run_path("tools/convert.py")
-    tool["convert"](tool["parse_args"](words))
+    convert_command.convert(convert_command.parse_args(words))
     back = torch.load(tmp_path / "again.pth")["state_dict"]
     for name, value in model.state_dict().items():
         if name in read_encoder(tmp_path / "run.pth").state:

@@ -1,21 +1,14 @@
-import importlib.util
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools"
-
-
-def tool(name):
-    spec = importlib.util.spec_from_file_location(f"tool_{name}", TOOLS / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+ROOT = Path(__file__).parents[2]
 
 
 def run(name, *arguments):
-    return tool(name).main([str(argument) for argument in arguments])
+    return import_module(f"mmmim.commands.{name}").main([str(argument) for argument in arguments])
 
 
 def test_knn_writes_both_encoders_beside_the_checkpoint(pretrain_config, checkpoint, capsys):
@@ -44,7 +37,7 @@ def test_probe_repeats_over_seeds(pretrain_config, tmp_path):
 
 @pytest.mark.parametrize("kind", ["knn", "layerwise", "attentive"])
 def test_knn_takes_classifier_configs(tmp_path, kind):
-    config, out = TOOLS.parent / f"configs/ccmim/downstream/{kind}_vit-tiny_toy.py", tmp_path / "knn.json"
+    config, out = ROOT / f"configs/ccmim/downstream/{kind}_vit-tiny_toy.py", tmp_path / "knn.json"
     options = ["--num-test", 24, "--k", 5, "--out", out, "--cfg-options", "train_dataloader.dataset.num_images=40"]
     assert run("knn", config, "none", *options) == 0
     result = json.loads(out.read_text(encoding="utf-8"))

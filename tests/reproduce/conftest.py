@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-import runpy
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mmmim.commands.reproduce import main
 from mmmim.reproduce import command
 from mmmim.reproduce.command import TOOLS, Run, task_of
 from mmmim.reproduce.runs import Runner
@@ -16,8 +16,8 @@ METRICS = {"pretrain": {"loss": 1.5}, "mask-rcnn": {"coco/bbox_mAP": 0.25, "coco
 
 @pytest.fixture(scope="session")
 def reproduce() -> Callable[[list[str]], int]:
-    """``main`` of tools/reproduce.py."""
-    return runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "reproduce.py"))["main"]
+    """The command."""
+    return main
 
 
 @pytest.fixture

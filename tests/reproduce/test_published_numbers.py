@@ -8,11 +8,12 @@ from functools import cache
 import pytest
 from mmengine.config import Config
 
+from mmmim.config.folder import configs_folder
 from mmmim.reproduce.chain import differences, misfits
 from mmmim.reproduce.collect import best_by_seed, measured_names
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table
-from mmmim.reproduce.tables import CONFIGS, iter_rows, load_tables, methods
+from mmmim.reproduce.tables import iter_rows, load_tables, methods
 
 FINETUNE = "configs/beyond_masking/downstream/ft_vit-b_100e_in1k.py"
 OF_BOXES = ("mAP", "mAP_50", "mAP_75")
@@ -26,7 +27,7 @@ def plans(method: str) -> Iterator[RowPlan]:
 @cache
 def produced(config: str) -> set[str]:
     """Names under which a config's evaluation logs its numbers."""
-    evaluator = Config.fromfile(CONFIGS.parent / config).get("test_evaluator") or dict(type="none")
+    evaluator = Config.fromfile(configs_folder().parent / config).get("test_evaluator") or dict(type="none")
     kind = str(evaluator["type"]).rpartition(".")[2]
     if kind == "CocoMetric":
         return {f"coco/{what}_{average}" for what in evaluator["metric"] for average in OF_BOXES}

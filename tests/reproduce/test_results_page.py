@@ -7,7 +7,7 @@ import pytest
 
 from mmmim.errors import UsageError
 from mmmim.reproduce.collect import cell, markdown
-from mmmim.reproduce.page import PAGE, RESULTS, page
+from mmmim.reproduce.page import page, page_file, results_folder
 
 RUN = dict(command="python ...", seed=0, config="c.py", commit="abc1234", date="2026-01-02T03:04:05+00:00",
            versions={"torch": "2.9"}, device="CPU, x86_64", seconds=90.0, metrics={})  # fmt: skip
@@ -29,10 +29,10 @@ DATA = dict(
 
 
 def test_the_committed_page_is_what_the_committed_results_give() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page()
+    assert page_file().read_text(encoding="utf-8") == page()
 
 
-@pytest.mark.parametrize("file", sorted(RESULTS.glob("*.json")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(results_folder().glob("*.json")), ids=lambda file: file.stem)
 def test_committed_tables_are_what_their_json_gives(file: Path) -> None:
     assert file.with_suffix(".md").read_text(encoding="utf-8") == markdown(json.loads(file.read_text(encoding="utf-8")))
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,20 +22,13 @@ def tool() -> Callable[..., int]:
         from mmengine.logging import MessageHub, MMLogger
         from mmengine.visualization import Visualizer
 
-        from mmmim.commands import run
-        from mmmim.commands import running as command
-
         for manager in (
             MessageHub,
             Visualizer,
             MMLogger,
         ):  # found again by a name with the second in it
             manager._instance_dict.clear()
-        spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / "tools" / f"{name}.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return command.run_tool(getattr(run, name), module.parse_args([str(argument) for argument in arguments]))
+        return import_module(f"mmmim.commands.{name}").main([str(argument) for argument in arguments])
 
     return call
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+
+from mmmim.commands import avgdist as tool
 
 ROOT = Path(__file__).parents[2]
 RATIOS = [tenths / 10 for tenths in range(1, 10)]
@@ -24,18 +24,6 @@ RANDOM_192 = {
 RANDOM_64 = (17.0955, 19.4653, 22.0205, 25.2106, 29.6015, 36.2761, 47.3145, 68.5981)
 BLOCK_192 = {16: {0.4: 18.9, 0.6: 25.5, 0.8: 37.0}, 32: {0.4: 22.2, 0.6: 30.6, 0.8: 46.3}}  # each ± 0.15
 SQUARE_192 = {2: 14.156875, 3: 22.502170, 4: 33.686632}
-
-
-def load_tool() -> Any:
-    spec = importlib.util.spec_from_file_location("tool_avgdist", ROOT / "tools/analysis/avgdist.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look up annotations
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
 
 
 def assert_close(entry: Any, value: float, error: float) -> None:

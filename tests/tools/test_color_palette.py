@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from mmmim.commands import color_palette as tool
 from mmmim.models.target_generators import ColorClusterTarget
 
 ROOT = Path(__file__).parents[2]
 COLORS = np.array([[0, 0, 0], [255, 0, 0], [10, 200, 30], [255, 255, 255]], np.uint8)
-
-
-def load_tool() -> Any:
-    spec = importlib.util.spec_from_file_location("tool_color_palette", ROOT / "tools/analysis/color_palette.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
 
 
 def make(images: str | Path, out: Path, clusters: int, pixels: int = 2000, seed: int = 0) -> int:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from mmmim.commands.running import run_tool
+from mmmim.commands.convert import main as convert_command
+from mmmim.commands.visualize import main as visualize
 from mmmim.models.backbones import BEiTViT, ViT
 from mmmim.models.necks import MAEDecoder
 
@@ -19,8 +19,7 @@ TINY = dict(embed_dims=16, depth=1, num_heads=2)  # of the ``toy`` fixture
 
 
 def convert(*words: object) -> int:
-    names = runpy.run_path(str(ROOT / "tools/convert.py"))
-    return run_tool(names["convert"], names["parse_args"]([str(word) for word in words]))
+    return convert_command([str(word) for word in words])
 
 
 def official(arch: dict, img_size: int, patch_size: int, **decoder: int) -> dict[str, Tensor]:
@@ -78,10 +77,9 @@ def test_fine_tuning_loads_every_tensor(tool, tmp_path: Path, layout: str, tenso
 
 def test_the_decoder_paints(toy, tmp_path: Path, tiny: Path) -> None:
     assert convert(tiny, "--out", tmp_path / "ckpt.pth", "--num-heads", 2) == 0
-    main = runpy.run_path(str(ROOT / "tools/visualize.py"))["main"]
     picture = tmp_path / "rec.png"
     words = ["reconstruction", toy(), tmp_path / "ckpt.pth", "--num", 2, "--out", picture]
-    assert main([str(word) for word in words]) == 0
+    assert visualize([str(word) for word in words]) == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

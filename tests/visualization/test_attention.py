@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ import torch
 from mmengine.config import Config
 from torch import Tensor
 
+from mmmim.commands.visualize import main
 from mmmim.models.backbones import BEiTViT, ViT
 from mmmim.visualization.attention import attention_columns, cls_attention, encoders_of
 
 ARCH = dict(embed_dims=32, depth=3, num_heads=4)
 SIZE = dict(arch=ARCH, img_size=(32, 48), patch_size=8, in_channels=5)
-main = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "visualize.py"))["main"]
 
 
 def lively(encoder: Any) -> Any:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import runpy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
+from mmmim.commands.visualize import main
 from mmmim.models.layers import PatchMask
 from mmmim.visualization.corruption import corruption_columns
 from mmmim.visualization.enhancement import enhancement_columns, probabilities
@@ -18,8 +18,6 @@ from mmmim.visualization.grid import Column
 from mmmim.visualization.pixels import GREY, mask_to_pixels
 from mmmim.visualization.sources import load_images, load_model, normalise
 from mmmim.visualization.templates import KINDS, template_columns
-
-main = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "visualize.py"))["main"]
 
 SCALE, SHIFT = np.array([58.395, 57.12, 57.375]) / 255, np.array([123.675, 116.28, 103.53]) / 255
 CONFIG = """

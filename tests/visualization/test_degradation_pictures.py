@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,12 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
+from mmmim.commands.visualize import main
 from mmmim.config.crops import crop_size
 from mmmim.visualization.degradations import inputs, task_of
 from mmmim.visualization.grid import Column
 from mmmim.visualization.pixels import GREY
 from mmmim.visualization.sources import load_crops, load_model, normalise
-
-main = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "visualize.py"))["main"]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner import save_checkpoint
 from PIL import Image
 
+from mmmim.commands.visualize import main
 from mmmim.datasets import ToyImages
 from mmmim.models.algorithms import MaskedImageModel
 from mmmim.visualization.recovery import object_mask
@@ -52,9 +53,7 @@ def test_objects_are_covered_by_whole_cells() -> None:
 
 
 def visualize(*words: object) -> int:
-    from runpy import run_path
-
-    return run_path(str(ROOT / "tools/visualize.py"))["main"]([str(word) for word in words])
+    return main([str(word) for word in words])
 
 
 def test_picture_of_two_runs_under_three_masks(run: Path, tmp_path: Path) -> None:

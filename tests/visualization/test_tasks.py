@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import runpy
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
+from mmmim.commands.visualize import main
 from mmmim.visualization.grid import Column
 from mmmim.visualization.sources import load_images, load_run, normalise
 from mmmim.visualization.tasks import image_errors
 
-main = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "visualize.py"))["main"]
 SEVEN = ("masked", "zoomed-in", "zoomed-out", "distorted", "blurred", "decolorized", "integrated")
 
 

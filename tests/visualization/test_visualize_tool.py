@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 
+from mmmim.commands.visualize import main
 from mmmim.visualization.sources import load_model
 
-main = runpy.run_path(str(Path(__file__).resolve().parents[2] / "tools" / "visualize.py"))["main"]
 PNG = b"\x89PNG"
 
 

@@ -1,0 +1,188 @@
+"""Rebuild a results table of a paper: what would run, the runs, and published and own numbers side by side.
+
+python tools/reproduce.py ccmim --list
+python tools/reproduce.py ccmim table5 --scale toy --dry-run
+python tools/reproduce.py ccmim table5 --scale toy
+python tools/reproduce.py ccmim table5 --row importance-sampling-100e --gpus 32 -- --data /data/imagenet
+python tools/reproduce.py ccmim table5 --gpus 32 --slurm PARTITION
+python tools/reproduce.py --page
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from mmmim.commands.running import run_tool
+from mmmim.config.folder import checkout
+from mmmim.errors import UsageError
+from mmmim.reproduce.chain import misfits
+from mmmim.reproduce.collect import collect, write
+from mmmim.reproduce.command import Run
+from mmmim.reproduce.page import page, page_file
+from mmmim.reproduce.plan import RowPlan, Settings, plan_table, unique
+from mmmim.reproduce.runs import Runner, finished
+from mmmim.reproduce.slurm import submit
+from mmmim.reproduce.stages import available_cores
+from mmmim.reproduce.tables import Row, Table, find_table, load_tables
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    argv = sys.argv[1:] if argv is None else argv
+    own, extra = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Words after -- go to tools/train.py as they are.",
+    )
+    parser.add_argument("method", nargs="?", help="folder below configs/, for example ccmim; toy: all, at toy scale")
+    parser.add_argument("table", nargs="?", help="table1, fig2, ...; with --list: show this one only")
+    parser.add_argument("--row", nargs="+", default=[], help="rows to run (default: all that have a run)")
+    parser.add_argument("--metric", nargs="+", default=[], help="columns to run (default: all)")
+    parser.add_argument("--scale", choices=("full", "toy"), default="full", help="toy: tiny models, built-in pictures")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="run everything with seeds 0 to N-1")
+    parser.add_argument("--list", action="store_true", help="print tables, rows and published numbers")
+    parser.add_argument("--dry-run", action="store_true", help="print runs, their cost and commands; run nothing")
+    parser.add_argument("--collect", action="store_true", help="write the table of what has been run; run nothing")
+    parser.add_argument(
+        "--gpus", type=int, default=1, metavar="N", help="a training has so many processes at most (default: 1)"
+    )
+    parser.add_argument(
+        "--time", type=int, metavar="IMAGES", help="measure the relative cost of rows here, steps of so many images"
+    )
+    parser.add_argument("--slurm", metavar="PARTITION", help="submit the runs in place of running them here")
+    parser.add_argument("--out", default="work_dirs/reproduce", metavar="DIR", help="of the finished table")
+    parser.add_argument("--page", action="store_true", help="write docs/results.md from docs/results/*.json")
+    args = parser.parse_args(own)
+    args.extra = extra
+    if not args.page and (args.method is None or not (args.list or args.table)):
+        parser.error("give METHOD --list, METHOD TABLE, or --page")
+    for name in ("gpus", "seeds", "time"):
+        if getattr(args, name) is not None and getattr(args, name) < 1:
+            parser.error(f"--{name}: at least 1, got {getattr(args, name)}")
+    return args
+
+
+def describe(method: str, table: Table) -> str:
+    lines = [f"{table.name}: {table.title}", f"  source: {table.source}"]
+    width = max(len(row.name) for row in table.rows)
+    for row in table.rows:
+        numbers = "  ".join(
+            f"{metric} {float(row.published[metric])}" for metric in table.metrics if metric in row.published
+        )
+        lines.append(f"  {row.name:{width}}  [{made_by(method, row)}]  published: {numbers or 'not in the text'}")
+        if row.note:
+            lines.append(f"  {'':{width}}  {row.note}")
+    return "\n".join(lines)
+
+
+def made_by(method: str, row: Row) -> str:
+    """Which run gives a row's numbers, and which numbers have none and why."""
+    reasons: dict[str, list[str]] = {}
+    for metric in row.published or dict.fromkeys(row.evaluation) or ("",):
+        if (why := row.why_number_only(metric)) is not None:
+            reasons.setdefault(why, []).append(metric)
+    if not row.evaluation:
+        return "; ".join(f"number only: {why}" for why in reasons)
+    words = [f"run {method}/{row.config}"] if row.evaluations() else []
+    words += [f"{', '.join(row.counts())} counted"] if row.counts() else []
+    words += [f"{', '.join(which)} number only: {why}" for why, which in reasons.items()]
+    return "; ".join(words)
+
+
+def chosen_rows(plans: list[RowPlan], names: list[str], table: Table) -> list[RowPlan]:
+    """The rows that are named, or all that have a run or a number that is counted."""
+    if not names:
+        chosen = [plan for plan in plans if plan.runs or plan.counts]
+        if not chosen:
+            raise UsageError(f"{table.name}: no row has a run")
+        return chosen
+    wanted: list[Row] = [table.row(name) for name in names]
+    chosen = [plan for plan in plans if plan.row in wanted]
+    for plan in chosen:
+        if plan.runs or plan.counts:
+            continue
+        if plan.row.evaluation:
+            raise UsageError(f"row '{plan.row.name}': {'; '.join(plan.remarks)}")
+        why = plan.row.why_number_only(next(iter(plan.row.published), ""))
+        raise UsageError(f"row '{plan.row.name}': {why}, there is no run to start")
+    return chosen
+
+
+def only_metrics(plans: list[RowPlan], names: list[str], table: Table) -> list[RowPlan]:
+    """Without the runs that only other columns need."""
+    if unknown := [name for name in names if name not in table.metrics]:
+        raise UsageError(f"--metric {unknown[0]}: the columns of {table.name} are {', '.join(table.metrics)}")
+    kept = {name: [run for plan in plans for run in plan.runs.get(name, [])] for name in names}
+    if not any(kept.values()):
+        raise UsageError(f"--metric {' '.join(names)}: no row of {table.name} has a run for it")
+    return [replace(plan, root=[], runs={name: plan.runs.get(name, []) for name in names}) for plan in plans]
+
+
+def main(argv: list[str] | None = None) -> int:
+    os.chdir(checkout())
+    return run_tool(reproduce, parse_args(argv))
+
+
+def reproduce(args: argparse.Namespace) -> int:
+    if args.page:
+        page_file().write_text(page(), encoding="utf-8")
+        print(f"written to {page_file().relative_to(checkout())}")
+        return 0
+    tables = load_tables(args.method)
+    if args.list:
+        shown = tables if args.table is None else [find_table(args.table, tables)]
+        print("\n\n".join(describe(args.method, table) for table in shown))
+        return 0
+    return build(args, find_table(args.table, tables))
+
+
+def refuse_what_cannot_end(runs: list[Run]) -> None:
+    """Before anything starts: a batch that a fixed lr is not for, and a checkpoint that the next run cannot read."""
+    if problems := list(misfits([run for run in runs if not finished(run)])):
+        raise UsageError("; ".join(problems))
+    for run in runs:
+        if run.tool == "train" and run.layout.fixed_lr and run.layout.deviation and not finished(run):
+            raise UsageError(
+                f"{run.config}: {run.layout.deviation}; give a train_dataloader.batch_size that divides the recipe's "
+                "and leave --accumulate to this tool (--dry-run prints the batch of every run)"
+            )
+
+
+def build(args: argparse.Namespace, table: Table) -> int:
+    settings = Settings("toy" if args.method == "toy" else args.scale, args.seeds, args.gpus, tuple(args.extra))
+    plans = plan_table(args.method, table, settings)
+    chosen = chosen_rows(plans, args.row, table)
+    runs = unique(only_metrics(chosen, args.metric, table) if args.metric else chosen)
+    if args.time is not None:
+        from mmmim.reproduce.timing import time_rows
+
+        print(f"written to {time_rows(args.method, table, args.time).relative_to(checkout())}")
+
+    def table_so_far() -> Path:
+        return write(collect(args.method, table, plans, settings), Path(args.out))
+
+    if args.collect or args.time is not None:
+        print(f"written to {table_so_far()}")
+        return 0
+    if args.dry_run:
+        from mmmim.reproduce.cost import describe as describe_runs
+
+        print(describe_runs(runs))
+        return 0
+    refuse_what_cannot_end(runs)
+    if args.slurm:
+        submit(runs, args.slurm)
+        print("While they run and when they have ended, the same command with --collect writes the table.")
+        return 0
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the runs as well, which save
+    runner = Runner(available_cores(), lanes=2 if settings.scale == "toy" else 1, ended=table_so_far)
+    runner.run(runs)
+    print(f"\n{table_so_far().read_text(encoding='utf-8')}")
+    for run, why in runner.failed.items():
+        print(f"failed: {run.name}: {why}", file=sys.stderr)
+    return bool(runner.failed)
