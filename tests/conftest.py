@@ -6,7 +6,7 @@ import os
 import runpy
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,3 +60,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture(autouse=True)
+def free_lock_of_mmengine() -> Iterator[None]:
+    """MMEngine keeps its lock where an instance cannot be built, and another thread then waits for ever."""
+    yield
+    if "mmengine.utils.manager" in sys.modules:
+        lock = sys.modules["mmengine.utils.manager"]._lock
+        while lock._is_owned():
+            lock.release()
