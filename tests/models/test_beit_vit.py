@@ -183,8 +183,8 @@ def test_hidden_tokens_start_alike_with_relative_positions_only() -> None:
     model, mask = beit_vit().double(), half(batch=1)  # zero tables: attention does not see positions
     latent = model(torch.randn(1, 5, 32, 64).double(), mask)[0][:, 1:][mask.mask.flatten(1)]
     assert (latent - latent[0]).abs().max() < 1e-13
-    latent[0].sum().backward()
-    assert model.rel_pos_bias.relative_position_bias_table.grad.abs().max() > 0
+    (latent[0] ** 3).sum().backward()  # the sum of what a LayerNorm gives is 0 whatever the tables hold
+    assert model.rel_pos_bias.relative_position_bias_table.grad.abs().max() > 1e-6
 
 
 def test_a_transposed_mask_is_another_mask() -> None:
@@ -213,8 +213,8 @@ def test_other_sizes_at_run_time_and_on_load(options: dict) -> None:
     large = beit_vit(img_size=(48, 40), pretrain_img_size=(32, 64), **options).double()
     large.load_state_dict(small.state_dict(), strict=True)
     torch.testing.assert_close(small(images)[0], large(images)[0], rtol=0, atol=1e-12)
-    small(images)[0].sum().backward()
-    assert all(p.grad is not None for n, p in small.named_parameters() if TABLE in n)
+    (small(images)[0] ** 3).sum().backward()
+    assert all(p.grad.abs().max() > 1e-6 for n, p in small.named_parameters() if TABLE in n)
 
 
 def test_tables_are_resized_on_load() -> None:
