@@ -1,8 +1,223 @@
-"""Cost of a pre-training step beside the same method of mmpretrain: time, FLOPs, memory for the backward pass."""
+"""Cost of a pre-training step beside the same method of mmpretrain: time, FLOPs, memory for the backward pass.
 
+    python tools/analysis/benchmark.py simmim_swin-b --batch 4 --steps 6 --threads 1
+    python tools/analysis/benchmark.py mae_vit-b --batch 8 --steps 6 --threads 1 --out work_dirs/benchmark/mae.json
+
+Both sides train from their own published configs, in fp32 on the CPU, on the same images from memory, each through its
+whole MMEngine runner. They take turns of a few steps, so that other load on the machine meets both alike.
+
+mmpretrain is no dependency: the tool says how to install it where it is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
 import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
 
-from mmmim.commands.benchmark import main
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, TRANSFORMS
+from mmengine.runner import Runner
+from torch.utils.data import Dataset
+
+from mmmim.commands.running import run_tool
+from mmmim.config.folder import configs_folder
+from mmmim.errors import UsageError
+from mmmim.launch.options import load_config
+from mmmim.plan.benchmark import Contender, compare
+
+ROOT = Path(__file__).resolve().parents[2]
+PEER = "1.3.6"
+INSTALL = (
+    f"pip install --no-deps onedl-mmpretrain=={PEER} einops model-index ordered-set markdown mat4py\n"
+    "into an environment of its own that has mmmim (--no-deps: nothing that mmmim needs is replaced)"
+)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A method's config here and in mmpretrain, and changes to the backbone of the latter."""
+
+    ours: str
+    peer: str
+    size: int
+    peer_backbone: dict[str, Any]
+
+
+PAIRS = {
+    "simmim_swin-b": Pair(
+        "simmim/swin-b_100e.py",
+        "simmim/simmim_swin-base-w6_16xb128-amp-coslr-100e_in1k-192px.py",
+        192,
+        dict(drop_path_rate=0.0),  # mmpretrain's default is 0.1; SimMIM pre-trains without
+    ),
+    "mae_vit-b": Pair("mae/vit-b_800e.py", "mae/mae_vit-base-p16_8xb512-amp-coslr-800e_in1k.py", 224, {}),
+}
+
+
+@DATASETS.register_module(force=True)
+class ImagesInMemory(Dataset):
+    """``length`` samples that go round ``distinct`` random pictures; a ``pipeline`` runs on them beforehand."""
+
+    def __init__(self, length: int, distinct: int, size: int, pipeline: Sequence[dict] | None = None) -> None:
+        pictures = np.random.default_rng(0).integers(0, 256, (distinct, size, size, 3), dtype=np.uint8)
+        self.length = length
+        self.samples: list[dict] = [
+            dict(inputs=torch.from_numpy(picture).permute(2, 0, 1).contiguous(), labels=-1, indices=index)
+            for index, picture in enumerate(pictures)
+        ]
+        if pipeline is not None:
+            steps = [TRANSFORMS.build(step) for step in pipeline]
+            for index, picture in enumerate(pictures):
+                sample = dict(img=picture)
+                for step in steps:
+                    sample = step(sample)
+                self.samples[index] = sample
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, key: Any) -> dict:
+        return self.samples[int(getattr(key, "index", key)) % len(self.samples)]
+
+
+# ---------------------------------------------------------------- the two sides
+
+
+def our_config(pair: Pair) -> Config:
+    cfg = load_config(str(configs_folder() / pair.ours))
+    cfg.optim_wrapper.dtype = "float32"
+    return cfg
+
+
+def peer_config(pair: Pair) -> Config:
+    """mmpretrain's config as it is, but for fp32 and ``peer_backbone``.
+
+    Raises:
+        UsageError: mmpretrain is missing or of another version; says how to install it.
+    """
+    from mmmim import compat
+
+    try:
+        found = version("onedl-mmpretrain")
+    except PackageNotFoundError:
+        found = None
+    if found != PEER:
+        state = "not installed" if found is None else f"installed in version {found}"
+        raise UsageError(f"onedl-mmpretrain {PEER}, the peer of this comparison, is {state}; install it:\n{INSTALL}")
+    compat.setup()
+    try:
+        import mmpretrain
+        import mmpretrain.datasets
+        import mmpretrain.models
+    except ImportError as error:
+        raise UsageError(f"onedl-mmpretrain misses a package: {error}; install it:\n{INSTALL}") from error
+    cfg = Config.fromfile(Path(mmpretrain.__file__).parent / ".mim/configs" / pair.peer)
+    cfg.model.backbone.update(pair.peer_backbone)
+    cfg.optim_wrapper.update(type="OptimWrapper")
+    cfg.optim_wrapper.pop("loss_scale", None)
+    masks = [step for step in cfg.train_dataloader.dataset.pipeline if step["type"].endswith("MaskGenerator")]
+    cfg.pipeline = [*masks, dict(type="PackInputs")]
+    return cfg
+
+
+def prepare(cfg: Config, pair: Pair, args: argparse.Namespace, work_dir: str) -> Config:
+    """One epoch of as many steps as are timed, nothing written while it runs; per-step hooks stay."""
+    loader = cfg.train_dataloader
+    loader.dataset = dict(  # assigned: `update` would merge it into the dataset of the config
+        type="mmengine.ImagesInMemory",
+        length=args.batch * (args.warmup + args.steps),
+        distinct=2 * args.batch,
+        size=pair.size,
+        pipeline=cfg.pop("pipeline", None),
+    )
+    loader.update(batch_size=args.batch, num_workers=0, persistent_workers=False, pin_memory=False)
+    cfg.train_cfg.max_epochs = 1
+    cfg.default_hooks.checkpoint = None
+    cfg.update(work_dir=work_dir, log_level="ERROR", load_from=None, resume=False)
+    return cfg
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def report(contenders: Sequence[Contender]) -> dict[str, Any]:
+    """Prints a Markdown table of each side and of ours as a part of the peer's; returns the same."""
+    rows: dict[str, dict[str, float]] = {}
+    for contender in contenders:
+        assert contender.cost is not None
+        rows[contender.name] = dict(
+            median_s=statistics.median(contender.seconds),
+            min_s=min(contender.seconds),
+            cpu_s=statistics.median(contender.cpu_seconds),
+            **asdict(contender.cost),
+        )
+    ours, peer = rows.values()
+    rows["ratio"] = {key: ours[key] / peer[key] for key in ours}
+    columns = ("median s/step", "min s/step", "median CPU s/step", "GFLOP/image", "saved MB/image", "parameters (M)")
+    print(f"| | {' | '.join(columns)} |\n{'|---' * (len(columns) + 1)}|")
+    for name, row in rows.items():
+        units = (1,) * 6 if name == "ratio" else (1, 1, 1, 1e9, 1e6, 1e6)
+        print(f"| {name} | " + " | ".join(f"{v / u:.3f}" for v, u in zip(row.values(), units, strict=True)) + " |")
+    steps = {each.name: dict(seconds=each.seconds, cpu_seconds=each.cpu_seconds) for each in contenders}
+    return {**rows, "steps": steps}
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pair", choices=PAIRS)
+    parser.add_argument("--batch", type=int, default=4, metavar="N", help="images per step (default: 4)")
+    parser.add_argument("--steps", type=int, default=12, metavar="N", help="timed steps of each side (default: 12)")
+    parser.add_argument("--warmup", type=int, default=1, metavar="N", help="steps before these (default: 1)")
+    parser.add_argument("--block", type=int, default=1, metavar="N", help="steps of a turn (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of PyTorch (default: 1)")
+    parser.add_argument("--out", type=Path, metavar="FILE.json")
+    args = parser.parse_args(argv)
+    if min(args.batch, args.steps, args.warmup, args.block, args.threads) < 1 or args.steps % args.block:
+        parser.error("--batch, --steps, --warmup, --block, --threads: at least 1, and --steps a multiple of --block")
+    return args
+
+
+def run(args: argparse.Namespace) -> None:
+    pair = PAIRS[args.pair]
+    with tempfile.TemporaryDirectory() as folder:
+        configs = dict(mmpretrain=peer_config(pair), mmmim=our_config(pair))
+        ours, peer = (
+            Contender(
+                name,
+                partial(Runner.from_cfg, prepare(configs[name], pair, args, os.path.join(folder, name))),
+                args.warmup,
+                args.block,
+                args.threads,
+            )
+            for name in ("mmmim", "mmpretrain")
+        )
+        compare((ours, peer), args.steps // args.block)
+        result = dict(
+            report((ours, peer)),
+            setting={key: value for key, value in vars(args).items() if key != "out"},
+            torch=torch.__version__,
+        )
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        print(f"wrote {args.out}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    return run_tool(run, parse_args(argv))
+
 
 if __name__ == "__main__":
     sys.exit(main())
