@@ -19,7 +19,7 @@ from mmmim.models.backbones import BEiTViT, ResNet, Swin, ViT
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-JOBS = Path(__file__).parent / "upstream_jobs.py"
+JOBS = ROOT / "tests/helpers/upstream_jobs.py"
 ENCODERS = {
     "ViT": lambda: ViT("tiny"),
     "BEiTViT": lambda: BEiTViT("tiny"),

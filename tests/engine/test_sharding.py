@@ -11,8 +11,8 @@ import torch.distributed.fsdp as fsdp
 from mmengine.device import get_device
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS, init_default_scope
-from test_two_processes import run_in_two_processes
 from tiny_run import train
+from two_processes import run_in_two_processes
 
 from mmmim.engine import AutocastOptimWrapper, ShardedDataParallel
 from mmmim.engine.sharding import find_units

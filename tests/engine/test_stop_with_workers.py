@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from mmmim.engine.stop_signal import EXIT_CODE
 
+HELPERS = Path(__file__).parents[1] / "helpers"
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -28,5 +30,9 @@ ENDS = {
 @pytest.mark.parametrize(("end", "status"), [("signal", EXIT_CODE), ("signal to all", EXIT_CODE), ("error", 1)])
 def test_the_process_ends(tmp_path: Path, end: str, status: int) -> None:
     words = [sys.executable, "-c", SCRIPT, str(tmp_path), end]
-    ended = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=900)
+    found = os.pathsep.join([str(HELPERS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": found}
+    here = Path(__file__).parent
+    ended = subprocess.run(words, cwd=here, env=environment, capture_output=True, text=True, timeout=900)
     assert ended.returncode == status, ended.stderr
+    assert ("non-finite loss" in ended.stderr) == (end == "error"), ended.stderr

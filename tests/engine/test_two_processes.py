@@ -2,41 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-import os
-import traceback
 from pathlib import Path
 
 import torch
 from tiny_run import STEP_LOSSES, SignalAt, losses, train
-
-from mmmim.launch import processes as launch  # noqa: F401  registers CPUDistributedDataParallel
-
-
-def run_in_two_processes(function, folder: Path) -> list:
-    """``function(folder, rank)`` in two gloo processes; their JSON answers in the order of ranks."""
-    context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_run, args=(function, folder, rank)) for rank in range(2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
-    answers = [json.loads((folder / f"answer{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
-    assert not any("traceback" in answer for answer in answers if isinstance(answer, dict)), answers
-    return answers
-
-
-def _run(function, folder: Path, rank: int) -> None:
-    os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank))
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
-    try:
-        answer = function(folder, rank)
-    except BaseException:
-        answer = dict(traceback=traceback.format_exc())
-    (folder / f"answer{rank}.json").write_text(json.dumps(answer), encoding="utf-8")
-    os._exit(0)
+from two_processes import run_in_two_processes
 
 
 def train_in_group(folder: Path, **changes):

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmmim.launch import processes  # noqa: F401  registers CPUDistributedDataParallel
+
+
+def run_in_two_processes(function: Callable[[Path, int], Any], folder: Path) -> list:
+    """``function(folder, rank)`` in two gloo processes; their JSON answers in the order of ranks."""
+    context = multiprocessing.get_context("forkserver")  # a fork of this process would inherit autograd's threads
+    context.set_forkserver_preload(["torch", "mmengine.runner"])
+    workers = [context.Process(target=_answer, args=(function, folder, rank)) for rank in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(900)
+    answers = [json.loads((folder / f"answer{rank}.json").read_text(encoding="utf-8")) for rank in range(2)]
+    assert not any("traceback" in answer for answer in answers if isinstance(answer, dict)), answers
+    return answers
+
+
+def _answer(function: Callable[[Path, int], Any], folder: Path, rank: int) -> None:
+    os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank))
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", f"file://{folder}/store", rank=rank, world_size=2)
+    try:
+        answer = function(folder, rank)
+    except BaseException:
+        answer = dict(traceback=traceback.format_exc())
+    (folder / f"answer{rank}.json").write_text(json.dumps(answer), encoding="utf-8")
+    os._exit(0)
