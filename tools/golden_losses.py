@@ -85,8 +85,8 @@ def first_losses(config: Path, steps: int = STEPS, options: dict[str, Any] | Non
 
     MMEngine's rule says which values are losses: those with ``loss`` in their name are summed up and trained.
     """
-    from mmmim.launch.lr_scaling import scale_lr
     from mmmim.launch.options import load_config
+    from mmmim.launch.prepare import prepare
 
     with tempfile.TemporaryDirectory() as folder, float64():
         cfg = load_config(str(config), options, folder)
@@ -97,8 +97,7 @@ def first_losses(config: Path, steps: int = STEPS, options: dict[str, Any] | Non
         cfg.custom_hooks = [dict(type="StepLossHook", out_file="losses.jsonl")]
         for key in ("val_dataloader", "val_cfg", "val_evaluator"):
             cfg.pop(key, None)
-        scale_lr(cfg, 1)
-        exact_run(cfg).train()
+        exact_run(prepare(cfg).cfg).train()
         rows = [json.loads(line) for line in Path(folder, "losses.jsonl").read_text(encoding="utf-8").splitlines()]
     return {name: [row[name] for row in rows] for name in rows[0] if "loss" in name}
 

@@ -71,6 +71,15 @@ def default_work_dir(config: Path) -> Path:
     return Path("work_dirs", config.stem)
 
 
+def use_data(cfg: Config, folder: str | None) -> Config:
+    """Return ``cfg`` with a folder of images in place of its data; None: as it is."""
+    if folder is None:
+        return cfg
+    from mmmim.datasets.data_option import use_folder
+
+    return use_folder(cfg, folder)
+
+
 def checkpoint_slot(cfg: Config, part: str = "backbone") -> dict[str, Any] | None:
     """``model.backbone.init_cfg``, or that of another part, where it loads pre-trained weights."""
     init = ((cfg.get("model") or {}).get(part) or {}).get("init_cfg")

@@ -19,10 +19,9 @@ from mmmim.config.crops import crop_size
 from mmmim.engine.loops.epoch import check_batches, without_empty_schedulers
 from mmmim.launch.building import building
 from mmmim.launch.data_paths import missing_paths
-from mmmim.launch.lr_scaling import LrScaling, optim_wrappers, scale_lr, schedulers
-from mmmim.launch.options import fit_to_device, planned_precision
-from mmmim.launch.run_length import length_warnings
-from mmmim.launch.schedule import Schedule, schedule_of, warmup_warnings
+from mmmim.launch.lr_scaling import optim_wrappers, schedulers
+from mmmim.launch.prepare import PreparedRun
+from mmmim.launch.schedule import Schedule
 from mmmim.plan.memory import StepMemory, build_without_storage, step_memory
 from mmmim.plan.sharding import ShardingPlan, plan_sharding
 
@@ -43,7 +42,8 @@ class DataReport:
 class DryRun:
     """The run that a config describes; where ``sharding`` divides the model, ``memory`` is a process' share."""
 
-    scaling: LrScaling
+    prepared: PreparedRun
+    warnings: list[str]
     schedule: Schedule
     data: dict[str, DataReport]
     model: nn.Module
@@ -62,38 +62,31 @@ class DryRun:
         return sum(p.numel() for p in self.model.parameters() if not p.requires_grad)
 
 
-def dry_run(cfg: Config, processes: int = 1) -> DryRun:
-    """Build model, optimizer, schedules, hooks, metrics and the datasets that are there.
-
-    Args:
-        cfg: As for a run: checked, with all options applied, lr not yet scaled.
-        processes: World size to plan for.
-    """
-    cfg = copy.deepcopy(cfg)
+def dry_run(prepared: PreparedRun) -> DryRun:
+    """Build model, optimizer, schedules, hooks, metrics and the datasets that are there."""
+    cfg, batch = prepared.cfg, prepared.batch
     MMLogger.get_instance("dry_run", log_level="ERROR")  # what is built need not say so
     init_default_scope(cfg.get("default_scope") or "mmengine")
-    precision = planned_precision(cfg)
-    fit_to_device(cfg)
-    scaling = scale_lr(cfg, processes)
-    scaling.warnings += length_warnings(cfg)
     _build_log_processor(cfg)
     data = {loader: data_report(cfg, loader) for loader in LOADERS if cfg.get(loader)}
     train = data["train_dataloader"]
-    schedule = schedule_of(cfg, train.images, scaling.batch)
-    scaling.warnings += warmup_warnings(cfg, train.images, scaling.batch)
+    schedule = prepared.schedule(train.images)
     if schedule.steps_per_epoch is not None:
-        per_process = -(-(train.images or 0) // processes)
-        check_batches(schedule.steps_per_epoch, per_process, scaling.batch.per_process)
+        per_process = -(-(train.images or 0) // batch.processes)
+        check_batches(schedule.steps_per_epoch, per_process, batch.per_process)
     with building("model"):
         model = build_without_storage(cfg)
     with building("optim_wrapper"):
         build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
     shape = train.sample_shape or image_shape(model, cfg)
-    unsharded = step_memory(model, cfg, scaling.batch.per_process, shape, precision)
-    sharding = plan_sharding(model, cfg.get("model_wrapper_cfg"), processes)
+    unsharded = step_memory(model, cfg, batch.per_process, shape, prepared.precision)
+    sharding = plan_sharding(model, cfg.get("model_wrapper_cfg"), batch.processes)
     memory = unsharded if sharding is None else sharding.divide(unsharded)
     _build_schedulers(cfg, schedule)
-    return DryRun(scaling, schedule, data, model, memory, unsharded, sharding, _build_hooks(cfg), _encoder(cfg))
+    warnings = prepared.remarks_on(train.images)
+    return DryRun(
+        prepared, warnings, schedule, data, model, memory, unsharded, sharding, _build_hooks(cfg), _encoder(cfg)
+    )
 
 
 def _encoder(cfg: Config) -> str:

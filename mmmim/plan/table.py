@@ -3,8 +3,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mmengine.config import Config
-
 from mmmim.models.tokenizers import Tokenizer
 from mmmim.plan.dry_run import DataReport, DryRun
 from mmmim.plan.sharding import recomputed_blocks
@@ -12,9 +10,10 @@ from mmmim.plan.sharding import recomputed_blocks
 MIB = 2**20
 
 
-def describe(run: DryRun, cfg: Config) -> str:
-    """The table that ``--dry-run`` prints."""
-    scaling, schedule, memory = run.scaling, run.schedule, run.memory
+def describe(run: DryRun) -> str:
+    """Return the table that ``--dry-run`` prints."""
+    prepared, schedule, memory = run.prepared, run.schedule, run.memory
+    batch = prepared.batch
     iterations = _count(schedule.iterations)
     if schedule.updates != schedule.iterations:
         iterations += f" ({_count(schedule.updates)} optimizer updates)"
@@ -23,9 +22,9 @@ def describe(run: DryRun, cfg: Config) -> str:
     rows = [
         ("method", type(run.model).__name__),
         ("backbone", run.backbone),
-        ("processes", str(scaling.batch.processes)),
-        ("effective batch", str(scaling.batch.effective)),
-        *(("learning rate", line) for line in scaling.lines),
+        ("processes", str(batch.processes)),
+        ("effective batch", str(batch.effective)),
+        *(("learning rate", line) for line in prepared.arithmetic),
         ("epochs", epochs),
         ("steps per epoch", _count(schedule.steps_per_epoch)),
         ("total iterations", iterations),
@@ -40,7 +39,7 @@ def describe(run: DryRun, cfg: Config) -> str:
         ("  activations", f"{_mib(memory.activations)} ({memory.counted})"),
         *((name, _data_line(report)) for name, report in run.data.items()),
         ("hooks", ", ".join(run.hooks)),
-        ("work directory", f"{cfg.work_dir} (not written to)"),
+        ("work directory", f"{prepared.cfg.work_dir} (not written to)"),
     ]
     if (plan := run.sharding) is not None:
         gathered = (
@@ -48,12 +47,12 @@ def describe(run: DryRun, cfg: Config) -> str:
         )
         start = f"{_mib(plan.start)} at most per process; the first process' host holds the {_mib(plan.whole)} whole"
         rows[-len(run.data) - 2 : -len(run.data) - 2] = [("  gathered", gathered), ("  start-up", start)]
-    elif scaling.batch.processes > 1:
+    elif batch.processes > 1:
         rows.insert(-len(run.data) - 2, ("  buckets", f"{_mib(memory.gradients)} more for gradient exchange"))
     width = max(len(name) for name, _ in rows)
-    lines = [f"Dry run of {cfg.filename}: everything is built, nothing is trained."]
+    lines = [f"Dry run of {prepared.cfg.filename}: everything is built, nothing is trained."]
     lines += [f"  {name:{width}}  {text}" for name, text in rows]
-    return "\n".join(lines + [f"warning: {warning}" for warning in scaling.warnings])
+    return "\n".join(lines + [f"warning: {warning}" for warning in run.warnings])
 
 
 def _tokenizers(run: DryRun) -> Iterator[str]:

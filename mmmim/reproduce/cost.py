@@ -11,10 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmmim.launch.lr_scaling import scale_lr
-from mmmim.launch.options import fit_to_device, use_accumulation
-from mmmim.launch.run_length import use_length
-from mmmim.launch.schedule import schedule_of
+from mmmim.launch.prepare import Settings, prepare
 from mmmim.plan.dry_run import data_report, image_shape
 from mmmim.plan.memory import ValuesReadAsZero, build_without_storage, fake_copy, training_losses
 from mmmim.reproduce.command import MEASURING, Run
@@ -58,14 +55,22 @@ def cost(run: Run) -> Cost | None:
     if run.tool in MEASURING:
         return None
     cfg = read(run.config, run.with_start())
-    use_length(cfg, **lengths(run.layout.words(run.words)))
-    use_accumulation(cfg, run.layout.batch.accumulation)
+    layout = run.layout
+    length = lengths(layout.words(run.words))
+    accumulation, processes = layout.batch.accumulation, layout.processes
+    settings = Settings(
+        accumulate=accumulation,
+        epochs=length.get("epochs"),
+        iters=length.get("iters"),
+        processes=processes,
+        planned=True,
+    )
+    prepared = prepare(cfg, settings)
     init_default_scope(cfg.get("default_scope") or "mmengine")
-    fit_to_device(cfg)
-    batch = scale_lr(cfg, run.layout.processes).batch
-    data = data_report(cfg, "train_dataloader")
-    schedule = schedule_of(cfg, data.images, batch)
-    return Cost(schedule.epochs, data.images, batch.effective, schedule.updates, gflop(cfg, data.sample_shape))
+    data = data_report(prepared.cfg, "train_dataloader")
+    schedule = prepared.schedule(data.images)
+    flop = gflop(prepared.cfg, data.sample_shape)
+    return Cost(schedule.epochs, data.images, prepared.batch.effective, schedule.updates, flop)
 
 
 def gflop(cfg: Config, shape: tuple[int, ...] | None) -> float | None:

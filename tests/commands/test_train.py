@@ -269,7 +269,7 @@ def test_faults_of_the_code_keep_their_traceback(tool, toy, monkeypatch) -> None
     def broken(*_: object) -> None:
         raise ValueError("a fault")
 
-    monkeypatch.setattr("mmmim.commands.run.scale_lr", broken)
+    monkeypatch.setattr("mmmim.launch.prepare.scale_lr", broken)
     with pytest.raises(ValueError, match="a fault"):
         tool("train", toy())
 

@@ -17,6 +17,7 @@ from two_processes import run_in_two_processes
 from mmmim.engine import AutocastOptimWrapper, ShardedDataParallel
 from mmmim.engine.sharding import find_units
 from mmmim.launch.options import load_config
+from mmmim.launch.prepare import Settings, prepare
 from mmmim.launch.processes import CPUDistributedDataParallel
 from mmmim.launch.sharded_runner import ShardedRunner, build_shapes
 from mmmim.models.algorithms import MaskedImageModel
@@ -227,8 +228,8 @@ def test_dry_run_prints_the_plan() -> None:
     wrapper = dict(type="mmmim.ShardedDataParallel", units=("SwinV1Block",))
     options = {"model_wrapper_cfg": wrapper, "model.backbone.with_cp": True}
     cfg = load_config(str(ROOT / "configs/simmim/swin-tiny_toy.py"), options)
-    planned, alone = dry_run(cfg, 4), dry_run(cfg, 1)
-    table = describe(planned, cfg)
+    planned, alone = (dry_run(prepare(cfg, Settings(processes=n, planned=True))) for n in (4, 1))
+    table = describe(planned)
     blocks = sum(planned.model.backbone.depths)  # type: ignore[union-attr,arg-type]
     assert f"  FSDP over 4 processes: {blocks} units SwinV1Block + root; largest unit " in table
     assert f"  activation checkpointing of {blocks} blocks (backbone.with_cp)" in table
@@ -240,4 +241,4 @@ def test_dry_run_prints_the_plan() -> None:
     assert planned.memory.optimizer == pytest.approx(2 * share, rel=0.01)
     assert planned.unsharded.parameters - planned.memory.parameters == whole - share
     assert planned.memory.activations == planned.unsharded.activations == alone.memory.activations
-    assert alone.sharding is None and "FSDP" not in describe(alone, cfg)
+    assert alone.sharding is None and "FSDP" not in describe(alone)

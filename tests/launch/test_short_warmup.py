@@ -10,6 +10,7 @@ import pytest
 from mmmim.commands import run
 from mmmim.launch.lr_scaling import BatchSize
 from mmmim.launch.options import load_config
+from mmmim.launch.prepare import Settings, prepare
 from mmmim.launch.run_length import use_length
 from mmmim.launch.schedule import warmup_warnings
 from mmmim.plan.dry_run import dry_run
@@ -45,7 +46,9 @@ def test_other_recipes(name: str, images: int, warned: bool) -> None:
 
 def test_a_plan_says_so() -> None:
     cfg = load_config(TOY, {"auto_scale_lr.recipe_num_images": 1_000_000})
-    assert "the warm-up has 64 updates on these 4,096 images" in dry_run(cfg).scaling.warnings[-1]
+    assert (
+        "the warm-up has 64 updates on these 4,096 images" in dry_run(prepare(cfg, Settings(planned=True))).warnings[-1]
+    )
 
 
 def test_a_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -55,9 +58,9 @@ def test_a_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         logger=SimpleNamespace(info=lambda line: None, warning=said.append),
         train=lambda: None,
     )
-    monkeypatch.setattr(run, "_runner", lambda cfg: runner)
+    monkeypatch.setattr(run, "build_runner", lambda cfg: runner)
     options = {"auto_scale_lr.recipe_num_images": 1_000_000}
-    none = dict.fromkeys(("data", "accumulate", "amp", "epochs", "iters", "resume", "checkpoint"))
+    none = dict.fromkeys(("data", "accumulate", "amp", "epochs", "iters", "resume", "checkpoint", "world_size"))
     run.train(
         SimpleNamespace(config=TOY, cfg_options=options, work_dir=str(tmp_path), dry_run=False, launcher="none", **none)
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmmim.launch.lr_scaling import BatchSize
 from mmmim.launch.options import load_config
+from mmmim.launch.prepare import Settings, prepare
 from mmmim.launch.schedule import schedule_of, steps_per_epoch
 from mmmim.plan.dry_run import dry_run
 from mmmim.plan.memory import build_without_storage, step_memory
@@ -31,14 +32,14 @@ def without_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def plan(name: str, processes: int, **options: Any) -> tuple[Any, str]:
     cfg = load_config(str(ROOT / "configs" / name), options)
-    run = dry_run(cfg, processes)
-    return run, describe(run, cfg)
+    run = dry_run(prepare(cfg, Settings(processes=processes, planned=True)))
+    return run, describe(run)
 
 
 def test_headline_recipe(tmp_path: Path) -> None:
     run, table = plan("ccmim/vit-b_800e.py", 32)
-    assert run.scaling.batch.effective == 1024
-    assert run.scaling.lrs[""] == pytest.approx(6e-4, rel=1e-12)
+    assert run.prepared.batch.effective == 1024
+    assert run.prepared.lrs[""] == pytest.approx(6e-4, rel=1e-12)
     assert run.schedule.steps_per_epoch == 1251
     assert run.schedule.iterations == 1_000_800 == 1251 * 800
     assert run.schedule.warmup_iterations == 40 * 1251
@@ -78,7 +79,7 @@ def test_tokenizers_and_their_files_are_named() -> None:
 
 def test_accumulation_divides_the_updates() -> None:
     run, table = plan("ccmim/vit-b_800e.py", 8, **{"optim_wrapper.accumulative_counts": 4})
-    assert run.scaling.batch.effective == 1024
+    assert run.prepared.batch.effective == 1024
     assert (run.schedule.iterations, run.schedule.updates) == (5004 * 800, 1251 * 800)
     assert "(1,000,800 optimizer updates)" in table
 
