@@ -119,7 +119,7 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> list[str]:
     with default_scope(cfg.get("default_scope")):
         for path in options:
             parts = path.split(".")
-            node: Any = cfg._cfg_dict
+            node: Any = dict(cfg.items())
             for depth, part in enumerate(parts):
                 if isinstance(node, (list, tuple)):
                     node = _item(node, part, path)

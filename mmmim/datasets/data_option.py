@@ -98,7 +98,9 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
 
 
 def _datasets(cfg: Config) -> list[tuple[tuple[str, ...], dict]]:
-    return [(p, d) for p, d in _dicts(cfg._cfg_dict) if str(d.get("type", "")).removeprefix("mmmim.") in OWN_DATASETS]
+    return [
+        (p, d) for p, d in _dicts(dict(cfg.items())) if str(d.get("type", "")).removeprefix("mmmim.") in OWN_DATASETS
+    ]
 
 
 def _dicts(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
@@ -135,8 +137,8 @@ def _drop_hooks_with_data(cfg: Config) -> None:
 
 
 def _set_num_classes(cfg: Config, num_classes: int) -> None:
-    for path, node in _dicts(cfg._cfg_dict):
-        if "num_classes" in node and not path[0].endswith("_dataloader"):
+    for path, node in _dicts(dict(cfg.items())):
+        if path and "num_classes" in node and not path[0].endswith("_dataloader"):
             node["num_classes"] = num_classes
 
 

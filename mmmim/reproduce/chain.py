@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmmim.checkpoint.names import PRETRAIN_ONLY, differing_facts, listing, matching
@@ -19,6 +19,7 @@ from mmmim.launch.options import checkpoint_slot
 from mmmim.plan.memory import build_without_storage
 from mmmim.registry import MODELS
 from mmmim.reproduce.command import Run
+from mmmim.reproduce.layout import parsed_options
 
 RESIZED = ("*pos_embed", "*relative_position_bias_table")  # small, and resized by operators that want values
 Options = tuple[str, ...]
@@ -75,7 +76,7 @@ def stage_of(cfg: Config) -> str:
 @cache
 def merged(config: str, options: Options) -> Config:
     cfg = Config.fromfile(checkout() / config)
-    cfg.merge_from_dict({k: DictAction._parse_iterable(v) for k, v in (word.split("=", 1) for word in options)})
+    cfg.merge_from_dict(parsed_options(options))
     return cfg
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -122,8 +123,14 @@ def layout(config: str, options: tuple[str, ...], words: tuple[str, ...], gpus: 
 
 def read(config: str, options: Sequence[str]) -> Config:
     """A config of the repository with the words after ``--cfg-options``."""
-    parsed = {key: DictAction._parse_iterable(value) for key, value in (word.split("=", 1) for word in options)}
-    return load_config(str(checkout() / config), parsed)
+    return load_config(str(checkout() / config), parsed_options(options))
+
+
+def parsed_options(words: Sequence[str]) -> dict[str, Any]:
+    """Return what the words after ``--cfg-options`` say, as the commands read them."""
+    parser = ArgumentParser()
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={})
+    return parser.parse_args(["--cfg-options", *words] if words else []).cfg_options
 
 
 @cache

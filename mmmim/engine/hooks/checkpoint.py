@@ -17,6 +17,7 @@ from mmmim.checkpoint.files import (
     remove_leftovers,
     to_plain,
 )
+from mmmim.engine.internals import Start, set_start, start_of
 from mmmim.engine.stop_signal import EXIT_CODE, StopSignal
 from mmmim.registry import HOOKS
 
@@ -69,22 +70,23 @@ class SafeCheckpointHook(CheckpointHook):
         folder = Path(runner.work_dir)
         if self.out_dir is not None:
             folder = Path(self.out_dir, folder.name)
-        chosen = [runner._load_from]
+        file, resumes = start_of(runner)
+        chosen = [file]
         if is_main_process():
             remove_leftovers(folder)
-            if runner._resume and runner._load_from is None:
+            if resumes and file is None:
                 found = newest_good_checkpoint(runner.work_dir, folder)
                 chosen = [None if found is None else str(found)]
-            if not runner._resume:
+            if not resumes:
                 Path(runner.work_dir, VALIDATED).unlink(missing_ok=True)  # of an earlier run in this folder
         broadcast_object_list(chosen)
-        runner._load_from = chosen[0]
-        runner._resume = runner._resume and chosen[0] is not None
+        set_start(runner, Start(chosen[0], resumes and chosen[0] is not None))
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
-        if runner._resume and runner._load_from is not None:
-            self.last_ckpt = runner._load_from
+        file, resumes = start_of(runner)
+        if resumes and file is not None:
+            self.last_ckpt = file
         if self.save_best:  # stored by name: the folder may be a copy, and the best file of the other run is not ours
             self._best_files = {key: name and self._path(name) for key, name in self._best_files.items()}
         self.stop_signal.install(runner.train_dataloader)

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmmim.engine.internals import accumulation_of
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
@@ -28,7 +29,7 @@ class MomentumUpdateHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         wrapper: Any = runner.optim_wrapper
-        every = wrapper._accumulative_counts
+        every = accumulation_of(wrapper)
         _model(runner).target_generator.set_step(runner.iter // every, math.ceil(runner.max_iters / every))
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:

@@ -22,6 +22,7 @@ from mmmim.checkpoint.names import (
     strip_prefix,
     written_by,
 )
+from mmmim.engine.internals import start_of
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
@@ -183,8 +184,9 @@ class PretrainedReportHook(Hook):
 
 def _loaded_later(runner: Runner) -> str | None:
     """The checkpoint that ``load_from`` or ``resume`` will put over the initial weights."""
-    if runner._load_from is not None or not runner._resume:
-        return runner._load_from
+    file, resumes = start_of(runner)
+    if file is not None or not resumes:
+        return file
     return find_latest_checkpoint(runner.work_dir)
 
 

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmmim.checkpoint.files import is_validated, read_stored_run
+from mmmim.engine.internals import settle_val_interval, start_of
 from mmmim.engine.resumed_settings import (
     OptimizerSettings,
     changed_settings,
@@ -38,8 +39,8 @@ class ResumeHook(Hook):
         self.changed: dict[str, OptimizerSettings] | None = None
 
     def before_run(self, runner: Any) -> None:
-        file = runner._load_from
-        if not runner._resume or file is None or not Path(file).is_file():
+        file, resumes = start_of(runner)
+        if not resumes or file is None or not Path(file).is_file():
             return
         stored = read_stored_run(file)
         if stored is None:
@@ -59,7 +60,8 @@ class ResumeHook(Hook):
         if self.changed is not None:
             use_settings(runner, self.changed)
             self.changed = None
-        if not runner._resume or runner.iter == 0:
+        file, resumes = start_of(runner)
+        if not resumes or runner.iter == 0:
             return
         loop = runner.train_loop
         in_epochs = isinstance(loop, EpochBasedTrainLoop)
@@ -71,7 +73,7 @@ class ResumeHook(Hook):
         if loop.iter >= loop.max_iters:
             longer = "--epochs N" if in_epochs else "--iters N"
             runner.logger.warning(
-                f"this run is finished: {runner._load_from} is of iteration {loop.iter} of {loop.max_iters}, nothing "
+                f"this run is finished: {file} is of iteration {loop.iter} of {loop.max_iters}, nothing "
                 f"is left to train. A longer run goes on from it: --resume {longer}"
             )
 
@@ -81,5 +83,5 @@ def _validation_is_due(runner: Any, done: int, last: int) -> bool:
     if runner.val_loop is None:
         return False
     loop = runner.train_loop
-    loop._decide_current_val_interval()
+    settle_val_interval(loop)
     return done >= loop.val_begin and (done % loop.val_interval == 0 or done == last)

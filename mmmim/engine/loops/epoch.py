@@ -8,6 +8,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import BatchSampler
 
+from mmmim.engine.internals import end_workers
 from mmmim.errors import UsageError
 from mmmim.registry import LOOPS
 
@@ -45,8 +46,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
     def run(self):
         self._continue_run_of_checkpoint()
         model = super().run()
-        # Persistent workers end here: collected later in a reference cycle, each would be waited for until a timeout.
-        self.dataloader._iterator = None
+        end_workers(self.dataloader)
         return model
 
     def run_epoch(self) -> None:
