@@ -9,7 +9,6 @@ from torch import Tensor
 from mmmim.errors import UsageError, agree
 from mmmim.registry import MODELS, build_part
 
-from ..backbones.beit_vit import BEiTViT
 from ..generators import Corrupted
 from ..layers import Grid, PatchMask, at_least_fp32, grid_of
 from ..target_generators import DenseTarget
@@ -42,12 +41,9 @@ class CIM(MaskedImageModel):
         super().__init__(*args, **kwargs)
         if self.degradation is not None:
             raise UsageError("CIM's generator corrupts the images; leave degradation out")
-        is_vit = isinstance(self.backbone, BEiTViT)
-        widths = dict(embed_dims=self.backbone.embed_dims, num_heads=self.backbone.num_heads) if is_vit else {}
         self.generator = build_part(
             generator,
-            **widths,
-            patch_size=self.backbone.patch_size if is_vit else (16, 16),
+            **(dict(patch_size=(16, 16)) | self.backbone.lends()),
             input_size=self.backbone.img_size,
             in_channels=self.backbone.in_channels,
             **getattr(self.data_preprocessor, "statistics", {}),
@@ -110,8 +106,7 @@ class CIM(MaskedImageModel):
         small = self.generator.encoder
         wanted = dict(embed_dims=small.embed_dims, num_heads=small.num_heads, patch_size=small.patch_size)
         given = {name: getattr(self.backbone, name, None) for name in wanted}
-        plain = isinstance(self.backbone, BEiTViT) and self.backbone.rel_pos == "none"
-        if given != wanted or not plain or self.share_layers > self.backbone.depth:
+        if given != wanted or not self.backbone.lends_blocks or self.share_layers > self.backbone.depth:
             raise UsageError(
                 f"generator.share_layers={self.share_layers} needs a BEiTViT(rel_pos='none') of at least so many "
                 f"blocks with {wanted}; the backbone is a {type(self.backbone).__name__} with {given}; leave "
