@@ -10,6 +10,7 @@ from mmmim.errors import UsageError, one_of
 from mmmim.models.classifiers.labels import check_classes, check_labels
 from mmmim.registry import MODELS, build_part
 
+from ..heads.base import ClsHead
 from ..heads.layerwise_cls_head import LayerwiseClsHead
 
 
@@ -35,8 +36,8 @@ class ImageClassifier(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone: Any = _build(backbone)
-        self.neck: Any = None if neck is None else _build(neck, **self._facts())
-        self.head: Any = _build(head, levels=_levels(self.backbone))
+        self.neck = None if neck is None else _build(neck, **self._facts())
+        self.head = ClsHead.fits("head", _build(head, levels=_levels(self.backbone)))
         trains = any(parameter.requires_grad for parameter in self.backbone.parameters())
         self.stage = "ft" if trains else "ssl"  # what a checkpoint's encoder has seen
         self.all_levels = isinstance(self.head, LayerwiseClsHead)
