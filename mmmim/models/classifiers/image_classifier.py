@@ -11,6 +11,7 @@ from mmmim.models.classifiers.labels import check_classes, check_labels
 from mmmim.registry import MODELS, build_part
 
 from ..backbones import Encoder
+from ..heads.base import ClsHead
 from ..heads.layerwise_cls_head import LayerwiseClsHead
 
 
@@ -36,8 +37,9 @@ class ImageClassifier(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone: Any = _build(backbone)
-        self.neck: Any = None if neck is None else _build(neck, **self._facts())
-        self.head: Any = _build(head, levels=self.backbone.level_dims() if isinstance(self.backbone, Encoder) else {})
+        self.neck = None if neck is None else _build(neck, **self._facts())
+        levels = self.backbone.level_dims() if isinstance(self.backbone, Encoder) else {}
+        self.head = ClsHead.fits("head", _build(head, levels=levels))
         trains = any(parameter.requires_grad for parameter in self.backbone.parameters())
         self.stage = "ft" if trains else "ssl"  # what a checkpoint's encoder has seen
         self.all_levels = isinstance(self.head, LayerwiseClsHead)
