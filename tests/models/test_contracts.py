@@ -116,6 +116,13 @@ def test_a_part_that_breaks_its_contract_is_named(changes: dict, message: str) -
         build(**changes)
 
 
+def test_an_encoder_that_breaks_its_contract_is_named() -> None:
+    with pytest.raises(
+        UsageError, match=r"backbone: class Identity has no embed_dims, .*mmmim\.models\.backbones\.Encoder"
+    ):
+        build(backbone=dict(type=nn.Identity))
+
+
 class PlainHead(nn.Module):
     """All that a head needs, and no base class."""
 

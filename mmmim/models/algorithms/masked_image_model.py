@@ -10,6 +10,7 @@ from mmmim.errors import UsageError, agree
 from mmmim.registry import MODELS
 from mmmim.seeding import mix
 
+from ..backbones.base import Encoder
 from ..data_preprocessors import statistics_of
 from ..degradations import build_degradation
 from ..heads.base import Head
@@ -65,8 +66,8 @@ class MaskedImageModel(BaseModel):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        self.backbone = MODELS.build(backbone)
-        self.cell_size: Grid = getattr(self.backbone, "stride", self.backbone.patch_size)
+        self.backbone = Encoder.build("backbone", backbone)
+        self.cell_size: Grid = self.backbone.stride
         self._check_encoder()
         channels = dict(in_channels=self.backbone.in_channels)
         images = dict(channels, input_size=self.backbone.img_size, **statistics_of(self.data_preprocessor))
@@ -83,7 +84,7 @@ class MaskedImageModel(BaseModel):
 
     def _check_encoder(self) -> None:
         """The parts read tokens, of images with as many channels as the data has."""
-        if (kind := getattr(self.backbone, "out_type", "raw")) != "raw":
+        if (kind := self.backbone.out_type) != "raw":
             raise UsageError(f"backbone.out_type={kind!r}: {type(self).__name__} reads tokens; leave out_type at 'raw'")
         mean = statistics_of(self.data_preprocessor).get("mean")
         if mean is not None and len(mean) != self.backbone.in_channels:

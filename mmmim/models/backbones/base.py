@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
 
+from ..contract import Part
 from ..layers import Grid, PatchMask, grid_of, to_pair
 from .recompute import recompute
 from .timm_model import TimmModel
 
 
-class Encoder(BaseModule):
+class Encoder(Part, BaseModule):
     """Base of all encoders: ``encoder(images, mask=None)`` returns one output per entry of ``out_indices``.
 
     A subclass calls ``super().__init__`` with the facts below, sets ``arch``, ``embed_dims``, ``out_indices`` and
@@ -38,6 +39,20 @@ class Encoder(BaseModule):
         pads_images: Images need not be whole patches: the subclass pads them.
     """
 
+    contract: ClassVar[tuple[str, ...]] = (
+        *(
+            "embed_dims",
+            "patch_size",
+            "stride",
+            "img_size",
+            "in_channels",
+            "num_prefix",
+            "mask_mode",
+            "out_type",
+            "grid",
+        ),
+        *("lends", "lends_blocks"),
+    )
     mask_modes: ClassVar[tuple[str | None, ...]] = ("replace", None)
     out_types: ClassVar[tuple[str, ...]] = ("raw", "featmap", "avg")
     task_norms: ClassVar[tuple[str, ...]] = ()  # names of norms that a task adds, which no export takes along
