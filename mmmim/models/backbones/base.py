@@ -63,6 +63,12 @@ class Encoder(Part, BaseModule):
     frozen_stages: int = -1
     lends_blocks: bool = False  # whether CIM's generator may run its first blocks
 
+    img_size: Grid
+    patch_size: Grid
+    stride: Grid
+    in_channels: int
+    mask_mode: str | None
+    out_type: str
     arch: Any  # name or settings
     embed_dims: int
     out_indices: tuple[int, ...]
