@@ -62,7 +62,10 @@ def encoder_class(kind: Any) -> type[Encoder]:
     if isinstance(found, type) and issubclass(found, Encoder):
         return found
     ours = [name for name, each in MODELS.module_dict.items() if isinstance(each, type) and issubclass(each, Encoder)]
-    raise UsageError(f"only {', '.join(sorted(ours))} can be exported, this is a {kind}")
+    raise UsageError(
+        f"only {', '.join(sorted(ours))} can be exported, this is a {kind}; a class of your own is found by the "
+        "custom_imports of the checkpoint's config, from the folder where training was started"
+    )
 
 
 def read_encoder(file: str | Path) -> StoredEncoder:

@@ -100,7 +100,8 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         if not hasattr(backbone, "get_layer_depth"):
             raise UsageError(
                 f"backbone {type(backbone).__name__} has no get_layer_depth(name, prefix), "
-                f"which layer_decay_rate={self.rate} needs; use a backbone of mmmim or set layer_decay_rate=1"
+                f"which layer_decay_rate={self.rate} needs; make it an mmmim.models.backbones.Encoder or set "
+                "layer_decay_rate=1"
             )
         names = [name for name, _ in model.named_parameters() if name.startswith(f"{key}.")]
         depths = {name: backbone.get_layer_depth(name, f"{key}.") for name in names}

@@ -93,6 +93,7 @@ class Encoder(Part, BaseModule):
         self.mask_mode = one_of("mask_mode", mask_mode, self.mask_modes)
         self.out_type = one_of("out_type", out_type, self.out_types)
         self.with_cp, self.pads_images = with_cp, pads_images
+        self.mask_token = None
         self.grid_size = self.grid(self.img_size)
         self.register_load_state_dict_pre_hook(_adapt)
 

@@ -148,7 +148,8 @@ class BEiTViT(RelativePositionViT):
             reason = "windows have at least one token, and no class token; use out_type='featmap' or 'avg'"
             raise UsageError(f"window_size={self.window_size}, out_type={self.out_type!r}: {reason}")
         ends = [math.ceil(group * self.depth / 4) - 1 for group in (1, 2, 3, 4)]
-        return self._valid_indices("global_blocks", ends if blocks is None else blocks)
+        chosen = ends if blocks is None else blocks
+        return self._valid_indices("global_blocks", chosen) if chosen else ()
 
     def _build_pos_embed(self) -> nn.Parameter | None:
         if self.pos_kind == "none":
