@@ -188,8 +188,8 @@ ZOOM = dict(type="mmmim.IntegratedZoomTarget")
         ),
         (
             dict(LINEAR, backbone=SWIN, target_generator=dict(type="mmmim.HOGTarget", cell=4)),
-            r"RandomMasker hides cells of 1x1 tokens, but ReconstructionHead scores whole outputs of HOGTarget, and one "
-            r"of Swin stands for 2x2; set masker.cell_size=\(4, 4\), or use .* such as PixelTarget",
+            r"RandomMasker hides cells of 1x1 tokens, but ReconstructionHead scores whole outputs of HOGTarget, and "
+            r"one of Swin stands for 2x2; set masker.cell_size=\(4, 4\), or use .* such as PixelTarget",
         ),
     ],
     ids=str,
