@@ -21,9 +21,11 @@ IMAGE, CELL, TOKENS = 64, 16, 32  # pixels: an image, an output of every encoder
 TRUNK = dict(arch=dict(embed_dims=16, depth=2, num_heads=2), img_size=IMAGE, patch_size=CELL)
 STAGES = dict(arch=dict(embed_dims=8, depths=(1, 1, 1), num_heads=(1, 2, 2)), img_size=IMAGE, patch_size=4)
 BLOCKS = dict(block="basic", depths=(1, 1, 1, 1), channels=4)
+FOLDER = tempfile.TemporaryDirectory()  # gone with the process
 TOKENIZER = dict(type="mmmim.TinyDVAE", num_codes=16, dims=8, checkpoint=None, allow_random=True)
 TOKEN_GENERATOR = dict(type="mmmim.TokenGenerator", tokenizer=TOKENIZER, embed_dims=16, depth=2, num_heads=2)
 CIM = dict(type="mmmim.CIM", generator=TOKEN_GENERATOR)
+DECODER = dict(type="mmmim.MAEDecoder", dims=16, depth=1, num_heads=2)
 EVERYWHERE = dict(type="mmmim.ReconstructionHead", scope="all")
 
 ENCODERS: dict[str, dict[str, Any]] = {
@@ -57,6 +59,9 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "tokens": dict(
         target_generator=dict(type="mmmim.TokenTarget", tokenizer=TOKENIZER), head=dict(type="mmmim.CrossEntropyHead")
     ),
+    "pixels of degraded images": dict(
+        target_generator=dict(type="mmmim.PixelTarget"), degradation=dict(type="mmmim.ZoomIn", size=32), head=EVERYWHERE
+    ),
     "features of patches (ConMIM)": dict(
         type="mmmim.ConMIM",
         neck=dict(type="mmmim.PatchProjector", hidden=16),
@@ -70,8 +75,14 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
         head=dict(type="mmmim.InstanceContrastHead"),
     ),
     "pixels and contrast (CCMIM)": dict(type="mmmim.CCMIM", target_generator=dict(type="mmmim.PixelTarget")),
-    "pixels of painted patches (CIM)": dict(
+    "pixels, painted by tokens (CIM)": dict(
         CIM, target_generator=dict(type="mmmim.PixelTarget", norm_pix="window_joint", window=8), head=EVERYWHERE
+    ),
+    "pixels, painted without tokens (CIM)": dict(
+        type="mmmim.CIM",
+        generator=dict(type="mmmim.PixelGenerator", backbone=dict(type="mmmim.ViT", arch=TRUNK["arch"]), neck=DECODER),
+        target_generator=dict(type="mmmim.PixelTarget", norm_pix="none"),
+        head=EVERYWHERE,
     ),
     "replaced tokens (CIM)": dict(
         CIM,
@@ -100,13 +111,12 @@ class Mix(NamedTuple):
         if "clusters" in objective["target_generator"]:
             objective["target_generator"] = dict(objective["target_generator"], palette=palette())
         drops = self.encoder == "ViT"
-        decoder = dict(type="mmmim.MAEDecoder", dims=16, depth=1, num_heads=2)
         return dict(
             dict(
                 type="mmmim.MaskedImageModel",
                 backbone=encoder,
                 masker=MASKERS[self.masker],
-                neck=decoder if drops else dict(type="mmmim.LinearDecoder"),
+                neck=DECODER if drops else dict(type="mmmim.LinearDecoder"),
                 data_preprocessor=dict(type="mmmim.ImagePreprocessor"),
             ),
             **objective,
@@ -132,7 +142,7 @@ def refusal(mix: Mix) -> str | None:
 @cache
 def palette() -> str:
     """Write eight colours as iGPT's file has them, and return its name."""
-    file = Path(tempfile.mkdtemp()) / "palette.npy"
+    file = Path(FOLDER.name) / "palette.npy"
     np.save(file, np.random.default_rng(0).uniform(-1, 1, (8, 3)).astype(np.float32))
     return str(file)
 

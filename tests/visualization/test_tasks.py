@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from PIL import Image
 
 from mmmim.commands.visualize import main
+from mmmim.models.heads import CrossEntropyHead, Head, IntegratedZoomHead, ReconstructionHead
 from mmmim.visualization.grid import Column
 from mmmim.visualization.sources import load_images, load_run, normalise
-from mmmim.visualization.tasks import image_errors
+from mmmim.visualization.tasks import error_name, image_errors
 
 SEVEN = ("masked", "zoomed-in", "zoomed-out", "distorted", "blurred", "decolorized", "integrated")
 
@@ -97,3 +99,17 @@ def test_rows_show_the_same_content_at_every_crop_size(task_run, drawn: dict[str
 def test_csv_without_errors(task_run, capsys: pytest.CaptureFixture[str]) -> None:
     assert visualize("nothing", "--csv", "x.csv", "--mse-num", 0, "--out", "x.png") == 2
     assert "--mse-num 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (ReconstructionHead(), "MSE"),
+        (IntegratedZoomHead(), "MSE"),
+        (ReconstructionHead("l1"), "loss"),
+        (ReconstructionHead(dict(l1=1.0, l2=1.0)), "loss"),
+        (CrossEntropyHead(), "loss"),
+    ],
+)
+def test_only_a_squared_error_is_called_mse(head: Head, name: str) -> None:
+    assert error_name(SimpleNamespace(head=head)) == name

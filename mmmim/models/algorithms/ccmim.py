@@ -5,7 +5,7 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmmim.errors import UsageError, agree
 from mmmim.registry import MODELS, build_part
@@ -75,7 +75,7 @@ class CCMIM(MaskedImageModel):
         agree("projector", projector, "the backbone's outputs", in_dims=width)
         self.projector = Projector.build("projector", {"type": "mmmim.ContrastProjector", **projector}, in_dims=width)
         agree("contrast", contrast, "the projector's outputs", dims=self.projector.out_dims)
-        self.contrast = build_part(contrast, dims=self.projector.out_dims, hidden=width)
+        self.contrast: nn.Module = build_part(contrast, dims=self.projector.out_dims, hidden=width)
 
     def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:
         if self.contrast_weight == 0 and not self.masker.needs_scores:

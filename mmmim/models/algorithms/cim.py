@@ -139,7 +139,8 @@ class CIM(MaskedImageModel):
 
     def loss(self, images: Tensor, token_images: Tensor | None = None, **views: Tensor) -> dict[str, Tensor]:
         made = self.corrupt(images, self.draw_mask(images), token_images)
-        enhanced = self.compare(self.enhance(made.images), self.target(images, made), self.weight(images, made))
+        target = self.target(images, made, token_images)
+        enhanced = self.compare(self.enhance(made.images), target, self.weight(images, made))
         with torch.no_grad():
             enhanced["corrupted_mse"] = F.mse_loss(at_least_fp32(made.images), at_least_fp32(images))
         return self._weighted(made.losses, "generator") | self._weighted(enhanced, "enhancer")
@@ -151,8 +152,10 @@ class CIM(MaskedImageModel):
         """What the enhancer says of corrupted images: values of the target ``(B, N, T)``."""
         return self.decode(images, self.backbone(images)[-1], None)
 
-    def target(self, images: Tensor, made: Corrupted) -> Tensor:
-        return self.target_generator(made.replaced) if self.detects_replaced else self.values(images)
+    def target(self, images: Tensor, made: Corrupted, token_images: Tensor | None = None) -> Tensor:
+        if self.detects_replaced:
+            return self.target_generator(made.replaced)
+        return self.values(images, token_images=token_images)
 
     def weight(self, images: Tensor, made: Corrupted) -> Tensor | None:
         """1 for the values ``(B, N, T)`` whose pixels were all erased; None where every value is scored."""

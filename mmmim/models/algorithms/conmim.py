@@ -50,8 +50,6 @@ class ConMIM(MaskedImageModel):
         super().__init__(*args, **kwargs)
         if self.degradation is not None:
             raise UsageError("ConMIM has two views; give query_view and key_view instead of degradation")
-        if self.masker is not None and self.backbone.mask_mode != "replace":
-            raise UsageError(f"ConMIM replaces hidden patches: mask_mode={self.backbone.mask_mode!r} must be 'replace'")
         self._check_contrast()
         known: dict[str, Any] = dict(statistics_of(self.data_preprocessor), in_channels=self.backbone.in_channels)
         self.query_view = None if query_view is None else Degradation.build("query_view", query_view, **known)
@@ -64,6 +62,14 @@ class ConMIM(MaskedImageModel):
         if export_weights == "momentum" and self.target_generator.source == "momentum":
             self.register_state_dict_post_hook(_swap_encoders)
             self.register_load_state_dict_pre_hook(_swap_encoders)
+
+    def _check_masker(self) -> None:
+        if self.masker is not None and self.backbone.mask_mode != "replace":
+            raise UsageError(
+                f"ConMIM replaces hidden patches, which mask_mode={self.backbone.mask_mode!r} of "
+                f"{type(self.backbone).__name__} does not; set backbone.mask_mode='replace'"
+            )
+        super()._check_masker()
 
     def _check_contrast(self) -> None:
         head = type(self.head).__name__

@@ -28,8 +28,15 @@ class TargetGenerator(Part, nn.Module):
     """
 
     contract: ClassVar[tuple[str, ...]] = (
-        *("dims", "space", "num_classes", "reads_replaced", "reads_token_images", "weighs_values", "value_type"),
-        *("forward", "to_image"),
+        "dims",
+        "space",
+        "num_classes",
+        "reads_replaced",
+        "reads_token_images",
+        "weighs_values",
+        "value_type",
+        "forward",
+        "to_image",
     )
 
     dims: int
