@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import DATASETS
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from .base import SeededImageDataset
 from .toy_images import SPLITS
@@ -47,7 +47,7 @@ class Collages(SeededImageDataset):
 
     def load(self, index: int) -> Image.Image:
         key = (self.seed, SPLITS.index(self.split), index)
-        rng = Generator(PCG64(mix(*key)))
+        rng = Generator(PCG64(derive_seed(*key)))
         if rng.random() < self.toy_share:
             return Image.fromarray(render(key, (self.img_size, self.img_size), (index % len(MATERIALS),))[0])
         return Image.fromarray(collage(rng, self.img_size))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sized
 
 from mmmim.errors import UsageError
 from mmmim.registry import DATA_SAMPLERS
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from .samplers import EpochSampler
 from .seeding import SampleKey
@@ -56,7 +56,10 @@ class RepeatedAugSampler(EpochSampler):
 
     def __iter__(self) -> Iterator[SampleKey]:
         order, epoch = self.permutation(self.epoch), self.epoch
-        seeds = [self.seed, *(mix(self.seed, k) >> 1 for k in range(1, self.num_repeats))]  # 63 bits: a signed number
+        seeds = [
+            self.seed,
+            *(derive_seed(self.seed, k) >> 1 for k in range(1, self.num_repeats)),
+        ]  # 63 bits: a signed number
         for place in range(self.start, self.num_selected):
             position, repeat = divmod(self.rank + place * self.world_size, self.num_repeats)
             yield SampleKey(seeds[repeat], epoch, int(order[position % len(order)]))

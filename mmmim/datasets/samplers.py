@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 
 from mmmim.errors import UsageError
 from mmmim.registry import DATA_SAMPLERS
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from .seeding import SampleKey
 
@@ -28,7 +28,7 @@ class _SeededSampler(Sampler[SampleKey]):
         """Order of the whole dataset in ``epoch``, the same on every rank."""
         indices = np.arange(len(self.dataset))
         if self.shuffle:
-            np.random.Generator(np.random.PCG64(mix(self.seed, epoch))).shuffle(indices)
+            np.random.Generator(np.random.PCG64(derive_seed(self.seed, epoch))).shuffle(indices)
         return indices
 
     def set_start(self, num_consumed: int) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 
 class SampleKey(NamedTuple):
@@ -36,7 +36,7 @@ def seeded_sample(seed: int, epoch: int, index: int) -> Iterator[None]:
     A worker of a dataloader has no other use for the generators: there the old states are not kept, which saves most
     of the time.
     """
-    value = mix(seed, epoch, index)
+    value = derive_seed(seed, epoch, index)
     if get_worker_info() is not None:
         _seed_all(value)
         yield

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from mmmim.errors import UsageError
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from .toy_renderer import MATERIAL_NAMES, VERSION, ToyInstance, render
 
@@ -93,7 +93,7 @@ def _scene(seed: int, split: int, index: int, num_classes: int) -> tuple[np.ndar
     """2..4 objects; the first class walks through all classes, so that small sets have every one."""
     if not 1 <= num_classes <= len(MATERIAL_NAMES):
         raise UsageError(f"num_classes: there are 1..{len(MATERIAL_NAMES)} materials, got {num_classes}")
-    rng = np.random.Generator(np.random.PCG64(mix(seed, split, index, 1)))
+    rng = np.random.Generator(np.random.PCG64(derive_seed(seed, split, index, 1)))
     others = rng.integers(0, num_classes, rng.integers(1, 4))
     labels = (*(int(k) for k in others), index % num_classes)
     return render((seed, split, index, 2), SIZES[index % 2], labels, radius=(0.13, 0.22))

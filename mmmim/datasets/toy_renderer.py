@@ -14,7 +14,7 @@ import numpy as np
 from numpy import ndarray
 from numpy.random import PCG64, Generator
 
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 # Signals in about [-1, 1] of two rotated coordinates in radians; light where they exceed a random threshold.
 MATERIALS: dict[str, Callable[[ndarray, ndarray], ndarray]] = {
@@ -93,7 +93,7 @@ def render(
     Returns:
         ``(H, W, 3)`` uint8 RGB, and the visible instances.
     """
-    rng = Generator(PCG64(mix(*seed)))
+    rng = Generator(PCG64(derive_seed(*seed)))
     y, x = _pixels(*size)
     image = _blend(PALETTE[:2] + _shift(rng), _smooth_noise(rng, size, cells=int(rng.integers(2, 5))))  # (H,W,3)
     _clutter(rng, image, x, y)

@@ -9,14 +9,14 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from mmmim.registry import HOOKS
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
-STEP_STREAM = 1  # keeps a step's seed apart from the sample seeds mix(seed, epoch, index)
+STEP_STREAM = 1  # keeps a step's seed apart from the sample seeds derive_seed(seed, epoch, index)
 
 
 def seed_step(seed: int, iteration: int, rank: int) -> None:
     """Seed ``random``, numpy, torch's CPU generator and the current CUDA generator, without synchronising."""
-    value = mix(seed, iteration, rank, STEP_STREAM)
+    value = derive_seed(seed, iteration, rank, STEP_STREAM)
     random.seed(value)
     np.random.seed((value & 0xFFFFFFFF, value >> 32))
     torch.default_generator.manual_seed(value)

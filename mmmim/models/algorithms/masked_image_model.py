@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmmim.errors import UsageError, agree
 from mmmim.registry import MODELS, build_part
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from ..degradations import build_degradation
 from ..layers import Grid, PatchMask, full_precision, grid_of
@@ -131,7 +131,7 @@ class MaskedImageModel(BaseModel):
 
     def set_step(self, seed: int, iteration: int) -> None:
         """Make the masks of the next step a function of seed and iteration, whatever the number of processes."""
-        self.step_generator = torch.Generator().manual_seed(mix(seed, iteration))
+        self.step_generator = torch.Generator().manual_seed(derive_seed(seed, iteration))
 
     def forward(
         self,
