@@ -10,7 +10,7 @@ from mmengine.optim import OptimWrapperDict
 
 from mmmim.checkpoint.files import (
     ATOMIC_BACKEND,
-    VALIDATED,
+    VALIDATION_FILE,
     newest_good_checkpoint,
     note_validation,
     point_to,
@@ -78,7 +78,7 @@ class SafeCheckpointHook(CheckpointHook):
                 found = newest_good_checkpoint(runner.work_dir, folder)
                 chosen = [None if found is None else str(found)]
             if not resumes:
-                Path(runner.work_dir, VALIDATED).unlink(missing_ok=True)  # of an earlier run in this folder
+                Path(runner.work_dir, VALIDATION_FILE).unlink(missing_ok=True)  # of an earlier run in this folder
         broadcast_object_list(chosen)
         set_start(runner, Start(chosen[0], resumes and chosen[0] is not None))
 
