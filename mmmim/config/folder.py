@@ -15,7 +15,7 @@ def configs_folder() -> Path:
     """Return the folder of the shipped configs: what ``MMMIM_CONFIGS`` names, or ``configs`` beside the package.
 
     Raises:
-        MissingFileError: there is no ``_base_`` in it.
+        MissingFileError: The folder does not contain ``_base_``.
     """
     beside = Path(mmmim.__file__).resolve().parents[1] / "configs"
     folder = Path(os.environ.get(VARIABLE) or beside).resolve()
@@ -28,5 +28,5 @@ def configs_folder() -> Path:
 
 
 def checkout() -> Path:
-    """Return the folder that holds ``configs``, ``tools`` and ``docs``."""
+    """Return the folder that contains ``configs``, ``tools`` and ``docs``."""
     return configs_folder().parent

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def model_settings(config: Any) -> dict[str, Any]:
-    """``model`` of the text of a config, read without running it; what is no plain value becomes None."""
+    """Return ``model`` from the text of a config without running it; whatever is not a plain value becomes None."""
     try:
         lines = ast.parse(config).body if isinstance(config, str) else []
     except SyntaxError:
