@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, root
 
 from mmmim.config.types import default_scope, resolve
-from mmmim.engine.hooks.seg_labels import IGNORED, label_error, wrong_labels
+from mmmim.engine.hooks.seg_labels import IGNORE_INDEX, label_error, wrong_labels
 from mmmim.errors import UsageError
 from mmmim.launch.data_paths import missing_paths, writes_its_data
 from mmmim.launch.processes import is_first_process
@@ -170,7 +170,7 @@ def _check_label_maps(split: Split, model: Any) -> list[str]:
         raise UsageError(
             f"{split.path}: no image *{suffix} in {where}; fix: set {split.path}.img_suffix or data_prefix"
         )
-    ignored = head.get("ignore_index", IGNORED)
+    ignored = head.get("ignore_index", IGNORE_INDEX)
     for index in np.linspace(0, len(dataset) - 1, min(LABEL_MAPS, len(dataset))).astype(int):
         try:
             sample = dataset[int(index)]
