@@ -23,12 +23,12 @@ class Flowers102(ImageFiles):
     """Oxford 102 Flowers in its official layout: ``jpg/image_00001.jpg``, …, ``imagelabels.mat``, ``setid.mat``.
 
     Args:
-        split: ``train``: official training and validation images together (2040), as transfer papers train on them;
-            ``test``: the official test images (6149).
+        split: ``train`` for the official training and validation images together (2040), on which transfer papers
+            train, or ``test`` for the official test images (6149).
 
     Raises:
-        MissingFileError: a file or folder of the layout is missing; says where it comes from.
-        UsageError: an id or a label of the ``.mat`` files is out of range.
+        MissingFileError: A file or folder of the layout is missing; the message says where to get it.
+        UsageError: An id or a label of the ``.mat`` files is out of range.
     """
 
     def __init__(
