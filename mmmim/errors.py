@@ -10,7 +10,7 @@ class UsageError(ValueError):
 
 
 class MissingFileError(FileNotFoundError, UsageError):
-    """A file or folder that the user named is not there, or lacks what it should hold."""
+    """A file or folder that the user named does not exist, or lacks what it should contain."""
 
 
 class WeightsError(RuntimeError, UsageError):
@@ -22,7 +22,7 @@ class MissingOperatorError(RuntimeError, UsageError):
 
 
 class RunFailed(RuntimeError):
-    """A run cannot go on although command line and code are sound, as with a loss that is not finite.
+    """A run cannot continue although command line and code are correct, as with a loss that is not finite.
 
     Tools print the message without a traceback and end with status 1.
     """

@@ -114,9 +114,9 @@ def _read_pytorch(path: Path) -> Any:
                 "way; nothing was run. If you trust its source, write the tensors alone to a file where they can be "
                 "loaded: torch.save(dict(model=model.state_dict()), FILE)"
             ) from None
-        told = re.sub(r"(?s).*WeightsUnpickler error:", "", str(error)).strip().partition("\n")[0][:200]
+        reason = re.sub(r"(?s).*WeightsUnpickler error:", "", str(error)).strip().partition("\n")[0][:200]
         raise UsageError(
-            f"{path}: {_size(path)}, incomplete, damaged or no PyTorch checkpoint ({type(error).__name__}: {told}); "
+            f"{path}: {_size(path)}, incomplete, damaged or no PyTorch checkpoint ({type(error).__name__}: {reason}); "
             "copy or download it again, and compare its size or checksum with the publisher's"
         ) from None
 

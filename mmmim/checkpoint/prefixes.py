@@ -48,18 +48,18 @@ def find_prefix(names: Collection[str], marks: Marks, wanted: str | None, file: 
     if wanted is not None:
         chosen = [p for p in outer if f".{wanted.strip('.')}." in f".{p}"]
         if not chosen:
-            raise UsageError(f"--prefix {wanted}: {file} {_offer(outer, names)}")
+            raise UsageError(f"--prefix {wanted}: {file} {_describe_prefixes(outer, names)}")
         outer = chosen
     usual = [p for entry in MODEL_ENTRIES for p in outer if p.partition(".")[0] == entry]
     if len(outer) > 1 and wanted is None and usual:
         first = usual[0].partition(".")[0]
         outer = [p for p in usual if p.partition(".")[0] == first]
     if len(outer) > 1:
-        raise UsageError(f"{file} {_offer(outer, names)}")
+        raise UsageError(f"{file} {_describe_prefixes(outer, names)}")
     return outer[0] if outer else None
 
 
-def _offer(prefixes: Sequence[str], names: Collection[str]) -> str:
+def _describe_prefixes(prefixes: Sequence[str], names: Collection[str]) -> str:
     if not prefixes:
         return f"has no model of a known layout under any prefix; its first names are {', '.join([*names][:8])}"
     listed = " or ".join(f"--prefix {prefix.rstrip('.')}" for prefix in prefixes if prefix)

@@ -15,7 +15,7 @@ from .image_files import ImageFiles, check_root
 
 SOURCE = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
 NUM_CLASSES = 102
-PARTS = dict(train=("trnid", "valid"), test=("tstid",))
+SPLIT_VARIABLES = dict(train=("trnid", "valid"), test=("tstid",))
 
 
 @DATASETS.register_module()
@@ -34,10 +34,10 @@ class Flowers102(ImageFiles):
     def __init__(
         self, root: str, split: str = "train", transforms: Sequence[dict | Callable] = (), channels: int = 3
     ) -> None:
-        one_of("split", split, PARTS)
+        one_of("split", split, SPLIT_VARIABLES)
         check_root(root)
         every_label = _read(root, "imagelabels.mat", ("labels",))
-        ids = _read(root, "setid.mat", PARTS[split])
+        ids = _read(root, "setid.mat", SPLIT_VARIABLES[split])
         if not os.path.isdir(os.path.join(root, "jpg")):
             raise MissingFileError(f"root: {root!r} has no folder 'jpg'; unpack 102flowers.tgz of {SOURCE} there")
         if ids.min() < 1 or ids.max() > len(every_label):

@@ -53,7 +53,7 @@ class ImageList(ImageFiles):
         labels = np.array([-1 if label is None else label for _, label in parts], dtype=np.int64)
         _check_labels(labels, classes, ann_file, lines)
         paths = PathList.of(path for path, _ in parts)
-        _look_for(root, paths, ann_file, lines)
+        _check_files_exist(root, paths, ann_file, lines)
         super().__init__(root, paths, labels, classes, transforms, channels, value_range)
 
 
@@ -68,7 +68,7 @@ def _check_labels(labels: np.ndarray, classes: Sequence[str], ann_file: str, lin
         )
 
 
-def _look_for(root: str, paths: PathList, ann_file: str, lines: Sequence[tuple[int, str]]) -> None:
+def _check_files_exist(root: str, paths: PathList, ann_file: str, lines: Sequence[tuple[int, str]]) -> None:
     looked_for = evenly_spaced(len(paths))
     missing = [index for index in looked_for if not os.path.exists(os.path.join(root, paths[index]))]
     if not missing:

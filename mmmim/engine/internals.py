@@ -34,7 +34,7 @@ def accumulation_of(wrapper: OptimWrapper) -> int:
     return wrapper._accumulative_counts
 
 
-def settle_val_interval(loop: BaseLoop) -> None:
+def update_val_interval(loop: BaseLoop) -> None:
     """Set ``loop.val_interval`` to that of the current epoch or iteration, which MMEngine only does between steps."""
     loop._decide_current_val_interval()  # type: ignore[attr-defined]
 

@@ -44,14 +44,13 @@ class OptimizerSettings:
 
     def changes(self, old: OptimizerSettings) -> Iterator[str]:
         """Yield a line per setting that differs from ``old``; scheduled values are compared by their initial ones."""
-        yield from _differences(
-            "optimizer", [_fixed(each) for each in old.groups], [_fixed(each) for each in self.groups]
-        )
+        old_groups, new_groups = ([_unscheduled_settings(group) for group in each.groups] for each in (old, self))
+        yield from _differences("optimizer", old_groups, new_groups)
         if len(old.schedules) != len(self.schedules):
             yield f"param_scheduler: {len(old.schedules)} -> {len(self.schedules)} schedules"
             return
         for index, (before, now) in enumerate(zip(old.schedules, self.schedules, strict=True)):
-            yield from _differences(f"param_scheduler.{index}", [_schedule(before)], [_schedule(now)])
+            yield from _differences(f"param_scheduler.{index}", [_schedule_settings(before)], [_schedule_settings(now)])
 
 
 def optimizers(runner: Any) -> dict[str, tuple[OptimWrapper, list[Any]]]:
@@ -147,13 +146,13 @@ def _refuse(file: str, difference: str) -> None:
     )
 
 
-def _fixed(group: dict[str, Any]) -> dict[str, Any]:
+def _unscheduled_settings(group: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value for key, value in group.items() if key not in IMPLEMENTATION_KEYS and f"initial_{key}" not in group
     }
 
 
-def _schedule(state: dict[str, Any]) -> dict[str, Any]:
+def _schedule_settings(state: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in state.items() if key not in PROGRESS_KEYS}
 
 

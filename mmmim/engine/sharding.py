@@ -183,7 +183,7 @@ def _is_divided(value: Any) -> bool:
     return hasattr(value, "full_tensor")
 
 
-def _like(value: Any, param: Tensor) -> Any:
+def _own_share(value: Any, param: Tensor) -> Any:
     """Return this process' share of a full tensor of a parameter's shape; other values are returned unchanged."""
     if not isinstance(value, Tensor) or _is_divided(value) or value.shape != param.shape or not _is_divided(param):
         return value
@@ -195,14 +195,14 @@ def _like(value: Any, param: Tensor) -> Any:
 def _divide_state(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
     for name, param in module.named_parameters(recurse=False):
         if prefix + name in state:
-            state[prefix + name] = _like(state[prefix + name], param)
+            state[prefix + name] = _own_share(state[prefix + name], param)
 
 
 def _divide_moments(optimizer: Optimizer, state: dict[str, Any]) -> dict[str, Any]:
     params = [param for group in optimizer.param_groups for param in group["params"]]
     numbers = [number for group in state["param_groups"] for number in group["params"]]
     divided = {
-        number: {key: _like(value, param) for key, value in state["state"][number].items()}
+        number: {key: _own_share(value, param) for key, value in state["state"][number].items()}
         for number, param in zip(numbers, params, strict=True)
         if number in state["state"]
     }

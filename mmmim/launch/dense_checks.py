@@ -20,7 +20,9 @@ from mmmim.launch.data_paths import missing_paths, writes_its_data
 from mmmim.launch.processes import is_first_process
 
 SCOPES = ("mmseg", "mmdet")
-LABEL_MAPS = 16  # label maps that are checked before the run starts; SegLabelCheckHook checks those of every batch
+NUM_CHECKED_LABEL_MAPS = (
+    16  # label maps that are checked before the run starts; SegLabelCheckHook checks those of every batch
+)
 
 
 @dataclass
@@ -171,7 +173,7 @@ def _check_label_maps(split: Split, model: Any) -> list[str]:
             f"{split.path}: no image *{suffix} in {where}; fix: set {split.path}.img_suffix or data_prefix"
         )
     ignored = head.get("ignore_index", IGNORE_INDEX)
-    for index in np.linspace(0, len(dataset) - 1, min(LABEL_MAPS, len(dataset))).astype(int):
+    for index in np.linspace(0, len(dataset) - 1, min(NUM_CHECKED_LABEL_MAPS, len(dataset))).astype(int):
         try:
             sample = dataset[int(index)]
         except OSError as error:

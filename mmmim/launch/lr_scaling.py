@@ -14,7 +14,7 @@ ABSOLUTE_SCHEDULER_LRS = ("eta_min", "eta_max", "warmup_lr", "min_lr")
 
 @dataclass(frozen=True)
 class BatchSize:
-    """The number of images of one optimizer update, and what it is the product of."""
+    """The number of images per optimizer update, as the product of three factors."""
 
     per_process: int
     processes: int

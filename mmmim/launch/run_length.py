@@ -61,7 +61,7 @@ def check_loops(cfg: Config) -> None:
         if value is not None and not (isinstance(value, (int, float)) and value >= 1 and int(value) == value):
             raise UsageError(f"train_cfg.{key}={value!r} must be a whole number from 1 on")
     if loop.get("max_epochs") is None and loop.get("max_iters") is None:
-        raise UsageError("train_cfg: how long the run takes is missing; set max_epochs, or max_iters")
+        raise UsageError("train_cfg: the length of the run is missing; set max_epochs or max_iters")
     parts = ("val_dataloader", "val_cfg", "val_evaluator")
     lacking = [key for key in parts if cfg.get(key) is None]
     if 0 < len(lacking) < len(parts):

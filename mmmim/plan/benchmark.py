@@ -33,7 +33,7 @@ def step_cost(model: BaseModel, batch: dict) -> StepCost:
 
     def keep(tensor: Tensor) -> Tensor:
         if _storage(tensor) not in own:
-            kept.setdefault(_storage(tensor), tensor)  # held, so that no other tensor takes its address
+            kept.setdefault(_storage(tensor), tensor)  # kept alive, so that no other tensor gets its address
         return tensor
 
     with FlopCounterMode(display=False) as counter:
@@ -127,12 +127,12 @@ def compare(contenders: Sequence[Contender], rounds: int) -> None:
     Each run must be ``warmup + rounds * block`` steps long.
     """
     for contender in contenders:
-        contender.turn()  # builds, counts, warms up
+        contender.turn()  # builds the runner, counts its cost and warms up
     for number in range(rounds):
         for contender in contenders if number % 2 == 0 else reversed(contenders):
             contender.turn()
     for contender in contenders:
-        contender.turn()  # the end of the run
+        contender.turn()  # lets the run end
 
 
 def _clocks() -> tuple[float, float]:

@@ -62,7 +62,7 @@ def plan_sharding(model: nn.Module, wrapper: dict[str, Any] | None, processes: i
 
 
 def recomputed_blocks(model: nn.Module) -> dict[str, int]:
-    """Parts whose ``with_cp`` is on, such as ``backbone``, and how many blocks each of them recomputes."""
+    """Return the parts whose ``with_cp`` is on, such as ``backbone``, and how many blocks each of them recomputes."""
     parts = {name: part for name, part in model.named_modules() if getattr(part, "with_cp", False) is True}
     return {
         name: sum(type(m).__name__.endswith(("Block", "Bottleneck")) for m in parts[name].modules()) for name in parts

@@ -135,7 +135,7 @@ CLIENTS: dict[str, tuple[str, str, str, dict]] = {
         },
     ),
 }
-WITHOUT = {  # common options for which a config has no place
+OMITTED_OPTIONS = {  # common options for which a config has no place
     "dino_resnet": ["train_dataloader.dataset.pipeline.2.scale"],
     "mask2former_swin": ["train_cfg.max_epochs", "train_dataloader.dataset.pipeline.2.scale"],
 }
@@ -181,7 +181,7 @@ def options(name: str, data: Path) -> list[str]:
     package, _, _, own = CLIENTS[name]
     loaders = [f"{split}_dataloader" for split in ("train", "val", "test")]
     values = dict(SMALL_SEG if package == "mmseg" else SMALL_DET)
-    for key in WITHOUT.get(name, []):
+    for key in OMITTED_OPTIONS.get(name, []):
         values.pop(key)
     for loader in loaders:
         values |= {f"{loader}.num_workers": 0, f"{loader}.persistent_workers": False}

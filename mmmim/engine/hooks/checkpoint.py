@@ -65,9 +65,8 @@ class SafeCheckpointHook(CheckpointHook):
         self.rolling_interval = rolling_interval
         self.stop_signal = StopSignal(signals, signal_interval)
         self.last_ckpt: str | None = None
-        self._due: str | int | None = (
-            None  # the save that waits for the end of an accumulation window: ROLLING or a step's number
-        )
+        # The save that waits for the end of an accumulation window: ROLLING or the number of a step.
+        self._due: str | int | None = None
 
     def before_run(self, runner) -> None:
         """Choose the file to resume from before the Runner resolves ``resume=True`` without a check."""
@@ -100,7 +99,7 @@ class SafeCheckpointHook(CheckpointHook):
         if not self.by_epoch:
             self._plan(runner.iter + 1, runner.max_iters)
         self._save_if_due(runner, place)
-        if self.stop_signal.poll(runner.iter) and _is_settled(runner):
+        if self.stop_signal.poll(runner.iter) and _no_gradients_pending(runner):
             self._stop(runner, place)
 
     def after_train_epoch(self, runner) -> None:
@@ -140,7 +139,7 @@ class SafeCheckpointHook(CheckpointHook):
             self._due = ROLLING
 
     def _save_if_due(self, runner, place: dict) -> None:
-        if self._due is not None and _is_settled(runner):
+        if self._due is not None and _no_gradients_pending(runner):
             due, self._due = self._due, None
             if isinstance(due, int):
                 self._save_checkpoint_with_step(runner, due, place)
@@ -149,7 +148,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         """Save the numbered checkpoint of a step; MMEngine also calls this for a new best score after a validation."""
-        if not _is_settled(runner):
+        if not _no_gradients_pending(runner):
             return
         outdated = []
         if self.max_keep_ckpts > 0:
@@ -240,7 +239,7 @@ class SafeCheckpointHook(CheckpointHook):
         raise SystemExit(EXIT_CODE)
 
 
-def _is_settled(runner) -> bool:
+def _no_gradients_pending(runner) -> bool:
     """Return whether no accumulated gradients wait for the rest of their window."""
     wrapper = runner.optim_wrapper
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]

@@ -69,7 +69,9 @@ class NonFiniteLossHook(Hook):
         all_reduce(found, op="max")
         if not found:
             return
-        reports = all_gather_object(None if bad is None else (bad.iteration, get_rank(), _name_bad(bad.values)))
+        reports = all_gather_object(
+            None if bad is None else (bad.iteration, get_rank(), _describe_nonfinite(bad.values))
+        )
         lines = [f"iteration {i}, rank {rank}: {names}" for i, rank, names in sorted(filter(None, reports))]
         raise RunFailed(f"non-finite loss at {'; '.join(lines)}. {ADVICE}")
 
@@ -78,5 +80,5 @@ def _is_finite(value: torch.Tensor) -> bool:
     return not value.is_floating_point() or bool(value.isfinite().all())
 
 
-def _name_bad(values: dict[str, float]) -> str:
+def _describe_nonfinite(values: dict[str, float]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items() if not math.isfinite(value))

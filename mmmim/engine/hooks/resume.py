@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmmim.checkpoint.files import is_validated, read_stored_run
-from mmmim.engine.internals import settle_val_interval, start_of
+from mmmim.engine.internals import start_of, update_val_interval
 from mmmim.engine.resumed_settings import (
     OptimizerSettings,
     changed_settings,
@@ -68,7 +68,7 @@ class ResumeHook(Hook):
         done, last = (loop.epoch, loop.max_epochs) if in_epochs else (loop.iter, loop.max_iters)
         between_epochs = not in_epochs or loop.iter == loop.epoch * len(loop.dataloader)
         if between_epochs and _validation_is_due(runner, done, last) and not is_validated(runner.work_dir, loop.iter):
-            runner.logger.warning(f"the validation after iteration {loop.iter} was not finished: it is made up for")
+            runner.logger.warning(f"the validation after iteration {loop.iter} was not finished and is run now")
             runner.val_loop.run()
         if loop.iter >= loop.max_iters:
             longer = "--epochs N" if in_epochs else "--iters N"
@@ -83,5 +83,5 @@ def _validation_is_due(runner: Any, done: int, last: int) -> bool:
     if runner.val_loop is None:
         return False
     loop = runner.train_loop
-    settle_val_interval(loop)
+    update_val_interval(loop)
     return done >= loop.val_begin and (done % loop.val_interval == 0 or done == last)

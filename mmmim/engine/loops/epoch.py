@@ -40,7 +40,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         # The Runner builds the schedulers after the loop.
         runner.param_schedulers = without_empty_schedulers(runner.param_schedulers, len(self.dataloader))
         self.stop_after = stop_after
-        self.data_seconds = 0.0  # how long the current step waited for its batch
+        self.data_seconds = 0.0  # time that the current step waited for its batch
         self.sampler = sampler
         self.can_skip = type(self.dataloader.batch_sampler) is BatchSampler and hasattr(self.sampler, "set_start")
 

@@ -57,7 +57,8 @@ class AutocastOptimWrapper(OptimWrapper):
         params = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         clips_by_norm = self.clip_grad_kwargs and self.clip_func is clip_grad_norm_
         norm: Any = clip_grad_norm_(params, **(self.clip_grad_kwargs if clips_by_norm else dict(max_norm=inf)))
-        self.grad_norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # of all processes, if sharded
+        # A sharded norm is turned into the norm over all processes.
+        self.grad_norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
         if self.clip_grad_kwargs and not clips_by_norm:
             self.clip_func(params, **self.clip_grad_kwargs)
         if self.skips_nonfinite:
