@@ -21,8 +21,8 @@ def configs_folder() -> Path:
     folder = Path(os.environ.get(CONFIGS_VARIABLE) or beside).resolve()
     if not (folder / "_base_").is_dir():
         raise MissingFileError(
-            f"{folder} does not hold the shipped configs (no _base_ in it); set {CONFIGS_VARIABLE} to the folder configs of "
-            "a clone of mmmim"
+            f"{folder} does not hold the shipped configs (no _base_ in it); set {CONFIGS_VARIABLE} to the folder "
+            "configs of a clone of mmmim"
         )
     return folder
 
