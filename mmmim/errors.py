@@ -10,7 +10,7 @@ class UsageError(ValueError):
 
 
 class MissingFileError(FileNotFoundError, UsageError):
-    """A file or folder that the user named is not there, or lacks what it should hold."""
+    """A file or folder that the user named does not exist, or lacks what it should contain."""
 
 
 class WeightsError(RuntimeError, UsageError):
@@ -18,18 +18,18 @@ class WeightsError(RuntimeError, UsageError):
 
 
 class MissingOperatorError(RuntimeError, UsageError):
-    """An operator is called that only a compiled mmcv brings."""
+    """An operator is called that only a compiled mmcv provides."""
 
 
 class RunFailed(RuntimeError):
-    """A run cannot go on although command line and code are sound, as with a loss that is not finite.
+    """A run cannot continue although command line and code are correct, as with a loss that is not finite.
 
     Tools print the message without a traceback and end with status 1.
     """
 
 
 def agree(part: str, config: dict[str, Any], source: str, **facts: Any) -> None:
-    """Refuse explicit arguments in the ``config`` of a part that do not fit what ``source``, its neighbours, give."""
+    """Raise a UsageError where the ``config`` of a part contradicts what its neighbours, named by ``source``, give."""
     wrong = {name: config[name] for name in facts if name in config and not _same(config[name], facts[name])}
     if wrong:
         given = {name: facts[name] for name in wrong}
@@ -37,14 +37,14 @@ def agree(part: str, config: dict[str, Any], source: str, **facts: Any) -> None:
 
 
 def _same(given: Any, fact: Any) -> bool:
-    """8, [8, 8] and (8, 8) are the same pair."""
+    """Return whether two values are equal, where 8, [8, 8] and (8, 8) are the same pair."""
     if not isinstance(fact, tuple):
         return given == fact
     return tuple(given) == fact if isinstance(given, (list, tuple)) else (given, given) == fact
 
 
 def one_of(name: str, value: Any, choices: Iterable[Any]) -> Any:
-    """``value`` itself, or a UsageError that names the argument, the value, the nearest match and all choices."""
+    """Return ``value``, or raise a UsageError that names the argument, the value, the nearest match and all choices."""
     listed = list(choices)
     if value in listed:
         return value
@@ -61,6 +61,6 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> list[str]:
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """Return ``; did you mean 'x' or 'y'?`` for the end of a message, or nothing where no word comes near."""
+    """Return ``; did you mean 'x' or 'y'?`` for the end of a message, or an empty string where no word is similar."""
     matches = nearest(name, known, cutoff)
     return f"; did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""

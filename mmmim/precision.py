@@ -5,5 +5,5 @@ from torch import Tensor
 
 
 def at_least_fp32(values: Tensor) -> Tensor:
-    """Return lower precisions and integers in fp32; float64 stays float64, for whoever runs a model in it."""
+    """Return lower precisions and integers converted to fp32; float64 stays, as a model may be run in it."""
     return values.to(torch.promote_types(values.dtype, torch.float32))

@@ -34,7 +34,7 @@ VISBACKENDS = _child("vis_backend", root.VISBACKENDS, "mmmim.visualization")
 
 
 def accepted_arguments(constructor: Any) -> set[str]:
-    """Names a class takes; ``**kwargs`` stands for those of its parent."""
+    """Return the names of the arguments that a class takes; ``**kwargs`` adds those of its parent class."""
     names: set[str] = set()
     for cls in inspect.getmro(constructor) if inspect.isclass(constructor) else (constructor,):
         function = vars(cls).get("__init__") if inspect.isclass(cls) else cls
@@ -48,7 +48,7 @@ def accepted_arguments(constructor: Any) -> set[str]:
 
 
 def build_part(config: dict, **known: Any) -> Any:
-    """Build a part of a model; arguments its config leaves open are filled with ``known`` facts it accepts."""
+    """Build a part of a model; ``known`` values fill the accepted arguments that its config leaves out."""
     constructor = MODELS.get(config["type"]) if isinstance(config["type"], str) else config["type"]
     if constructor is not None:
         accepted = accepted_arguments(constructor)

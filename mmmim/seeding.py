@@ -4,7 +4,7 @@ import hashlib
 import struct
 
 
-def mix(*numbers: int) -> int:
-    """A well-mixed 64-bit number: neighbouring arguments give unrelated results."""
+def derive_seed(*numbers: int) -> int:
+    """Return a 64-bit seed that is a hash of the arguments, so that neighbouring arguments give unrelated seeds."""
     digest = hashlib.blake2b(struct.pack(f"<{len(numbers)}q", *numbers), digest_size=8).digest()
     return int.from_bytes(digest, "little")

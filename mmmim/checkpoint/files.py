@@ -1,4 +1,4 @@
-"""Checkpoint files that a crash, a full disk or a kill cannot damage, and finding the newest good one."""
+"""Write checkpoint files that a crash, a full disk or a kill cannot damage, and find the newest good one."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from mmengine.logging import print_log
 from mmmim.errors import UsageError
 
 ATOMIC_BACKEND = "mmmim_atomic"
-POINTER = "last_checkpoint"  # names the file that was written last
-VALIDATED = "last_validation"  # holds the iteration after which the last validation ended
+POINTER_FILE = "last_checkpoint"  # names the checkpoint that was written last
+VALIDATION_FILE = "last_validation"  # holds the iteration after which the last validation was completed
 
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
-    """A binary file that replaces ``path`` when the block ends well, and otherwise leaves it as it was."""
+    """Open a binary file that replaces ``path`` when the block succeeds; otherwise ``path`` stays as it was."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -54,7 +54,7 @@ def _sync_folder(folder: Path) -> None:
 
 @register_backend(ATOMIC_BACKEND)
 class AtomicLocalBackend(LocalBackend):
-    """MMEngine's local files, written atomically. ``backend_args=dict(backend='mmmim_atomic')``."""
+    """MMEngine's backend for local files, with atomic writes: ``backend_args=dict(backend='mmmim_atomic')``."""
 
     def put(self, obj: bytes | memoryview, filepath: str | Path) -> None:
         with atomic_write(filepath) as file:
@@ -68,7 +68,7 @@ def remove_leftovers(folder: str | Path) -> None:
 
 
 def find_damage(path: str | Path) -> str | None:
-    """What is wrong with a checkpoint file, ``None`` if nothing: every stored block matches its checksum."""
+    """Return what is wrong with a checkpoint file, or None if every stored block matches its checksum."""
     path = Path(path)
     if not path.is_file():
         return "no such file"
@@ -81,16 +81,16 @@ def find_damage(path: str | Path) -> str | None:
 
 
 def read_stored_run(path: str | Path) -> dict[str, Any] | None:
-    """The checkpoint of a run, its tensors left on the disk; None for one that only unpickling code could read.
+    """Return the checkpoint of a run with its tensors left on disk, or None if only unpickling code could read it.
 
     Raises:
-        UsageError: it is no checkpoint of a run, or one without what a run needs to go on.
+        UsageError: The file is not the checkpoint of a run, or it lacks what a run needs to continue.
     """
     try:
         content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except pickle.UnpicklingError:
         return None
-    except Exception as error:  # whatever the bytes of another file lead to
+    except Exception as error:  # the bytes of another kind of file can raise anything
         raise UsageError(f"--resume: {path} is no checkpoint: {type(error).__name__}: {error}") from error
     content = content if isinstance(content, dict) else {}
     lacking = [key for key in ("meta", "state_dict", "message_hub", "optimizer") if key not in content]
@@ -103,13 +103,13 @@ def read_stored_run(path: str | Path) -> dict[str, Any] | None:
 
 
 def newest_good_checkpoint(work_dir: str | Path, folder: str | Path | None = None) -> Path | None:
-    """The newest undamaged checkpoint of a run, ``None`` where there is no file at all; damaged ones are named.
+    """Return the newest undamaged checkpoint of a run, or None if there is no file; damaged ones are logged.
 
     Args:
-        folder: Where the checkpoints are, if not in ``work_dir``.
+        folder: The folder of the checkpoints, if it is not ``work_dir``.
 
     Raises:
-        UsageError: there are checkpoints, and each of them is damaged.
+        UsageError: There are checkpoints, but all of them are damaged.
     """
     candidates = stored_checkpoints(work_dir, folder or work_dir)
     for path in candidates:
@@ -130,13 +130,13 @@ def newest_good_checkpoint(work_dir: str | Path, folder: str | Path | None = Non
 
 
 def stored_checkpoints(work_dir: str | Path, folder: str | Path) -> list[Path]:
-    """The checkpoints of a run, the one to go on with first, then the others from the newest to the oldest.
+    """Return the checkpoints of a run: first the one to continue from, then the others from newest to oldest.
 
-    ``last_checkpoint`` names the first one, as long as no file after it goes further. A file of that name in the run's
-    own folder comes before the one in the place that it names, which is another run's after the folder was copied.
-    ``best_*.pth`` are left out: MMEngine stores them without the optimizer.
+    ``last_checkpoint`` names the first one, unless a file written later has reached a higher iteration. A file of that
+    name in the run's own folder is preferred to the path that it names, which belongs to another run if the folder was
+    copied. ``best_*.pth`` files are left out, because MMEngine stores them without the optimizer.
     """
-    pointer = Path(work_dir, POINTER)
+    pointer = Path(work_dir, POINTER_FILE)
     stored = [path for path in Path(folder).glob("*.pth") if not path.name.startswith("best_")]
     stored.sort(key=_modified, reverse=True)
     named = Path(pointer.read_text(encoding="utf-8").strip()) if pointer.is_file() else None
@@ -153,21 +153,22 @@ def stored_checkpoints(work_dir: str | Path, folder: str | Path) -> list[Path]:
 
 
 def point_to(checkpoint: str | Path, work_dir: str | Path) -> None:
-    """Name the newest checkpoint of a run; one in the work directory by its name alone, so that both can be moved."""
+    """Record the newest checkpoint of a run: by name alone if it is in the work directory, so that both can move."""
     path = str(checkpoint)
     inside = "://" not in path and Path(path).resolve().parent == Path(work_dir).resolve()
-    with atomic_write(Path(work_dir, POINTER)) as file:
+    with atomic_write(Path(work_dir, POINTER_FILE)) as file:
         file.write(os.fsencode(Path(path).name if inside else path))
 
 
 def note_validation(work_dir: str | Path, iteration: int) -> None:
-    with atomic_write(Path(work_dir, VALIDATED)) as file:
+    """Record that the validation after ``iteration`` was completed."""
+    with atomic_write(Path(work_dir, VALIDATION_FILE)) as file:
         file.write(str(iteration).encode())
 
 
 def is_validated(work_dir: str | Path, iteration: int) -> bool:
-    """Whether the validation after ``iteration`` came to its end; all processes hear what the first one finds."""
-    path = Path(work_dir, VALIDATED)
+    """Return whether the validation after ``iteration`` was completed; the first process tells the others."""
+    path = Path(work_dir, VALIDATION_FILE)
     answer = [path.is_file() and path.read_text(encoding="utf-8").strip() == str(iteration)]
     broadcast_object_list(answer)
     return answer[0]
@@ -178,7 +179,7 @@ def _modified(path: Path) -> int:
 
 
 def _iteration(path: Path) -> int:
-    """Of the run when it wrote ``path``; -1 where that cannot be read."""
+    """Return the iteration of the run when it wrote ``path``, or -1 if the file cannot be read."""
     try:
         return int((read_stored_run(path) or {})["meta"]["iter"])
     except (UsageError, KeyError):
@@ -186,7 +187,7 @@ def _iteration(path: Path) -> int:
 
 
 def to_plain(value: Any) -> Any:
-    """Containers, numbers and strings as ``torch.load(weights_only=True)`` accepts them; tensors stay."""
+    """Return ``value`` in types that ``torch.load(weights_only=True)`` accepts; tensors stay as they are."""
     if isinstance(value, dict):
         return {to_plain(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Reads a foreign checkpoint without running anything that is pickled in it."""
+"""Read a foreign checkpoint without running code that is pickled in it."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mmmim.checkpoint.prefixes import USUAL, Marks, branches_outside, find_prefix, named_tensors
+from mmmim.checkpoint.prefixes import MODEL_ENTRIES, Marks, branches_outside, find_prefix, named_tensors
 from mmmim.errors import UsageError
 
 
 class CfgNode:
-    """Stands in for the class of SimMIM's options, which is a dict, so that yacs need not be there."""
+    """A stand-in for the class of SimMIM's options, which is a dict, so that yacs need not be installed."""
 
     __module__ = "yacs.config"
 
     def __new__(cls) -> Any:
-        return OrderedDict()  # torch fills no other kind of dict
+        return OrderedDict()  # torch's safe unpickler fills no other kind of dict
 
 
-# Official files carry the options of their run, in classes that only hold values.
+# Official files contain the options of their run, in classes that only hold values.
 OPTION_HOLDERS: list[Any] = [argparse.Namespace, CfgNode]
 
 
 class Source(NamedTuple):
-    """Tensors of a foreign file under its own names."""
+    """The tensors of a foreign file under their own names, and what else the file says."""
 
     file: str
     state: dict[str, Tensor]
-    epoch: int | None  # finished ones
-    not_read: list[str]  # other entries: optimizer, args, ...
-    options: Mapping[str, Any] = {}  # of the run, as far as the file tells
-    prefix: str = ""  # what stood before the names, the entry of the file included
+    epoch: int | None  # number of finished epochs
+    not_read: list[str]  # other entries of the file: optimizer, args, ...
+    options: Mapping[str, Any] = {}  # options of the run, if the file holds them
+    prefix: str = ""  # what stood before the names, including the entry of the file
 
 
 def read_source(file: str | Path, prefix: str | None = None, marks: Marks = ()) -> Source:
-    """The weights of a ``.safetensors`` file, or of a PyTorch file, which is read with ``weights_only=True``.
+    """Return the weights of a ``.safetensors`` file, or of a PyTorch file, which is read with ``weights_only=True``.
 
     Args:
-        prefix: Of the model's names, in full or a part of it; None finds it.
+        prefix: The prefix of the model's names, or a part of it; None searches for it.
         marks: Names by which a model is found; see :func:`find_prefix`.
 
     Raises:
-        UsageError: no such file, damaged, not a checkpoint, or one that asks for code to be run.
+        UsageError: There is no such file, it is damaged, it is not a checkpoint, or reading it would run code.
     """
     path = Path(file)
     if not path.is_file():
@@ -62,17 +62,17 @@ def read_source(file: str | Path, prefix: str | None = None, marks: Marks = ()) 
     is_ours = "mmmim" in (content.get("meta") or {})
     found = None if is_ours else find_prefix(named, marks, prefix, str(file))
     if found is None:
-        place = next((key for key in USUAL if isinstance(content.get(key), Mapping)), None)
+        place = next((key for key in MODEL_ENTRIES if isinstance(content.get(key), Mapping)), None)
         found = "" if place is None else f"{place}."
         if (inside := [name for name in named if name.startswith(found)]) and all(
             name.startswith(f"{found}module.") for name in inside
         ):
-            found += "module."  # of data parallel training
+            found += "module."  # written by data-parallel training
     state = {name.removeprefix(found): value for name, value in named.items() if name.startswith(found)}
     if not state:
         entries = ", ".join(map(str, list(content)[:5])) or "nothing"
         raise UsageError(
-            f"{file}: holds no tensors of a model, neither at the top nor in {' or '.join(map(repr, USUAL))}; "
+            f"{file}: holds no tensors of a model, neither at the top nor in {' or '.join(map(repr, MODEL_ENTRIES))}; "
             f"it holds {entries}"
         )
     entries_read = {found[: index + 1] for index, character in enumerate(found) if character == "."}
@@ -85,7 +85,7 @@ def read_source(file: str | Path, prefix: str | None = None, marks: Marks = ()) 
 
 
 def _finished_epochs(content: Mapping[str, Any]) -> int | None:
-    """The official codes store the number of the last epoch, counted from 0; MMEngine that of finished ones."""
+    """Return the number of finished epochs; MMEngine stores it, the official codes the last epoch's index from 0."""
     meta = content.get("meta")
     if isinstance(meta, Mapping) and isinstance(meta.get("epoch"), int):
         return meta["epoch"]
@@ -114,9 +114,9 @@ def _read_pytorch(path: Path) -> Any:
                 "way; nothing was run. If you trust its source, write the tensors alone to a file where they can be "
                 "loaded: torch.save(dict(model=model.state_dict()), FILE)"
             ) from None
-        told = re.sub(r"(?s).*WeightsUnpickler error:", "", str(error)).strip().partition("\n")[0][:200]
+        reason = re.sub(r"(?s).*WeightsUnpickler error:", "", str(error)).strip().partition("\n")[0][:200]
         raise UsageError(
-            f"{path}: {_size(path)}, incomplete, damaged or no PyTorch checkpoint ({type(error).__name__}: {told}); "
+            f"{path}: {_size(path)}, incomplete, damaged or no PyTorch checkpoint ({type(error).__name__}: {reason}); "
             "copy or download it again, and compare its size or checksum with the publisher's"
         ) from None
 

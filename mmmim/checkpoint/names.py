@@ -1,4 +1,4 @@
-"""Which tensors of a checkpoint belong to the encoder, and how well they fit a module."""
+"""Find the tensors of a checkpoint that belong to the encoder, and compare them with a module."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from torch import Tensor, nn
 
 ENCODER_PREFIX = "backbone."
 PRETRAIN_ONLY = ("mask_token", "decoder*", "projector*", "predictor*")
-# What a checkpoint and an encoder must agree on; the first of them are invisible in tensor shapes.
+# What a checkpoint and an encoder must agree on; the first of these do not show in tensor shapes.
 FACTS = ("num_heads", "patch_size", "embed_dims", "depth", "depths", "in_channels")
 
 State = Mapping[str, Tensor]
 
 
 def model_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Weights of a runner's checkpoint, or of a file that holds nothing else, as MMEngine reads them."""
+    """Return the weights of a runner's checkpoint, or of a file that holds only weights, as MMEngine reads them."""
     state = checkpoint.get("state_dict", checkpoint)
     return {name.removeprefix("module."): value for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def strip_prefix(state: State, prefix: str | None) -> dict[str, Tensor]:
-    """The tensors below ``prefix`` (``'backbone'`` and ``'backbone.'`` mean the same), without it."""
+    """Return the tensors whose names begin with ``prefix`` (``'backbone'`` or ``'backbone.'``), without the prefix."""
     if not prefix:
         return dict(state)
     prefix = prefix.rstrip(".") + "."
@@ -35,7 +35,7 @@ def strip_prefix(state: State, prefix: str | None) -> dict[str, Tensor]:
 
 
 def prefixes_of(state: State, names: Iterable[str]) -> list[str]:
-    """Prefixes under which ``state`` holds tensors called like ``names``, the fullest first."""
+    """Return the prefixes under which ``state`` holds tensors called ``names``, those with most tensors first."""
     found: dict[str, int] = {}
     wanted = set(names)
     for key in state:
@@ -48,18 +48,19 @@ def prefixes_of(state: State, names: Iterable[str]) -> list[str]:
 
 
 def matching(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Return the names that match at least one of the fnmatch ``patterns``."""
     patterns = tuple(patterns)
     return [name for name in names if any(fnmatch(name, pattern) for pattern in patterns)]
 
 
 def differing_facts(meta: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What a checkpoint's ``meta`` and an encoder's ``describe()`` disagree on: ``{name: (file, encoder)}``."""
+    """Return where a checkpoint's ``meta`` and an encoder's ``describe()`` disagree: ``{name: (file, encoder)}``."""
     shared = [name for name in FACTS if name in meta and name in facts]
     return {name: (meta[name], facts[name]) for name in shared if meta[name] != facts[name]}
 
 
 def written_by(meta: Mapping[str, Any], module: nn.Module) -> str:
-    """Which encoder wrote a checkpoint, seen from ``module``: ``another ViT``, or ``a Swin`` where that is no ViT."""
+    """Return which encoder wrote a checkpoint, seen from ``module``: ``another ViT``, or ``a Swin, not by a ViT``."""
     ours = type(module).__name__
     theirs = meta.get("backbone", ours)
     return f"another {ours}" if theirs == ours else f"a {theirs}, not by a {ours}"
@@ -67,7 +68,7 @@ def written_by(meta: Mapping[str, Any], module: nn.Module) -> str:
 
 @dataclass
 class LoadReport:
-    """How the tensors of a file met those of a module; names, in the module's or the file's order."""
+    """The names of the tensors of a file and of a module, by whether and how they were loaded."""
 
     expected: int
     loaded: list[str] = field(default_factory=list)
@@ -83,13 +84,16 @@ class LoadReport:
 
     @property
     def ratio(self) -> str:
+        """Return the numbers of loaded and of expected tensors: ``150/150``."""
         return f"{len(self.loaded)}/{self.expected}"
 
     @property
     def complete(self) -> bool:
+        """Return whether tensors were loaded, all of them without a problem."""
         return bool(self.loaded) and not self.problems()
 
     def line(self) -> str:
+        """Return one line for the log: how many tensors were loaded, resized, unused, new and copied."""
         kinds = [
             f"{len(names)} {kind}" + (f": {listing(names)}" if names else "")
             for kind, names in (("resized", self.resized), ("unused", self.unused), ("new", self.new))
@@ -99,6 +103,7 @@ class LoadReport:
         return f"loaded {self.ratio} backbone tensors ({'; '.join(kinds)})"
 
     def problems(self) -> list[str]:
+        """Return a line for each kind of problem, with the names of the tensors."""
         described = (
             ("missing in the file", self.missing),
             ("of another shape in the file", self.other_shape),
@@ -109,20 +114,22 @@ class LoadReport:
         return [f"{len(names)} {problem}: {listing(names)}" for problem, names in described if names]
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the report as it is written to a JSON file."""
         return {"loaded_of_expected": self.ratio, "line": self.line(), **asdict(self)}
 
 
 def listing(names: list[str], limit: int = 5) -> str:
+    """Return the first ``limit`` names, separated by commas, and how many more there are."""
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(names[:limit]) + more
 
 
 def compare(state: State, module: nn.Module) -> LoadReport:
-    """Load ``state`` into a copy of ``module`` and see which tensors arrive, and whether ``module`` holds them.
+    """Return which tensors of ``state`` can be loaded into a copy of ``module``, and whether ``module`` holds them.
 
-    The copy runs the module's own load hooks, so whatever they resize, rename or drop is judged by its result.
-    ``module.pretrain_only`` and ``module.downstream_only`` name (as fnmatch patterns) what may be left over in
-    the file, and what the file need not have.
+    The copy runs the module's own load hooks, so the report covers what they resize, rename or drop.
+    ``module.pretrain_only`` and ``module.downstream_only`` are fnmatch patterns for what may be left over in the file
+    and for what the file need not have.
     """
     probe = copy.deepcopy(module).cpu()
     own = probe.state_dict()

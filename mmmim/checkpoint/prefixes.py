@@ -1,4 +1,4 @@
-"""What training frameworks put before the names of a model's tensors."""
+"""Find the prefixes that training frameworks put before the names of a model's tensors."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 from mmmim.errors import UsageError
 
 # Components that torch.compile, FSDP and activation checkpointing insert anywhere in a name.
-INSERTED = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
-USUAL = ("model", "state_dict", "module")  # entries of a file that hold the model rather than a copy of it
+WRAPPER_PARTS = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+MODEL_ENTRIES = ("model", "state_dict", "module")  # entries of a file that hold the model rather than a copy of it
 Marks = Iterable[Sequence[str]]
 
 
 def named_tensors(content: Mapping[Any, Any], parents: str = "") -> dict[str, Tensor]:
-    """Every tensor in nested dicts under its dotted path, without what :data:`INSERTED` names."""
+    """Return every tensor in nested dicts by its dotted path, without the :data:`WRAPPER_PARTS`."""
     found: dict[str, Tensor] = {}
     for key, value in content.items():
-        path = ".".join(part for part in str(key).split(".") if part not in INSERTED)
+        path = ".".join(part for part in str(key).split(".") if part not in WRAPPER_PARTS)
         if isinstance(value, Mapping):
             found |= named_tensors(value, f"{parents}{path}." if path else parents)
         elif isinstance(value, Tensor):
@@ -28,14 +28,14 @@ def named_tensors(content: Mapping[Any, Any], parents: str = "") -> dict[str, Te
 
 
 def find_prefix(names: Collection[str], marks: Marks, wanted: str | None, file: str) -> str | None:
-    """What stands before a model's names, the entries of the file included; None where no model of a layout is there.
+    """Return the prefix of a model's names, including the entries of the file; None if no model of a layout is found.
 
     Args:
-        marks: Of the layouts: a model has all names of one of these sets.
-        wanted: The prefix that the user chose, in full or a part of it, such as ``teacher``.
+        marks: One set of names per layout; a model has all the names of one of them.
+        wanted: The prefix that the user chose, or a part of it, such as ``teacher``.
 
     Raises:
-        UsageError: several models fit, or none has the wanted prefix.
+        UsageError: Several models fit, or none has the wanted prefix.
     """
     found = {
         name.removesuffix(first)
@@ -48,18 +48,18 @@ def find_prefix(names: Collection[str], marks: Marks, wanted: str | None, file: 
     if wanted is not None:
         chosen = [p for p in outer if f".{wanted.strip('.')}." in f".{p}"]
         if not chosen:
-            raise UsageError(f"--prefix {wanted}: {file} {_offer(outer, names)}")
+            raise UsageError(f"--prefix {wanted}: {file} {_describe_prefixes(outer, names)}")
         outer = chosen
-    usual = [p for entry in USUAL for p in outer if p.partition(".")[0] == entry]
+    usual = [p for entry in MODEL_ENTRIES for p in outer if p.partition(".")[0] == entry]
     if len(outer) > 1 and wanted is None and usual:
         first = usual[0].partition(".")[0]
         outer = [p for p in usual if p.partition(".")[0] == first]
     if len(outer) > 1:
-        raise UsageError(f"{file} {_offer(outer, names)}")
+        raise UsageError(f"{file} {_describe_prefixes(outer, names)}")
     return outer[0] if outer else None
 
 
-def _offer(prefixes: Sequence[str], names: Collection[str]) -> str:
+def _describe_prefixes(prefixes: Sequence[str], names: Collection[str]) -> str:
     if not prefixes:
         return f"has no model of a known layout under any prefix; its first names are {', '.join([*names][:8])}"
     listed = " or ".join(f"--prefix {prefix.rstrip('.')}" for prefix in prefixes if prefix)
@@ -67,7 +67,7 @@ def _offer(prefixes: Sequence[str], names: Collection[str]) -> str:
 
 
 def branches_outside(names: Iterable[str], prefix: str) -> list[str]:
-    """Where the names without ``prefix`` leave its path: ``teacher.head`` for ``teacher.head.mlp.0.weight``."""
+    """Return where names without ``prefix`` branch off its path: ``teacher.head`` for ``teacher.head.mlp.0.weight``."""
     path = prefix.split(".")[:-1]
     branches: dict[str, None] = {}
     for name in names:

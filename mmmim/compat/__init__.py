@@ -1,4 +1,4 @@
-"""What keeps MMSegmentation and MMDetection working on today's torch."""
+"""Keep MMSegmentation and MMDetection working on today's torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import warnings
 
 
 def setup() -> None:
-    """Make mmseg and mmdet importable and quiet. Call it before either is imported; twice is harmless.
+    """Make mmseg and mmdet importable and quiet; call it before either is imported, more than once is harmless.
 
-    * ``mmcv._ext`` falls back to kernels of torch and torchvision where mmcv came without compiled operators.
-    * mmcv's remark about ``MultiScaleDeformableAttention`` at import is silenced, nothing else is.
-    * ``_base_ = 'mmseg::...'`` finds mmseg whatever its distribution is called.
+    * ``mmcv._ext`` falls back to kernels of torch and torchvision if mmcv was installed without compiled operators.
+    * mmcv's warning about ``MultiScaleDeformableAttention`` at import is silenced, and no other warning.
+    * ``_base_ = 'mmseg::...'`` finds mmseg whatever name its distribution has.
     """
     from mmengine.config.utils import MODULE2PACKAGE
 

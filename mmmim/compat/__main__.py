@@ -1,4 +1,4 @@
-"""Runs a script of MMSegmentation or MMDetection, after :func:`mmmim.compat.setup`.
+"""Run a script of MMSegmentation or MMDetection after :func:`mmmim.compat.setup`.
 
 ``python -m mmmim.compat tools/test.py CONFIG CKPT`` does what ``python tools/test.py CONFIG CKPT`` does. Some scripts
 import mmcv's operators before they read a config, so that its ``custom_imports`` come too late.

@@ -1,9 +1,9 @@
-"""A stand-in for ``mmcv._ext``, the compiled half of mmcv, on the kernels of torch and torchvision.
+"""A stand-in for ``mmcv._ext``, the compiled half of mmcv, that uses the kernels of torch and torchvision.
 
 ``mmdet.models`` cannot be imported without ``mmcv._ext``, and mmcv's source distribution usually installs
-without it. The finder below sits last on ``sys.meta_path``, so a compiled extension always wins. What almost all
-of mmdet and mmseg call is in :mod:`mmmim.compat.operators`; every other name exists, as ``mmcv.ops`` looks them up
-while importing, and raises when called.
+without it. The finder below is the last one on ``sys.meta_path``, so a compiled extension is always preferred. The
+operators that almost all models of mmdet and mmseg call are in :mod:`mmmim.compat.operators`; every other name exists,
+as ``mmcv.ops`` looks them up while importing, and raises when called.
 """
 
 from __future__ import annotations
@@ -35,17 +35,19 @@ def _missing_operator(name: str) -> Callable[..., NoReturn]:
 
 
 class TorchvisionOpsFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds ``mmcv._ext`` when nothing before it on ``sys.meta_path`` does."""
+    """Finds ``mmcv._ext`` if no finder before it on ``sys.meta_path`` does."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of the stand-in if ``mmcv._ext`` is asked for."""
         if fullname != MODULE:
             return None
         return importlib.machinery.ModuleSpec(MODULE, self, origin="torchvision operators (mmmim.compat)")
 
     def exec_module(self, module: ModuleType) -> None:
-        from .operators import OPERATORS  # with torchvision, which takes a while to import
+        """Fill the module with the operators of this package."""
+        from .operators import OPERATORS  # imports torchvision, which takes a while
 
         for operator in OPERATORS:
             setattr(module, operator.__name__, operator)
@@ -53,5 +55,6 @@ class TorchvisionOpsFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def install() -> None:
+    """Add the finder to ``sys.meta_path``, unless it is there already."""
     if not any(isinstance(finder, TorchvisionOpsFinder) for finder in sys.meta_path):
         sys.meta_path.append(TorchvisionOpsFinder())

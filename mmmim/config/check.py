@@ -1,4 +1,4 @@
-"""Reads a config as the Runner would build it, and reports misspelt types and keys before anything is built."""
+"""Read a config as the Runner would build it, and report misspelt types and keys before anything is built."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ SURE = 0.85  # similarity from which a key counts as misspelt where a class may 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the walk stands: a dotted path, the registries that build this node, and who reads it."""
+    """A node of the config: its dotted path, the registries that build it, and who reads it."""
 
     path: str
     key: str
@@ -92,10 +92,12 @@ class Place:
     is_named: bool = True  # the key says which registries these are; otherwise they are those of the node above
 
     def below(self, key: str, by_us: bool) -> Place:
+        """Return the place of the value of ``key``, which this package reads or another one."""
         named = _registries_of(key)
         return Place(f"{self.path}.{key}", key, named or self.registries, self.scope, by_us, named is not None)
 
     def item(self, name: str) -> Place:
+        """Return the place of an item of this node, which the same registries build."""
         return replace(self, path=f"{self.path}{name}")
 
 
@@ -106,7 +108,7 @@ def _registries_of(key: str) -> tuple[Registry, ...] | None:
 
 
 def config_problems(cfg: Config) -> list[str]:
-    """Everything :func:`check_config` would complain about, one line each."""
+    """Return every problem that :func:`check_config` would report, one line each."""
     problems = list(misspelt_top_level_keys(cfg))
     with default_scope(cfg.get("default_scope")):
         for section, registries in SECTIONS.items():
@@ -126,7 +128,7 @@ def check_config(cfg: Config) -> None:
     """Refuse misspelt types, arguments and top-level keys, all in one error.
 
     Raises:
-        UsageError: one line per problem with the key path, the value received and the nearest known names.
+        UsageError: There are problems; each has a line with the key path, the value and the nearest known names.
     """
     problems = config_problems(cfg)
     if problems:
@@ -178,7 +180,7 @@ def _is_ours(built: Any) -> bool:
 
 
 def _built_by(node: dict[str, Any], place: Place) -> tuple[Any, Registry]:
-    """What ``node`` builds and the registry that knows it; ``(None, …)`` where none does."""
+    """Return what ``node`` builds and the registry that knows it, or ``(None, …)`` if no registry does."""
     if not isinstance(node["type"], str):
         return node["type"], (*place.registries, root.MODELS)[0]
     elsewhere = () if place.is_named else tuple(other for other in EVERYWHERE if other not in place.registries)

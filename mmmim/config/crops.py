@@ -6,8 +6,10 @@ from mmengine.config import Config
 
 
 def crop_size(config: Config, default: Any = None) -> Any:
-    """Pixels ``(H, W)`` of the training data's RandomResizedCrop: a degradation may need a larger crop than the
-    encoder. ``default`` where the config does not crop."""
+    """Return the size ``(H, W)`` of the training data's RandomResizedCrop, or ``default`` if the config does not crop.
+
+    It may differ from the encoder's image size, because a degradation may need a larger crop.
+    """
     dataset = (config.get("train_dataloader") or {}).get("dataset") or {}
     crops = [
         step["size"] for step in dataset.get("transforms") or [] if str(step["type"]).endswith("RandomResizedCrop")

@@ -1,4 +1,4 @@
-"""Known keys: the top level of a config, the sections without a class, and paths given to ``--cfg-options``."""
+"""The known keys of a config's top level and of sections without a class, and the check of ``--cfg-options``."""
 
 from __future__ import annotations
 
@@ -40,16 +40,18 @@ ALMOST = 0.85  # similarity from which an unknown top-level key counts as misspe
 
 
 def runner_keys() -> set[str]:
+    """Return the top-level keys that the Runner or the tools of this project read."""
     return (set(inspect.signature(Runner).parameters) - {"cfg"}) | READ_FROM_CONFIG
 
 
 def dataloader_keys() -> set[str]:
+    """Return the keys that a dataloader's config may have."""
     own = set(inspect.signature(DataLoader).parameters)
     return own | {"num_batch_per_epoch", "persistent_workers", "_delete_"}
 
 
 def default_type(section: str, node: Mapping[str, Any]) -> str | None:
-    """The class that the Runner takes for a section without ``type``."""
+    """Return the class that the Runner builds for a section without ``type``, or None if it builds none."""
     if section == "train_cfg":
         return "EpochBasedTrainLoop" if node.get("by_epoch", True) and "max_iters" not in node else "IterBasedTrainLoop"
     if section == "optim_wrapper":
@@ -66,9 +68,9 @@ def default_type(section: str, node: Mapping[str, Any]) -> str | None:
 
 
 def misspelt_top_level_keys(cfg: Config) -> Iterator[str]:
-    """Unknown keys that closely resemble a known one; other unknown keys are helper variables.
+    """Yield a line for each unknown key that closely resembles a known one; other unknown keys are helper variables.
 
-    So is ``vis_backends``, which a base file uses before the file that changes it is read.
+    A ``vis_backends`` that differs from the visualizer's is reported too: the base file used it before it was changed.
     """
     known = runner_keys()
     for key in cfg:
@@ -85,14 +87,14 @@ def misspelt_top_level_keys(cfg: Config) -> Iterator[str]:
 
 
 def _without_scope(settings: Any) -> Any:
-    """Equal for equal settings, also of files of other projects, to which MMEngine adds where their names belong."""
+    """Return the settings without ``_scope_``, which MMEngine adds to those from the files of other projects."""
     if not isinstance(settings, (list, tuple)):
         return settings
     return [{k: v for k, v in each.items() if k != "_scope_"} if isinstance(each, dict) else each for each in settings]
 
 
 def find_config(path: str) -> Path:
-    """``path`` itself, or an error that names the existing configs most like it."""
+    """Return ``path``, or raise a UsageError that names the existing configs most like it."""
     file = Path(path)
     if file.is_file():
         return file
@@ -107,13 +109,13 @@ def find_config(path: str) -> Path:
 def check_options(cfg: Config, options: Mapping[str, Any]) -> list[str]:
     """Refuse a ``--cfg-options`` path that leads to nothing.
 
-    A path may end in a new key where the class around it takes such an argument, or where the Runner knows it.
+    A path may end in a new key if the class that is built there accepts such an argument, or if the Runner knows it.
 
     Returns:
-        Remarks on paths that exist but that nothing reads, because the file's variables are already evaluated.
+        Remarks on paths that exist but that nothing reads, because the file's variables have already been evaluated.
 
     Raises:
-        UsageError: the key path, and the nearest keys.
+        UsageError: A path leads to nothing; the message names it and the nearest keys.
     """
     remarks = []
     with default_scope(cfg.get("default_scope")):
@@ -153,7 +155,7 @@ def _item(node: list[Any] | tuple[Any, ...], part: str, path: str) -> Any:
 
 
 def _known_keys(node: Mapping[str, Any], parents: list[str]) -> tuple[set[str], bool]:
-    """Keys that ``node`` takes, and whether it may take others."""
+    """Return the keys that ``node`` accepts, and whether it may accept others."""
     if not parents:
         return runner_keys() | set(node), False
     section = parents[0]

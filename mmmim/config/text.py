@@ -5,7 +5,7 @@ from typing import Any
 
 
 def config_value(config: Any, key: str) -> Any:
-    """Return a key of the text of a config, read without running it; what is no plain value becomes None."""
+    """Return a key of the text of a config, read without running it; whatever is not a plain value becomes None."""
     try:
         lines = ast.parse(config).body if isinstance(config, str) else []
     except SyntaxError:

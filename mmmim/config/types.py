@@ -1,4 +1,4 @@
-"""What a ``type=`` string of a config stands for, and which arguments it takes."""
+"""Resolve the ``type=`` strings of a config, and list the arguments that they accept."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TAKEN_BEFORE_BUILDING: dict[str, tuple[str, ...]] = {
 
 
 def _in_scope(registry: Registry, scope: str | None) -> Registry:
-    """Where MMEngine would look: the child of the root ``registry`` of ``scope`` (default: the current one)."""
+    """Return where MMEngine would look: the child of the root ``registry`` for ``scope`` (default: the current one)."""
     current = DefaultScope.get_current_instance()
     name = scope or (current.scope_name if current else "mmengine")
     with suppress(ImportError):
@@ -53,7 +53,7 @@ def _in_scope(registry: Registry, scope: str | None) -> Registry:
 
 
 def resolve(name: str, registries: Sequence[Registry], scope: str | None) -> tuple[Any, Registry] | None:
-    """The class or function that MMEngine would build for ``name``, and its root registry."""
+    """Return the class or function that MMEngine would build for ``name`` and its root registry, or None."""
     for registry in registries:
         try:
             found = _in_scope(registry, scope).get(name)
@@ -77,7 +77,7 @@ def _names(registry: Registry, scope: str | None) -> Iterable[str]:
 
 
 def suggestions(name: str, registries: Sequence[Registry], scope: str | None) -> list[str]:
-    """Registered names like ``name``; ``ViT`` in an MMSegmentation config suggests ``mmmim.ViT``."""
+    """Return registered names like ``name``; ``ViT`` in an MMSegmentation config suggests ``mmmim.ViT``."""
     known = {known for registry in registries for known in _names(registry, scope)}
     bare = name.rpartition(".")[2]
     other_scope = [entry for entry in sorted(known) if entry.rpartition(".")[2].lower() == bare.lower()]
@@ -85,7 +85,7 @@ def suggestions(name: str, registries: Sequence[Registry], scope: str | None) ->
 
 
 def accepted_arguments(built: Any) -> tuple[set[str], bool]:
-    """Names that the constructor takes, and whether it may take others (``**kwargs`` that leads nowhere known).
+    """Return the names that a constructor accepts, and whether it may accept others (``**kwargs`` of unknown use).
 
     ``**kwargs`` is followed through the base classes, as ``super().__init__(**kwargs)`` does.
     """
@@ -113,5 +113,5 @@ def _parameters(function: Any) -> tuple[set[str], bool]:
 
 
 def default_scope(name: str | None) -> Any:
-    """Context in which bare names resolve as they will when the Runner builds with ``default_scope=name``."""
+    """Return a context in which bare names resolve as they will when the Runner builds with ``default_scope=name``."""
     return DefaultScope.overwrite_default_scope(name or "mmengine")

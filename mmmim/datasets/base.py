@@ -16,21 +16,21 @@ from mmmim.errors import UsageError
 from .seeding import SampleKey, seeded_sample
 from .transforms import ToUint8Tensor, build_transform
 
-MAX_NAMED = 20
+MAX_WARNINGS = 20
 
 
 class SeededImageDataset(Dataset, ABC):
-    """Map-style dataset whose sample is a pure function of its ``SampleKey`` (seed, epoch, index).
+    """A map-style dataset whose sample is a pure function of its ``SampleKey`` (seed, epoch, index).
 
-    A sample is ``dict(inputs=uint8 (C, H, W), labels=int, indices=int)``; the label is -1 where unknown. Transforms may
-    turn the image into a dict of views, ``inputs`` among them, which become keys of the sample. A sample that
-    cannot be read is replaced by the next readable one (``labels`` and ``indices`` are the replacement's), logged once
-    (each process names its first 20), and remembered in ``bad_files``, which workers and main process share.
+    A sample is ``dict(inputs=uint8 (C, H, W), labels=int, indices=int)``; an unknown label is -1. Transforms may turn
+    the image into a dict of views, ``inputs`` among them, which become keys of the sample. A sample that cannot be read
+    is replaced by the next readable one (``labels`` and ``indices`` are those of the replacement), logged once (each
+    process names its first 20), and listed in ``bad_files``, which workers and main process share.
 
-    Subclasses give ``load(index)``, ``label(index)``, ``name(index)`` and ``__len__``.
+    Subclasses define ``load(index)``, and ``label(index)``, ``name(index)`` and ``__len__`` if the defaults do not fit.
 
     Raises:
-        UsageError: no sample of the whole dataset is readable.
+        UsageError: No sample of the whole dataset is readable.
     """
 
     def __init__(self, length: int, transforms: Sequence[dict | Callable] = ()) -> None:
@@ -41,12 +41,14 @@ class SeededImageDataset(Dataset, ABC):
 
     @abstractmethod
     def load(self, index: int) -> Image.Image | tv_tensors.Image:
-        """The decoded image; raises whatever the decoder raises."""
+        """Return the decoded image, or raise whatever the decoder raises."""
 
     def label(self, index: int) -> int:
+        """Return the label of a sample, -1 if it is unknown."""
         return -1
 
     def name(self, index: int) -> str:
+        """Return the name of a sample for messages, such as its path."""
         return str(index)
 
     def __len__(self) -> int:
@@ -66,7 +68,7 @@ class SeededImageDataset(Dataset, ABC):
 
     @property
     def bad_files(self) -> list[str]:
-        """Files that this dataset, in any of its worker processes, failed to read."""
+        """Return the files that this dataset, in any of its worker processes, failed to read."""
         return [self.name(i) for i in self._is_bad.nonzero().flatten().tolist()]
 
     def _load_readable(self, wanted: int) -> tuple[int, Image.Image | tv_tensors.Image]:
@@ -85,7 +87,7 @@ class SeededImageDataset(Dataset, ABC):
 
     def _warn(self, index: int, error: Exception) -> None:
         self._num_named += 1
-        if self._num_named <= MAX_NAMED:
+        if self._num_named <= MAX_WARNINGS:
             text = f"Skipping unreadable image {self.name(index)}: {type(error).__name__}: {error}"
-            more = "; further ones are only counted" if self._num_named == MAX_NAMED else ""
+            more = "; further ones are only counted" if self._num_named == MAX_WARNINGS else ""
             print_log(text + more, logger="current", level=logging.WARNING)

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import DATASETS
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from .base import SeededImageDataset
 from .toy_images import SPLITS
@@ -19,15 +19,15 @@ from .toy_renderer import MATERIALS, render
 
 @DATASETS.register_module()
 class Collages(SeededImageDataset):
-    """Drawn RGB pictures with the local statistics of photographs; no labels, no download, no files.
+    """Generated RGB pictures with the local statistics of photographs, without labels, downloads or files.
 
     Discs, boxes and half planes of all sizes cover each other ("dead leaves"). Each is filled with a colour gradient,
-    a pattern of ``ToyImages`` or noise with the spectrum of photographs (1/f); the whole may be blurred and noisy.
+    a pattern of ``ToyImages`` or noise with the spectrum of photographs (1/f); the picture may be blurred and noisy.
     Brightness varies more than hue. Image ``i`` of a split is a pure function of ``(seed, split, i)``.
 
     Args:
         img_size: Side in pixels.
-        toy_share: Share of pictures that are drawn as those of ``ToyImages``.
+        toy_share: Share of pictures that are drawn like those of ``ToyImages``.
     """
 
     def __init__(
@@ -47,20 +47,20 @@ class Collages(SeededImageDataset):
 
     def load(self, index: int) -> Image.Image:
         key = (self.seed, SPLITS.index(self.split), index)
-        rng = Generator(PCG64(mix(*key)))
+        rng = Generator(PCG64(derive_seed(*key)))
         if rng.random() < self.toy_share:
             return Image.fromarray(render(key, (self.img_size, self.img_size), (index % len(MATERIALS),))[0])
         return Image.fromarray(collage(rng, self.img_size))
 
 
 def collage(rng: Generator, side: int) -> ndarray:
-    """One picture ``(side, side, 3)`` uint8."""
+    """Return one picture ``(side, side, 3)`` uint8."""
     y, x = np.mgrid[:side, :side].astype(np.float32)
     palette = _Palette(rng)
     image = _fill(rng, palette, x, y)
     smallest = rng.uniform(2, 8)
     for _ in range(rng.integers(3, 25)):
-        radius = min(smallest / rng.random(), side)  # sizes fall with the square, as those of things in photographs
+        radius = min(smallest / rng.random(), side)  # their density falls with the square, as in photographs
         inside = _shape(rng, x, y, radius) * rng.choice([1, rng.uniform(0.3, 1)])
         image += (_fill(rng, palette, x, y) - image) * inside[..., None]
     if rng.random() < 0.5:
@@ -70,7 +70,7 @@ def collage(rng: Generator, side: int) -> ndarray:
 
 
 class _Palette:
-    """Colours of one picture: any brightness, hues about a common tint."""
+    """The colours of one picture: any brightness, with hues around a common tint."""
 
     def __init__(self, rng: Generator) -> None:
         self.rng = rng
@@ -83,7 +83,7 @@ class _Palette:
 
 
 def _fill(rng: Generator, palette: _Palette, x: ndarray, y: ndarray) -> ndarray:
-    """``(H, W, 3)``: a gradient between two colours, and perhaps a pattern or noise."""
+    """Return a gradient between two colours ``(H, W, 3)``, in some cases with a pattern or noise."""
     first, other = palette.colour(), palette.colour()
     second = first + (other - first) * np.float32(rng.choice([0.15, 0.5]))
     angle, side = rng.uniform(0, 2 * np.pi), len(x)
@@ -103,7 +103,7 @@ def _fill(rng: Generator, palette: _Palette, x: ndarray, y: ndarray) -> ndarray:
 
 
 def _natural_noise(rng: Generator, side: int) -> ndarray:
-    """``(side, side)`` of unit deviation, amplitude 1/f^a."""
+    """Return noise ``(side, side)`` of unit standard deviation whose amplitude falls as 1/f^a."""
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None])
     frequency[0, 0] = np.inf
     spectrum = np.fft.rfft2(rng.standard_normal((side, side))) / frequency ** rng.uniform(0.6, 1.6)
@@ -112,7 +112,7 @@ def _natural_noise(rng: Generator, side: int) -> ndarray:
 
 
 def _shape(rng: Generator, x: ndarray, y: ndarray, radius: float) -> ndarray:
-    """Coverage ``(H, W)`` in 0..1 of a disc, a box or a half plane; the edge is one to four pixels wide."""
+    """Return the coverage ``(H, W)`` in 0..1 of a disc, a box or a half plane; the edge is one to four pixels wide."""
     angle, aspect = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(-1, 1))
     cx, cy = rng.uniform(0, len(x), 2)
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))

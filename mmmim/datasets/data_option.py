@@ -1,4 +1,4 @@
-"""``--data DIR``: any pre-training or classification config on the user's own images."""
+"""Apply ``--data DIR``, which runs any pre-training or classification config on the user's own images."""
 
 from __future__ import annotations
 
@@ -19,38 +19,39 @@ from .image_folder import ImageFolder, check_folders, class_folders
 OWN_DATASETS = ("Collages", "Flowers102", "INaturalist", "ImageFolder", "ImageList", "ToyImages")
 TRAIN_FOLDERS = ("train", "training")
 VAL_FOLDERS = ("val", "validation", "valid", "test")
-SHARED = ("channels", "extensions", "value_range")  # evaluation reads files as training does, unless it says otherwise
-KEPT = (*SHARED, "transforms", "holdout", "keep", "keep_seed", "list_file")
+SHARED_KEYS = ("channels", "extensions", "value_range")  # arguments of the training set that other sets use by default
+KEPT_KEYS = (*SHARED_KEYS, "transforms", "holdout", "keep", "keep_seed", "list_file")
 
 
 def as_folders(cfg: Config) -> Config:
-    """A copy of ``cfg`` whose datasets of mmmim's own kinds are ``ImageFolder``, with what :data:`KEPT` names kept.
+    """Return a copy of ``cfg`` in which mmmim's own datasets are ``ImageFolder``; :data:`KEPT_KEYS` are kept.
 
-    It comes before ``--cfg-options``, which then may name any argument of ``ImageFolder``; :func:`use_folder` after.
+    Apply it before ``--cfg-options``, which may then name any argument of ``ImageFolder``, and :func:`use_folder`
+    after them.
     """
     cfg = copy.deepcopy(cfg)
     for _, node in _datasets(cfg):
-        kept = {key: node[key] for key in KEPT if key in node}
+        kept = {key: node[key] for key in KEPT_KEYS if key in node}
         node.clear()
         node.update(kept, type="ImageFolder")
     return cfg
 
 
 def use_folder(cfg: Config, data_dir: str) -> Config:
-    """A copy of ``cfg`` in which every dataset of mmmim's own kinds reads ``data_dir``, with its transforms kept.
+    """Return a copy of ``cfg`` in which each of mmmim's own datasets reads ``data_dir``, with its transforms kept.
 
-    ``train/`` and ``val/`` (or ``validation/``, ``valid/``, ``test/``) below ``data_dir`` serve training and
-    evaluation. Without them pre-training uses all images, and what needs labels divides them: 10 % are held out for
-    evaluation, chosen class by class by a hash of the file names. A classifier's ``num_classes`` becomes the number of
-    class folders.
-    Hooks that need labels, such as ``KNNHook``, are left out with a warning where the folder has none.
+    ``train/`` and ``val/`` (or ``validation/``, ``valid/``, ``test/``) below ``data_dir`` are used for training and
+    evaluation. Without them pre-training uses all images, and datasets with labels divide them: 10 % of each class are
+    held out for evaluation, chosen by a hash of the file names. A classifier's ``num_classes`` becomes the number of
+    class folders. Hooks that need labels, such as ``KNNHook``, are removed with a warning if the folder has none.
 
-    ``extensions``, ``value_range`` and ``channels`` of the training set hold for the others too, unless they have their
+    ``extensions``, ``value_range`` and ``channels`` of the training set apply to the others too, unless they have their
     own. Apply it after ``--cfg-options``.
 
     Raises:
-        MissingFileError: no such folder, or no image in it.
-        UsageError: dense-task config; classifier without class folders; fewer images than one batch.
+        MissingFileError: There is no such folder, or no image in it.
+        UsageError: The config is for a dense task, a classifier gets no class folders, or there are fewer images than
+            one batch.
     """
     cfg = copy.deepcopy(cfg)
     datasets = sorted(_datasets(cfg), key=lambda found: not _serves_training(found[0]))
@@ -59,7 +60,7 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
             f"--data: {cfg.filename or 'this config'} has no image-folder dataset to replace. Segmentation and "
             "detection need annotations; set their data_root with --cfg-options train_dataloader.dataset.data_root=DIR"
         )
-    shared = {key: datasets[0][1][key] for key in SHARED if key in datasets[0][1]}
+    shared = {key: datasets[0][1][key] for key in SHARED_KEYS if key in datasets[0][1]}
     reading = (shared.get("channels", 3), shared.get("extensions"))
     find_images(data_dir, *reading)
     train, val = _sub_folder(data_dir, TRAIN_FOLDERS), _sub_folder(data_dir, VAL_FOLDERS)
@@ -80,7 +81,7 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
         check_folders(train_root, paths)
     for path, node in datasets:
         for_training = _serves_training(path)
-        kept = {key: node[key] for key in KEPT if key in node}
+        kept = {key: node[key] for key in KEPT_KEYS if key in node}
         node.clear()
         node.update(shared, **kept)
         node.update(type="ImageFolder", labelled=labelled)
@@ -104,7 +105,7 @@ def _datasets(cfg: Config) -> list[tuple[tuple[str, ...], dict]]:
 
 
 def _dicts(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict]]:
-    """Every dict below ``node`` with the keys that lead to it; places in lists do not count."""
+    """Yield every dict below ``node`` with the keys that lead to it; indices of lists are left out."""
     if isinstance(node, dict):
         yield path, node
         for key, value in list(node.items()):
@@ -115,7 +116,7 @@ def _dicts(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
 
 
 def _serves_training(path: tuple[str, ...]) -> bool:
-    """The innermost name that says it decides: ``custom_hooks.test_dataloader.dataset`` serves evaluation."""
+    """Return whether the innermost telling key is for training: ``custom_hooks.test_dataloader.dataset`` is not."""
     for name in reversed(path):
         if name.startswith(("val", "test")):
             return False

@@ -1,4 +1,4 @@
-"""Image file -> 8-bit image with the wanted number of channels."""
+"""Read image files as 8-bit images with the wanted number of channels."""
 
 from __future__ import annotations
 
@@ -18,42 +18,43 @@ from mmmim.errors import UsageError
 
 PIL_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 ARRAY, ARRAY_START = ".npy", b"\x93NUMPY"
-FREQUENT = (".jpg", ".jpeg", ".png")
-TIFF = (".tif", ".tiff")
-# Pillow recognises these, but another program or a handler has to decode them.
+FREQUENT_EXTENSIONS = (".jpg", ".jpeg", ".png")
+TIFF_EXTENSIONS = (".tif", ".tiff")
+# Formats that Pillow recognises, but that another program or a handler has to decode.
 NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 ValueRange = Sequence[float] | Sequence[Sequence[float]]
 
 
 @cache
 def image_extensions(channels: int = 3) -> tuple[str, ...]:
-    """Extensions that are read by default: ``.npy`` and those of every format that Pillow decodes, plugins included.
+    """Return the extensions that are read by default: ``.npy`` and those of all formats that Pillow decodes.
 
-    Other numbers of channels than 1, 3 and 4 are in arrays and TIFF files only.
+    This includes Pillow's plugins. Only arrays and TIFF files have other numbers of channels than 1, 3 and 4.
     """
     if channels not in PIL_MODES:
-        return (ARRAY, *TIFF)
-    decoded = Image.registered_extensions().items()  # loads every plugin of Pillow
+        return (ARRAY, *TIFF_EXTENSIONS)
+    decoded = Image.registered_extensions().items()  # this call loads all plugins of Pillow
     found = {extension for extension, name in decoded if name in Image.OPEN and name not in NOT_DECODED}
-    return (*FREQUENT, *sorted(found - set(FREQUENT)), ARRAY)
+    return (*FREQUENT_EXTENSIONS, *sorted(found - set(FREQUENT_EXTENSIONS)), ARRAY)
 
 
 def decode_image(
     path: str | os.PathLike[str], channels: int = 3, value_range: ValueRange | None = None
 ) -> Image.Image | tv_tensors.Image:
-    """Read ``path`` upright and with 8 bits per channel.
+    """Return the image of a file, upright and with 8 bits per channel.
 
-    Every mode PIL knows is converted: palette, gray, CMYK; alpha is dropped unless ``channels`` is 4. EXIF rotation is
-    applied. Arrays (``.npy``), ``(H, W)`` or ``(H, W, C)``, may have any number of channels and come back as a
-    ``(C, H, W)`` tensor; so do TIFF files with other numbers than 1, 3 and 4.
+    Every mode of Pillow is converted: palette, gray, CMYK; alpha is dropped unless ``channels`` is 4. EXIF rotation is
+    applied. Arrays (``.npy``), ``(H, W)`` or ``(H, W, C)``, may have any number of channels and are returned as a
+    ``(C, H, W)`` tensor; so are TIFF files with other numbers than 1, 3 and 4.
 
     Args:
-        value_range: ``(low, high)``, or one such pair for each channel of the file, become 0 and 255; what lies between
-            follows linearly, what lies outside is clipped, NaN is 0. Default: 8-bit values stay as they are, and 16-bit
-            ones (uint16) have the range ``(0, 65535)``.
+        value_range: The values ``(low, high)`` that become 0 and 255, or one such pair for each channel of the file.
+            Values between them are scaled linearly, values outside are clipped, NaN becomes 0. By default 8-bit values
+            stay as they are, and 16-bit ones (uint16) have the range ``(0, 65535)``.
 
     Raises:
-        UsageError: values of another type without ``value_range``, or an array with another number of channels.
+        UsageError: The file has values of another type and ``value_range`` is None, or it is an array with another
+            number of channels.
     """
     name = os.fspath(path)
     with open(name, "rb") as file:
@@ -97,7 +98,7 @@ def _plain_mode(image: Image.Image) -> str:
 
 
 def _reduces_to_8_bit(image: Image.Image) -> bool:
-    """Whether the file has 16 bits in each of several channels, of which Pillow would keep 8."""
+    """Return whether the file has 16 bits in each of several channels, of which Pillow would keep 8."""
     tiles: Any = getattr(image, "tile", None)
     if image.mode not in ("RGB", "RGBA") or image.format not in ("PNG", "TIFF", "PPM") or not tiles:
         return False
@@ -114,7 +115,7 @@ def _read_deep(name: str) -> np.ndarray:
 
 
 def _many_channels(name: str) -> np.ndarray | None:
-    """``(H, W, C)`` of a TIFF file that Pillow does not know: many channels, or several of 32 bits."""
+    """Return ``(H, W, C)`` of a TIFF file that Pillow cannot open (many channels, or several of 32 bits), else None."""
     with suppress(OSError), Image.open(name):
         return None
     import tifffile
@@ -152,7 +153,7 @@ def _rises(bounds: np.ndarray) -> bool:
 
 
 def _to_8_bit(values: np.ndarray, value_range: ValueRange | None, name: str) -> np.ndarray:
-    """``(H, W)`` or ``(H, W, C)`` -> ``(H, W, C)`` uint8."""
+    """Return values ``(H, W)`` or ``(H, W, C)`` as ``(H, W, C)`` uint8."""
     if values.ndim == 2:
         values = values[..., None]
     if values.ndim != 3:
@@ -168,7 +169,7 @@ def _to_8_bit(values: np.ndarray, value_range: ValueRange | None, name: str) -> 
         value_range = (0, 65535)
     if values.dtype.kind not in "buif":
         raise UsageError(f"{name}: holds {values.dtype} values, which are no pixels; store integers or floats")
-    low, high = np.moveaxis(np.asarray(value_range, dtype=np.float64), -1, 0)  # of all channels, or one of each
+    low, high = np.moveaxis(np.asarray(value_range, dtype=np.float64), -1, 0)  # scalars, or a value per channel
     if low.ndim and len(low) != values.shape[2]:
         raise UsageError(f"value_range: {len(low)} pairs, but {name} has {values.shape[2]} channels")
     precise = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)

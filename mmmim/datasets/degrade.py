@@ -13,16 +13,16 @@ from .transforms import ToUint8Tensor
 
 @TRANSFORMS.register_module()
 class Degrade:
-    """The degradation of a pre-training config as a transform of single images: uint8 -> uint8.
+    """The degradation of a pre-training config as a transform of single uint8 images.
 
-    For tests of robustness and for degraded downstream data. The clean image is lost here, so pre-training degrades
-    in the model. Parameters come from torch's global generator, which datasets seed for every sample.
+    It is meant for tests of robustness and for degraded downstream data. The clean image is lost here, so pre-training
+    degrades in the model. Parameters are drawn from torch's global generator, which datasets seed for every sample.
 
     Args:
-        degradation: As in ``model.degradation``, one config or several in a list. What the model fills in for them
-            (``input_size``, ``in_channels``) has to be said where it is not the default.
-        mean, std: The degradation sees ``(x - mean) / std``, in units of 0..255, as in pre-training: padding is zero
-            there. The default are plain colours in [0, 1].
+        degradation: One config as in ``model.degradation``, or a list of several. Arguments that the model would fill
+            in (``input_size``, ``in_channels``) have to be given if they differ from the defaults.
+        mean, std: The degradation gets ``(x - mean) / std``, in units of 0..255, as in pre-training, where padding is
+            zero. By default it gets plain colours in [0, 1].
     """
 
     def __init__(
@@ -31,7 +31,8 @@ class Degrade:
         mean: Sequence[float] | float = 0.0,
         std: Sequence[float] | float = 255.0,
     ) -> None:
-        from mmmim.models.degradations import build_degradation  # every dataset would wait for the models otherwise
+        # At the top of the module these imports would make every dataset import the models.
+        from mmmim.models.degradations import build_degradation
         from mmmim.models.layers import ColorSpace
 
         self.degradation: Any = build_degradation(degradation, mean=mean, std=std)

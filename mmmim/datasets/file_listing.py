@@ -1,4 +1,4 @@
-"""Names of all image files below a folder, compactly stored and cached between runs."""
+"""List all image files below a folder, compactly stored and cached between runs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-CACHE_FROM = 20_000  # files; smaller folders are listed faster than a cache is checked
-MAX_NAMED = 20  # extensions
-CLOCK_SLACK_NS = 2_000_000_000  # a folder changed this shortly before the listing may still be changing
+MIN_CACHED_FILES = 20_000  # smaller folders are listed faster than a cache is checked
+MAX_EXTENSIONS = 20  # number of extensions that a message names
+CLOCK_SLACK_NS = 2_000_000_000  # a folder that changed this shortly before the listing may still be changing
 
 
 class PathList(Sequence[str]):
-    """Immutable list of paths in two numpy arrays, so that worker processes share its memory."""
+    """An immutable list of paths in two numpy arrays, so that worker processes share its memory."""
 
     def __init__(self, text: np.ndarray, ends: np.ndarray) -> None:
         self.text, self.ends = text, ends  # uint8 (total,), int64 (n,)
 
     @classmethod
     def of(cls, paths: Iterable[str]) -> PathList:
+        """Return the list of the given paths."""
         encoded = [os.fsencode(p) for p in paths]
         ends = np.cumsum([len(p) for p in encoded], dtype=np.int64)
         return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), ends)
@@ -44,26 +45,27 @@ class PathList(Sequence[str]):
         return os.fsdecode(self.text[begin : self.ends[index]].tobytes())
 
     def take(self, ids: np.ndarray) -> PathList:
+        """Return the list of the paths at the indices ``ids``."""
         return PathList.of(self[int(i)] for i in ids)
 
 
 class Listing(NamedTuple):
-    """Paths of the images below a folder, and how many other files there are, by extension, the most frequent first."""
+    """The paths of the images below a folder, and the numbers of other files by extension, most frequent first."""
 
     paths: PathList
     left_out: Mapping[str, int]
 
     def describe_left_out(self) -> str:
-        """``40 .avif, 3 .txt``."""
-        named = [f"{number:,} {extension}" for extension, number in [*self.left_out.items()][:MAX_NAMED]]
-        return ", ".join(named) + (", ..." if len(self.left_out) > MAX_NAMED else "")
+        """Return the numbers of files that are left out, such as ``40 .avif, 3 .txt``."""
+        named = [f"{number:,} {extension}" for extension, number in [*self.left_out.items()][:MAX_EXTENSIONS]]
+        return ", ".join(named) + (", ..." if len(self.left_out) > MAX_EXTENSIONS else "")
 
 
 def list_images(root: str | os.PathLike[str], extensions: Sequence[str]) -> Listing:
-    """Sorted paths relative to ``root`` of every file below it with one of ``extensions`` (any case).
+    """Return the sorted paths, relative to ``root``, of all files below it with one of ``extensions`` (any case).
 
-    Hidden files and folders are left out, links are followed once. The result for a large folder is kept in
-    ``$XDG_CACHE_HOME/mmmim`` (default ``~/.cache``) and valid as long as no folder below ``root`` has changed.
+    Hidden files and folders are left out, links are followed once. The result for a large folder is cached in
+    ``$XDG_CACHE_HOME/mmmim`` (default ``~/.cache``) and used as long as no folder below ``root`` has changed.
     """
     cache = _cache_file(root, extensions)
     with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -75,7 +77,7 @@ def list_images(root: str | os.PathLike[str], extensions: Sequence[str]) -> List
     begin = time.time_ns()
     names, mtimes, others = _scan(os.fspath(root), tuple(e.lower() for e in extensions))
     listing = Listing(PathList.of(sorted(names)), dict(others.most_common()))
-    if len(listing.paths) >= CACHE_FROM and max(mtimes.values()) < begin - CLOCK_SLACK_NS:
+    if len(listing.paths) >= MIN_CACHED_FILES and max(mtimes.values()) < begin - CLOCK_SLACK_NS:
         with contextlib.suppress(OSError):
             _store(cache, listing, mtimes)
     return listing

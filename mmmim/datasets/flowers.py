@@ -15,7 +15,7 @@ from .image_files import ImageFiles, check_root
 
 SOURCE = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
 NUM_CLASSES = 102
-PARTS = dict(train=("trnid", "valid"), test=("tstid",))
+SPLIT_VARIABLES = dict(train=("trnid", "valid"), test=("tstid",))
 
 
 @DATASETS.register_module()
@@ -23,21 +23,21 @@ class Flowers102(ImageFiles):
     """Oxford 102 Flowers in its official layout: ``jpg/image_00001.jpg``, …, ``imagelabels.mat``, ``setid.mat``.
 
     Args:
-        split: ``train``: official training and validation images together (2040), as transfer papers train on them;
-            ``test``: the official test images (6149).
+        split: ``train`` for the official training and validation images together (2040), on which transfer papers
+            train, or ``test`` for the official test images (6149).
 
     Raises:
-        MissingFileError: a file or folder of the layout is missing; says where it comes from.
-        UsageError: an id or a label of the ``.mat`` files is out of range.
+        MissingFileError: A file or folder of the layout is missing; the message says where to get it.
+        UsageError: An id or a label of the ``.mat`` files is out of range.
     """
 
     def __init__(
         self, root: str, split: str = "train", transforms: Sequence[dict | Callable] = (), channels: int = 3
     ) -> None:
-        one_of("split", split, PARTS)
+        one_of("split", split, SPLIT_VARIABLES)
         check_root(root)
         every_label = _read(root, "imagelabels.mat", ("labels",))
-        ids = _read(root, "setid.mat", PARTS[split])
+        ids = _read(root, "setid.mat", SPLIT_VARIABLES[split])
         if not os.path.isdir(os.path.join(root, "jpg")):
             raise MissingFileError(f"root: {root!r} has no folder 'jpg'; unpack 102flowers.tgz of {SOURCE} there")
         if ids.min() < 1 or ids.max() > len(every_label):

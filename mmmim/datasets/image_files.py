@@ -1,4 +1,4 @@
-"""Labelled image files below a folder, the base of the readers."""
+"""The base class of datasets of image files below a folder, and how the files are found."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .base import SeededImageDataset
 from .decode import ValueRange, check_value_range, decode_image, image_extensions
 from .file_listing import Listing, PathList, list_images
 
-LOOKED_AT = 64  # files of a dataset that are looked at when it is built
+NUM_CHECKED = 64  # how many files of a dataset are checked when it is built
 
 
 class ImageFiles(SeededImageDataset):
-    """Images ``paths`` below ``root`` with their ``labels``, -1 where unknown; ``classes`` are named in label order.
+    """The images ``paths`` below ``root`` with ``labels``, -1 if unknown; ``classes`` are in the order of the labels.
 
-    When it is built, it reads one file of each extension, so that pixels of an unknown range or another number of
-    channels are an error before anything is trained.
+    The constructor reads one file of each extension, so that pixels of an unknown range or another number of channels
+    are an error before anything is trained.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class ImageFiles(SeededImageDataset):
 
     @property
     def metainfo(self) -> dict:
+        """Return the names of the classes, as OpenMMLab's datasets do."""
         return dict(classes=self.classes)
 
     def load(self, index: int) -> Image.Image | tv_tensors.Image:
@@ -56,7 +57,7 @@ class ImageFiles(SeededImageDataset):
         return os.path.join(self.root, self.paths[index])
 
     def _check_kinds(self) -> None:
-        kinds = {os.path.splitext(self.paths[index])[1].lower(): index for index in reversed(spread(len(self)))}
+        kinds = {os.path.splitext(self.paths[index])[1].lower(): index for index in reversed(evenly_spaced(len(self)))}
         for index in kinds.values():
             try:
                 self.load(index)
@@ -66,12 +67,13 @@ class ImageFiles(SeededImageDataset):
                 continue
 
 
-def spread(length: int, count: int = LOOKED_AT) -> list[int]:
-    """At most ``count`` indices below ``length``, evenly spaced, the first one among them."""
+def evenly_spaced(length: int, count: int = NUM_CHECKED) -> list[int]:
+    """Return at most ``count`` evenly spaced indices below ``length``, among them 0."""
     return sorted({index * length // count for index in range(count)}) if length else []
 
 
 def check_root(root: str) -> None:
+    """Raise a MissingFileError if ``root`` is not an existing folder."""
     if not os.path.isdir(root):
         kind = "is a file, not a folder" if os.path.exists(root) else "does not exist"
         raise MissingFileError(
@@ -81,7 +83,7 @@ def check_root(root: str) -> None:
 
 
 def find_images(root: str, channels: int = 3, extensions: Sequence[str] | None = None) -> Listing:
-    """Images below ``root``; both failures raise ``FileNotFoundError`` and name the fix."""
+    """Return the images below ``root``, or raise a MissingFileError that names the fix if there is none."""
     wanted = image_extensions(channels) if extensions is None else check_extensions(extensions)
     check_root(root)
     listing = list_images(root, wanted)
@@ -97,7 +99,7 @@ def find_images(root: str, channels: int = 3, extensions: Sequence[str] | None =
 
 
 def check_extensions(extensions: Sequence[str]) -> tuple[str, ...]:
-    """Lower-case extensions that start with a dot; one alone may be given as a string."""
+    """Return extensions in lower case with a leading dot; a single one may be given as a string."""
     given = [extensions] if isinstance(extensions, str) else list(extensions)
     if not given or not all(isinstance(each, str) and each.strip(". ") for each in given):
         raise UsageError(f"extensions={extensions!r}: expected a list of file name endings, such as ['.jpg', '.avif']")

@@ -19,25 +19,29 @@ from .subsets import holdout_part, listed_part, low_shot_part
 class ImageFolder(ImageFiles):
     """All images below a folder, at any depth.
 
-    Labelled: the folders directly below ``root`` are the classes, in sorted order. Unlabelled: every label is -1.
+    If it is labelled, the folders directly below ``root`` are the classes, in sorted order; otherwise every label is
+    -1.
 
     Args:
-        labelled: None finds out: labelled when images lie in two or more folders and none lies in ``root`` itself.
-        classes: Class names in the order of their labels; folders may be missing, but not be others. Give the training
-            set's classes to the validation set.
-        subset: ``'train'`` or ``'holdout'`` divide one folder in two, by a hash of the file names and class by class.
+        labelled: Whether there are labels. By default they are used if images are in two or more folders and none is in
+            ``root`` itself.
+        classes: Class names in the order of their labels. Every folder must be one of them, but folders may be missing.
+            Give the training set's classes to the validation set.
+        subset: ``'train'`` or ``'holdout'``, which divide each class of a folder in two by a hash of the file names.
         holdout: Share of the held-out part; at least one image of each class that has two.
-        keep: Low-shot learning: a share of each class, at least one image; 0.01 and 0.1 are the usual ones.
-        keep_seed: Another seed keeps other images.
-        list_file: Use only the images that this text file names, one a line, by path below ``root`` or file name, such
-            as SimCLR's ``1percent.txt`` and ``10percent.txt`` of ImageNet. Before ``keep``, after ``subset``.
-        channels: 1, 3 or 4, or with ``.npy`` and TIFF files any number.
-        extensions: Default: all that ``decode_image`` reads. The log counts the files that are left out.
+        keep: Share of each class to use for low-shot learning, at least one image; 0.01 and 0.1 are usual.
+        keep_seed: Seed of the choice of these images.
+        list_file: Use only the images that this text file names, one per line, by path below ``root`` or file name,
+            such as SimCLR's ``1percent.txt`` and ``10percent.txt`` of ImageNet. It is applied before ``keep`` and after
+            ``subset``.
+        channels: 1, 3 or 4, or any number for ``.npy`` and TIFF files.
+        extensions: Extensions of the images; by default all that ``decode_image`` reads. The log counts the files that
+            are left out.
         value_range: Values ``(low, high)`` that become 0 and 255, or one such pair per channel; see ``decode_image``.
 
     Raises:
-        MissingFileError: no such folder, or no image in it.
-        UsageError: the labels do not fit the folder, or with ``labelled=True`` and no ``classes`` the folder of a class
+        MissingFileError: There is no such folder, or no image in it.
+        UsageError: The labels do not fit the folder, or with ``labelled=True`` and no ``classes`` the folder of a class
             is empty; the message says how.
     """
 
@@ -81,13 +85,13 @@ class ImageFolder(ImageFiles):
 
 
 def class_folders(paths: PathList) -> list[str] | None:
-    """Sorted names of the first-level folders, or None when some image lies in the root itself."""
+    """Return the sorted names of the first-level folders, or None if an image is in the root itself."""
     folders = {path.split(os.sep, 1)[0] if os.sep in path else "" for path in paths}
     return None if "" in folders else sorted(folders)
 
 
 def check_folders(root: str, paths: PathList) -> None:
-    """Refuse class folders without images: they would be classes that shift the labels of the others, or be lost."""
+    """Refuse class folders without images, which would either shift the labels of other classes or be ignored."""
     with os.scandir(root) as entries:
         folders = {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
     if empty := sorted(folders - set(class_folders(paths) or folders)):

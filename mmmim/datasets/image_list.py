@@ -12,24 +12,24 @@ from mmmim.registry import DATASETS
 
 from .decode import ValueRange
 from .file_listing import PathList
-from .image_files import ImageFiles, spread
+from .image_files import ImageFiles, evenly_spaced
 from .text_files import path_and_label, read_lines
 
 
 @DATASETS.register_module()
 class ImageList(ImageFiles):
-    """Images named in a text file, one ``path`` or ``path label`` (integer) a line, relative to ``root``.
+    """The images that a text file names, one ``path`` or ``path label`` (integer) per line, relative to ``root``.
 
     Path and label are separated by spaces, a tab, a comma or a semicolon; the path may be quoted, has slashes or
-    backslashes, and may contain spaces when a label follows. Either every line has a label or none (-1). Empty lines
+    backslashes, and may contain spaces if a label follows. Either every line has a label or none has (-1). Empty lines
     and lines starting with ``#`` are left out. The file is in UTF-8, or in UTF-16 with a byte order mark.
 
-    Of the named pictures 64 are looked for at once: where none of them exists, the list or ``root`` is wrong, which is
-    an error, and where some are missing, a warning says so. A picture that is missing counts as an unreadable one.
+    The constructor looks for 64 of the named pictures: if none of them exists, the list or ``root`` is wrong, which is
+    an error; if some are missing, a warning says so. A missing picture counts as an unreadable one.
 
     Raises:
-        FileNotFoundError: no such list.
-        UsageError: names the file and the line that is wrong.
+        MissingFileError: There is no such list.
+        UsageError: A line is wrong; the message names it and the file.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ImageList(ImageFiles):
         labels = np.array([-1 if label is None else label for _, label in parts], dtype=np.int64)
         _check_labels(labels, classes, ann_file, lines)
         paths = PathList.of(path for path, _ in parts)
-        _look_for(root, paths, ann_file, lines)
+        _check_files_exist(root, paths, ann_file, lines)
         super().__init__(root, paths, labels, classes, transforms, channels, value_range)
 
 
@@ -68,8 +68,8 @@ def _check_labels(labels: np.ndarray, classes: Sequence[str], ann_file: str, lin
         )
 
 
-def _look_for(root: str, paths: PathList, ann_file: str, lines: Sequence[tuple[int, str]]) -> None:
-    looked_for = spread(len(paths))
+def _check_files_exist(root: str, paths: PathList, ann_file: str, lines: Sequence[tuple[int, str]]) -> None:
+    looked_for = evenly_spaced(len(paths))
     missing = [index for index in looked_for if not os.path.exists(os.path.join(root, paths[index]))]
     if not missing:
         return

@@ -29,8 +29,8 @@ class INaturalist(ImageFiles):
         ann_file: Path of the annotation file, relative to the working directory like ``root``.
 
     Raises:
-        MissingFileError: no annotation file, no root, or the images' folder is not in it.
-        UsageError: the annotations do not fit each other; names the first offender.
+        MissingFileError: The annotation file, ``root`` or the folder of the images in it is missing.
+        UsageError: The annotations contradict each other; the message names the first wrong one.
     """
 
     def __init__(self, root: str, ann_file: str, transforms: Sequence[dict | Callable] = (), channels: int = 3) -> None:
@@ -82,7 +82,7 @@ def _class_names(content: dict) -> list[str]:
 
 
 def _labels(content: dict, ann_file: str) -> dict[int, int]:
-    """Image id -> label."""
+    """Return the labels by image id."""
     known = {image["id"] for image in content["images"]}
     ids = {category["id"]: label for label, category in enumerate(_categories(content))}
     labels = {}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sized
 
 from mmmim.errors import UsageError
 from mmmim.registry import DATA_SAMPLERS
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from .samplers import EpochSampler
 from .seeding import SampleKey
@@ -13,19 +13,19 @@ from .seeding import SampleKey
 
 @DATA_SAMPLERS.register_module()
 class RepeatedAugSampler(EpochSampler):
-    """Repeated augmentation (`Hoffer et al., 2020`), as DeiT and "ResNet strikes back" train: each image comes several
-    times in a row, on neighbouring processes, each time augmented otherwise.
+    """Repeated augmentation (`Hoffer et al., 2020`), as in DeiT and "ResNet strikes back".
 
-    The images of the epoch's permutation are repeated, rank r of W takes positions ``r::W`` and stops after
-    ``num_selected``. So an epoch stays as long as without repeats and shows one ``num_repeats``-th of the images. The
+    Each image is used several times in a row, on neighbouring processes, each time with another augmentation. The
+    images of the epoch's permutation are repeated; rank r of W takes positions ``r::W`` and stops after
+    ``num_selected``. So an epoch is as long as without repeats and shows one ``num_repeats``-th of the images. The
     selection is that of timm's ``RepeatAugSampler``.
 
     A sample is a function of its ``SampleKey`` (seed, epoch, index), so repeat k > 0 has a seed of its own, derived
-    from the sampler's; repeat 0 is the sample that ``EpochSampler`` gives.
+    from the sampler's; repeat 0 is the sample of ``EpochSampler``.
 
     Args:
-        num_repeats: 3 in DeiT and RSB.
-        selected_round: The images of an epoch are rounded down to a multiple of this, where there are as many.
+        num_repeats: Number of repeats of an image, 3 in DeiT and RSB.
+        selected_round: The number of images in an epoch is rounded down to a multiple of this, if there are enough.
     """
 
     def __init__(
@@ -56,7 +56,8 @@ class RepeatedAugSampler(EpochSampler):
 
     def __iter__(self) -> Iterator[SampleKey]:
         order, epoch = self.permutation(self.epoch), self.epoch
-        seeds = [self.seed, *(mix(self.seed, k) >> 1 for k in range(1, self.num_repeats))]  # 63 bits: a signed number
+        # A shifted seed has 63 bits, so that it fits a signed number.
+        seeds = [self.seed, *(derive_seed(self.seed, k) >> 1 for k in range(1, self.num_repeats))]
         for place in range(self.start, self.num_selected):
             position, repeat = divmod(self.rank + place * self.world_size, self.num_repeats)
             yield SampleKey(seeds[repeat], epoch, int(order[position % len(order)]))

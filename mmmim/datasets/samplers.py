@@ -9,7 +9,7 @@ from torch.utils.data import Sampler
 
 from mmmim.errors import UsageError
 from mmmim.registry import DATA_SAMPLERS
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from .seeding import SampleKey
 
@@ -25,14 +25,14 @@ class _SeededSampler(Sampler[SampleKey]):
         self.start = 0
 
     def permutation(self, epoch: int) -> np.ndarray:
-        """Order of the whole dataset in ``epoch``, the same on every rank."""
+        """Return the order of the whole dataset in ``epoch``, the same on every rank."""
         indices = np.arange(len(self.dataset))
         if self.shuffle:
-            np.random.Generator(np.random.PCG64(mix(self.seed, epoch))).shuffle(indices)
+            np.random.Generator(np.random.PCG64(derive_seed(self.seed, epoch))).shuffle(indices)
         return indices
 
     def set_start(self, num_consumed: int) -> None:
-        """Leave out the first ``num_consumed`` samples of this rank: exact resume in the middle of a stream."""
+        """Leave out the first ``num_consumed`` samples of this rank, to resume exactly in the middle of a stream."""
         if num_consumed < 0:
             raise UsageError(f"num_consumed: expected a count of samples >= 0, got {num_consumed}")
         self.start = num_consumed
@@ -40,9 +40,9 @@ class _SeededSampler(Sampler[SampleKey]):
 
 @DATA_SAMPLERS.register_module()
 class EpochSampler(_SeededSampler):
-    """Keys of one epoch. Rank r of W takes positions ``r::W`` of the epoch's permutation.
+    """A sampler of one epoch, in which rank r of W takes positions ``r::W`` of the epoch's permutation.
 
-    So step t of W processes with b samples each sees the same samples as step t of one process with ``W*b``, and row
+    So step t of W processes with b samples each gets the same samples as step t of one process with ``W*b``, and row
     j of rank r is row ``j*W + r`` of the global batch. For evaluation use ``shuffle=False``.
 
     Args:
@@ -56,7 +56,7 @@ class EpochSampler(_SeededSampler):
         self.epoch = 0
 
     def __len__(self) -> int:
-        """Samples of this rank in a whole epoch; ``set_start`` does not change it."""
+        """Return the number of samples of this rank in a whole epoch; ``set_start`` does not change it."""
         size = len(self.dataset) if self.round_up else len(self.dataset) - self.rank
         return math.ceil(size / self.world_size)
 
@@ -79,10 +79,10 @@ class EpochSampler(_SeededSampler):
 
 @DATA_SAMPLERS.register_module()
 class InfiniteEpochSampler(_SeededSampler):
-    """Keys without end for iteration-based training: the epochs' permutations one after the other.
+    """An endless sampler for iteration-based training, with the permutations of the epochs one after the other.
 
     Rank r of W takes positions ``r::W`` of that endless stream; a batch may span two epochs, and no sample is repeated
-    to fill one up. MMEngine's ``IterBasedTrainLoop`` resumes through ``skip``.
+    to fill it up. MMEngine's ``IterBasedTrainLoop`` resumes through ``skip``.
     """
 
     def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None) -> None:
@@ -101,8 +101,8 @@ class InfiniteEpochSampler(_SeededSampler):
                 position += self.world_size
 
     def skip(self, num_samples: int) -> None:
-        """MMEngine's name for ``set_start``; counted from the start of training, not of an epoch."""
+        """Leave out the first samples, as ``set_start`` does, counted from the start of training; MMEngine calls it."""
         self.set_start(num_samples)
 
     def set_epoch(self, epoch: int) -> None:
-        """The stream has its own epochs."""
+        """Do nothing, because the stream has its own epochs."""

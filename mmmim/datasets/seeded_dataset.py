@@ -17,12 +17,12 @@ from .toy_layouts import LAYOUTS
 class SeededDataset(Dataset):
     """An MMSegmentation or MMDetection dataset whose augmentation depends on (seed, epoch, index) alone.
 
-    Everything else (``metainfo``, ``full_init``, ``filter_cfg``, ...) is the wrapped dataset's.
+    All other attributes (``metainfo``, ``full_init``, ``filter_cfg``, ...) are those of the wrapped dataset.
 
     Args:
         dataset: Config of the wrapped dataset, resolved in the default scope.
-        prepare: ``dict(layout='ade20k' | 'coco', root=..., num_train=, num_val=, seed=)`` writes that toy set first,
-            if it is not there. Nothing is written for a dataset whose ``data_root`` is another folder.
+        prepare: ``dict(layout='ade20k' | 'coco', root=..., num_train=, num_val=, seed=)`` writes that toy set first
+            if it does not exist. Nothing is written for a dataset whose ``data_root`` is another folder.
     """
 
     def __init__(self, dataset: dict, prepare: dict | None = None) -> None:
@@ -41,12 +41,14 @@ class SeededDataset(Dataset):
             return self.dataset[index]
 
     def get_data_info(self, key: SampleKey | int) -> dict:
+        """Return the annotation of a sample from the wrapped dataset."""
         return self.dataset.get_data_info(SampleKey.of(key).index)
 
     def get_cat_ids(self, key: SampleKey | int) -> list[int]:
+        """Return the category ids of a sample from the wrapped dataset."""
         return self.dataset.get_cat_ids(SampleKey.of(key).index)
 
     def __getattr__(self, name: str) -> Any:
-        if name == "dataset" or name.startswith("__"):  # not there yet while unpickling
+        if name == "dataset" or name.startswith("__"):  # the attribute does not exist yet while unpickling
             raise AttributeError(name)
         return getattr(self.dataset, name)

@@ -1,4 +1,4 @@
-"""Sample randomness as a pure function of ``(seed, epoch, index)``."""
+"""Make the randomness of a sample a pure function of ``(seed, epoch, index)``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 
 class SampleKey(NamedTuple):
-    """What a sampler hands to a dataset: which sample, and everything its randomness may depend on."""
+    """The key that a sampler gives to a dataset: which sample, and everything that its randomness may depend on."""
 
     seed: int
     epoch: int
@@ -23,20 +23,20 @@ class SampleKey(NamedTuple):
 
     @classmethod
     def of(cls, key: SampleKey | int) -> SampleKey:
-        """A plain integer, as a dataset without sampler receives it, means seed 0 and epoch 0."""
+        """Return the key itself, or for a plain integer, as a dataset without sampler gets it, seed 0 and epoch 0."""
         return key if isinstance(key, SampleKey) else cls(0, 0, int(key))
 
 
 @contextmanager
 def seeded_sample(seed: int, epoch: int, index: int) -> Iterator[None]:
-    """Seed ``random``, numpy's global state and torch's CPU generator; give the previous states back on exit.
+    """Seed ``random``, numpy's global state and torch's CPU generator, and restore the previous states on exit.
 
     Library transforms draw from these three, so inside they are pure functions of the arguments. CUDA generators are
-    left alone. numpy receives the two halves of the 64-bit seed; torch's Mersenne Twister uses its lower half.
-    A worker of a dataloader has no other use for the generators: there the old states are not kept, which saves most
-    of the time.
+    not changed. numpy receives the two halves of the 64-bit seed; torch's Mersenne Twister uses its lower half.
+    A worker of a dataloader has no other use for the generators, so there the old states are not restored, which saves
+    most of the time.
     """
-    value = mix(seed, epoch, index)
+    value = derive_seed(seed, epoch, index)
     if get_worker_info() is not None:
         _seed_all(value)
         yield

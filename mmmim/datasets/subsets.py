@@ -1,4 +1,4 @@
-"""Parts of a labelled folder: hold-out, low-shot share, listed files. Each returns ids of the images that stay."""
+"""Choose parts of a folder: hold-out, low-shot share, listed files; each function returns the ids of the images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .text_files import as_path, read_lines
 
 
 def holdout_part(paths: PathList, labels: np.ndarray, subset: str, holdout: float) -> np.ndarray:
-    """``train`` or ``holdout``: a share of each class, chosen by a hash of the names, is held out."""
+    """Return the ids of the subset ``train`` or ``holdout``, a share of each class chosen by a hash of the names."""
     one_of("subset", subset, ("train", "holdout"))
     if not 0 < holdout < 1:
         raise UsageError(f"holdout: expected a share between 0 and 1, got {holdout}")
@@ -32,9 +32,9 @@ def holdout_part(paths: PathList, labels: np.ndarray, subset: str, holdout: floa
 
 
 def low_shot_part(paths: PathList, labels: np.ndarray, keep: float, seed: int) -> np.ndarray:
-    """A share of each class, at least one image, chosen by a hash of seed and names.
+    """Return the ids of a share of each class, at least one image, chosen by a hash of seed and names.
 
-    With one seed, smaller shares lie within larger ones.
+    With the same seed, smaller shares are part of larger ones.
     """
     if not 0 < keep <= 1:
         raise UsageError(f"keep={keep}: a share of each class between 0 and 1, such as 0.01 or 0.1")
@@ -46,9 +46,9 @@ def low_shot_part(paths: PathList, labels: np.ndarray, keep: float, seed: int) -
 
 
 def listed_part(paths: PathList, list_file: str, everything: PathList) -> np.ndarray:
-    """Images that ``list_file`` names, by their path below the folder or by the file name alone.
+    """Return the ids of the images that ``list_file`` names, by path below the folder or by file name.
 
-    ``everything`` is the whole folder, of which ``paths`` may be a part: a name that is not even there is an error.
+    ``everything`` is the whole folder, of which ``paths`` may be a part; a name that is not in it is an error.
     """
     lines = {as_path(line): number for number, line in read_lines(list_file, "list_file")}
     names = set(lines)

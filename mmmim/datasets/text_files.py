@@ -1,4 +1,4 @@
-"""Reads the lists that people write by hand, export from a spreadsheet or bring along from another system."""
+"""Read lists that people write by hand, export from a spreadsheet or bring from another system."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LABELLED = re.compile(r"""(?P<path>"(?:[^"]|"")+"|'[^']+'|.+?)(?:\s*[,;\t]\s*|\s
 
 
 def read_text(path: str, argument: str) -> str:
-    """The text of a file in UTF-8, with or without byte order mark, or in UTF-16 with one.
+    """Return the text of a file in UTF-8, with or without byte order mark, or in UTF-16 with one.
 
     Raises:
-        FileNotFoundError: no such file.
-        UsageError: another encoding; names the file, the line and how to convert it.
+        MissingFileError: There is no such file.
+        UsageError: The file has another encoding; the message names the file, the line and how to convert it.
     """
     if not os.path.isfile(path):
         raise MissingFileError(f"{argument}: no such file: {path!r} (looked from {os.getcwd()!r})")
@@ -44,10 +44,10 @@ def _line(data: bytes, position: int) -> int:
 
 
 def read_lines(path: str, argument: str) -> list[tuple[int, str]]:
-    """Lines of a text file with their numbers, without empty ones and those that start with ``#``.
+    """Return the lines of a text file with their numbers, without empty ones and those that start with ``#``.
 
     Raises:
-        UsageError: no line is left, or what :func:`read_text` raises.
+        UsageError: No line is left, or :func:`read_text` raises one.
     """
     lines = enumerate(re.split(r"\r\n|\r|\n", read_text(path, argument)), start=1)
     kept = [(number, line.strip()) for number, line in lines if line.strip() and not line.startswith("#")]
@@ -57,14 +57,14 @@ def read_lines(path: str, argument: str) -> list[tuple[int, str]]:
 
 
 def path_and_label(line: str) -> tuple[str, int | None]:
-    """``path label``, also with a comma, semicolon or tab between them, or a path alone."""
+    """Return path and label of a line, separated by spaces, comma, semicolon or tab; None without a label."""
     if (found := LABELLED.fullmatch(line)) is not None:
         return as_path(found["path"]), int(found["label"])
     return as_path(line), None
 
 
 def as_path(text: str) -> str:
-    """A path without the quotes around it and with the separators of this system."""
+    """Return a path without the quotes around it and with slashes as separators."""
     if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].replace('""', '"')
     return text.replace("\\", "/")

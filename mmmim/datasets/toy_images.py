@@ -19,18 +19,17 @@ MAX_CACHE_BYTES = 512 * 2**20
 
 @DATASETS.register_module()
 class ToyImages(SeededImageDataset):
-    """Generated RGB pictures of one object each; the label is its material (stripes, checks, rings, ...).
+    """Generated RGB pictures of one object each, labelled by its material (stripes, checks, rings, ...).
 
-    No download, no files.
-
-    Image ``i`` of a split is a pure function of ``(seed, split, i)`` and has label ``i % num_classes``. Each process
-    keeps what it has rendered (up to 512 MiB), so only its first epoch pays for the drawing.
+    They need no download and no files. Image ``i`` of a split is a pure function of ``(seed, split, i)`` and has label
+    ``i % num_classes``. Each process keeps the pictures that it has rendered (up to 512 MiB), so it draws them only in
+    its first epoch.
 
     Args:
         img_size: Side in pixels, or ``(height, width)``.
-        num_classes: The first so many of ``MATERIAL_NAMES``.
-        keep: Low-shot learning: a share of each class, at least one image; the same images as without it.
-        channels: 3 is RGB, 1 luminance, any other number fixed mixtures of R, G and B.
+        num_classes: Number of classes, the first ones of ``MATERIAL_NAMES``.
+        keep: Share of each class to use for low-shot learning, at least one image; the images stay the same.
+        channels: 3 for RGB, 1 for luminance; any other number gives fixed mixtures of R, G and B.
     """
 
     def __init__(
@@ -63,6 +62,7 @@ class ToyImages(SeededImageDataset):
 
     @property
     def metainfo(self) -> dict:
+        """Return the names of the classes, as OpenMMLab's datasets do."""
         return dict(classes=self.classes)
 
     def load(self, index: int) -> Image.Image | tv_tensors.Image:
@@ -75,7 +75,7 @@ class ToyImages(SeededImageDataset):
         return index % len(self.classes)
 
     def object_mask(self, index: int) -> np.ndarray:
-        """``(H, W)`` bool: where the object of image ``index`` is, before transforms."""
+        """Return where the object of image ``index`` is, before transforms, as ``(H, W)`` bool."""
         return self._render(index)[1][0].mask
 
     def _render(self, index: int) -> tuple[np.ndarray, list[ToyInstance]]:

@@ -1,4 +1,4 @@
-"""Toy sets on disk as MMSegmentation and MMDetection read them: several objects per picture, sizes alternating."""
+"""Write toy datasets in the layouts of MMSegmentation and MMDetection, with several objects per picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from mmmim.errors import UsageError
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from .toy_renderer import MATERIAL_NAMES, VERSION, ToyInstance, render
 
@@ -30,10 +30,10 @@ def write_ade20k(
     seed: int = 0,
     num_classes: int = len(MATERIAL_NAMES),
 ) -> None:
-    """``images/{training,validation}/*.png`` and ``annotations/{training,validation}/*.png``.
+    """Write ``images/{training,validation}/*.png`` and ``annotations/{training,validation}/*.png``.
 
-    In the annotations 0 is background and k is ``MATERIAL_NAMES[k - 1]``, of the first ``num_classes``. Read it with
-    ``mmseg.BaseSegDataset``: as ``reduce_zero_label=True`` with the materials as classes, or with a class
+    In the annotations 0 is background and k is ``MATERIAL_NAMES[k - 1]``, of the first ``num_classes``. Read the set
+    with ``mmseg.BaseSegDataset``: either with ``reduce_zero_label=True`` and the materials as classes, or with a class
     ``background`` before them.
     """
 
@@ -61,7 +61,7 @@ def write_coco(
     seed: int = 0,
     num_classes: int = len(MATERIAL_NAMES),
 ) -> None:
-    """``{train,val}/*.jpg`` and ``annotations/instances_{train,val}.json`` with boxes and run-length masks.
+    """Write ``{train,val}/*.jpg`` and ``annotations/instances_{train,val}.json`` with boxes and run-length masks.
 
     Category k (from 1) is ``MATERIAL_NAMES[k - 1]``. Read it with ``mmdet.CocoDataset`` and its classes as metainfo.
     """
@@ -90,10 +90,10 @@ LAYOUTS: dict[str, Callable[..., None]] = {"ade20k": write_ade20k, "coco": write
 
 
 def _scene(seed: int, split: int, index: int, num_classes: int) -> tuple[np.ndarray, list[ToyInstance]]:
-    """2..4 objects; the first class walks through all classes, so that small sets have every one."""
+    """Return a picture of 2 to 4 objects; one object's class cycles through all classes, so small sets have each."""
     if not 1 <= num_classes <= len(MATERIAL_NAMES):
         raise UsageError(f"num_classes: there are 1..{len(MATERIAL_NAMES)} materials, got {num_classes}")
-    rng = np.random.Generator(np.random.PCG64(mix(seed, split, index, 1)))
+    rng = np.random.Generator(np.random.PCG64(derive_seed(seed, split, index, 1)))
     others = rng.integers(0, num_classes, rng.integers(1, 4))
     labels = (*(int(k) for k in others), index % num_classes)
     return render((seed, split, index, 2), SIZES[index % 2], labels, radius=(0.13, 0.22))
@@ -115,14 +115,14 @@ def _annotation(instance: ToyInstance) -> dict:
 
 
 def run_lengths(mask: np.ndarray) -> list[int]:
-    """COCO's uncompressed code: lengths of runs in column order, beginning with the zeros."""
+    """Return COCO's uncompressed run-length code: lengths of runs in column order, beginning with the zeros."""
     flat = np.concatenate([[0], mask.flatten(order="F").astype(np.int8), [-1]])
     borders = np.flatnonzero(np.diff(flat) != 0)
     return np.diff(borders, prepend=0).tolist()
 
 
 def _write_once(root: str | os.PathLike[str], content: dict, fill: Callable[[Path], None]) -> None:
-    """Let ``fill`` write a temporary folder and move it to ``root``; processes that come meanwhile wait for it."""
+    """Let ``fill`` write a temporary folder and move it to ``root``, while other processes wait for it."""
     target = Path(root)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _locked(target.with_name(f".{target.name}.lock")):
@@ -146,7 +146,7 @@ def _write_once(root: str | os.PathLike[str], content: dict, fill: Callable[[Pat
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Held by one process of this machine at a time, and given back when that process ends, however it ends."""
+    """Hold a lock that one process of this machine has at a time; it is released however that process ends."""
     with open(path, "w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

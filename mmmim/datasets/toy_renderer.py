@@ -1,7 +1,7 @@
-"""Built-in pictures: objects of a patterned material on cluttered backgrounds.
+"""Render pictures of objects of a patterned material on cluttered backgrounds.
 
 The material is the class. All objects share one narrow palette, the share of dark and light in a pattern is random, and
-so are shape, place, size, rotation, lighting, clutter and noise: neither colour nor a template tells the material.
+so are shape, place, size, rotation, lighting, clutter and noise: neither colour nor a template identifies the material.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from numpy import ndarray
 from numpy.random import PCG64, Generator
 
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
-# Signals in about [-1, 1] of two rotated coordinates in radians; light where they exceed a random threshold.
+# Functions of two rotated coordinates in radians with values in about [-1, 1]; light is above a random threshold.
 MATERIALS: dict[str, Callable[[ndarray, ndarray], ndarray]] = {
     "stripes": lambda u, v: np.sin(u),
     "checks": lambda u, v: np.sin(u) * np.sin(v),
@@ -28,13 +28,13 @@ MATERIALS: dict[str, Callable[[ndarray, ndarray], ndarray]] = {
     "plain": lambda u, v: np.zeros_like(u + v),
 }
 MATERIAL_NAMES = tuple(MATERIALS)
-VERSION = 3  # of the pictures; sets on disk of another version are drawn again
+VERSION = 3  # version of the pictures; sets on disk of another version are drawn again
 PALETTE = np.array([[90, 100, 110], [115, 120, 125], [200, 170, 70], [60, 65, 150]], np.float32)  # background, object
 
 
 @dataclass(frozen=True)
 class ToyInstance:
-    """One visible object: class id, its place in ``MATERIALS``; ``mask (H, W)`` bool; ``box`` as x0, y0, x1, y1."""
+    """One visible object: ``label`` is its index in ``MATERIALS``, ``mask`` is (H, W) bool, ``box`` x0, y0, x1, y1."""
 
     label: int
     mask: ndarray
@@ -42,7 +42,7 @@ class ToyInstance:
 
 
 def _star(x: ndarray, y: ndarray) -> ndarray:
-    """Inside a five-pointed star: the segment from tip (radius 1.597) to notch (0.67) of each tenth."""
+    """Return values that are negative inside a five-pointed star with tips at radius 1.597 and notches at 0.67."""
     sector = np.pi / 5
     angle = np.abs(np.mod(np.arctan2(y, x), 2 * sector) - sector)  # 0 at a notch, sector at a tip
     r = np.hypot(x, y)
@@ -84,16 +84,16 @@ def render(
     labels: tuple[int, ...] = (0,),
     radius: tuple[float, float] = (0.34, 0.46),
 ) -> tuple[ndarray, list[ToyInstance]]:
-    """One picture, a pure function of its arguments.
+    """Return one picture, a pure function of the arguments, and its visible objects.
 
     Args:
-        labels: Class ids from back to front; an object hidden to more than two thirds is not listed in the result.
+        labels: Class ids from back to front; an object of which more than two thirds are hidden is not returned.
         radius: Range of the radius of the disc of equal area, as a share of the shorter side.
 
     Returns:
-        ``(H, W, 3)`` uint8 RGB, and the visible instances.
+        The picture ``(H, W, 3)`` as uint8 RGB, and the visible instances.
     """
-    rng = Generator(PCG64(mix(*seed)))
+    rng = Generator(PCG64(derive_seed(*seed)))
     y, x = _pixels(*size)
     image = _blend(PALETTE[:2] + _shift(rng), _smooth_noise(rng, size, cells=int(rng.integers(2, 5))))  # (H,W,3)
     _clutter(rng, image, x, y)
@@ -111,7 +111,7 @@ def render(
 
 
 def to_channels(image: ndarray, channels: int) -> ndarray:
-    """RGB ``(H, W, 3)`` to any number of channels: luminance for 1, fixed mixtures of R, G and B for others."""
+    """Return RGB ``(H, W, 3)`` in another number of channels: luminance for 1, else fixed mixtures of R, G and B."""
     if channels == 3:
         return image
     if channels == 1:
@@ -123,7 +123,7 @@ def to_channels(image: ndarray, channels: int) -> ndarray:
 
 @lru_cache(maxsize=8)
 def _pixels(height: int, width: int) -> tuple[ndarray, ndarray]:
-    """Pixel centres in units of the shorter side, the origin in the middle."""
+    """Return y and x of the pixel centres in units of the shorter side, with the origin in the middle."""
     side = min(height, width)
     y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / side
     x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / side
@@ -139,7 +139,7 @@ def _blend(colours: ndarray, level: ndarray) -> ndarray:
 
 
 def _pattern(rng: Generator, material: Callable[[ndarray, ndarray], ndarray], x: ndarray, y: ndarray) -> ndarray:
-    """The material ``(H, W)`` in 0..1, at a random angle, scale, place and share of light."""
+    """Return the material ``(H, W)`` in 0..1, at a random angle, scale, place and share of light."""
     angle, frequency, centre = rng.uniform(0, np.pi), rng.uniform(24, 50), rng.uniform(-0.3, 0.3, 2)
     c, s = np.float32(np.cos(angle) * frequency), np.float32(np.sin(angle) * frequency)
     dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
@@ -154,13 +154,13 @@ def _smooth_noise(rng: Generator, shape: tuple[int, ...], cells: int) -> ndarray
 
 @lru_cache(maxsize=64)
 def _upsampler(size: int, cells: int) -> ndarray:
-    """``(size, cells)`` linear interpolation weights."""
+    """Return the weights ``(size, cells)`` of a linear interpolation."""
     position = np.linspace(0, cells - 1, size, dtype=np.float32)
     return np.clip(1 - np.abs(position[:, None] - np.arange(cells, dtype=np.float32)), 0, 1)
 
 
 def _clutter(rng: Generator, image: ndarray, x: ndarray, y: ndarray) -> None:
-    """Short strokes in random colours over the background."""
+    """Draw short strokes in random colours over the background."""
     height, width = image.shape[:2]
     side = min(height, width)
     for _ in range(rng.integers(3, 7)):
@@ -173,7 +173,7 @@ def _clutter(rng: Generator, image: ndarray, x: ndarray, y: ndarray) -> None:
 def _place(
     rng: Generator, shape: Callable[[ndarray, ndarray], ndarray], x: ndarray, y: ndarray, radius: tuple[float, float]
 ) -> ndarray:
-    """Coverage ``(H, W)`` of the shape at a random place; its centre keeps one radius from the border."""
+    """Return the coverage ``(H, W)`` of the shape at a random place, its centre one radius away from the border."""
     r = rng.uniform(*radius)
     aspect, angle = np.exp(rng.uniform(-0.2, 0.2)), rng.uniform(0, 2 * np.pi)
     half_height, half_width = -y[0, 0] - r, -x[0, 0] - r

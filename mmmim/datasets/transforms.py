@@ -1,4 +1,4 @@
-"""Every transform of ``torchvision.transforms.v2`` by its own name, and timm's RandAugment, for use in configs."""
+"""Register every transform of ``torchvision.transforms.v2`` by its own name, and timm's RandAugment."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REPLACED = {"Transform", "Compose", "RandAugment", "CutMix", "MixUp", "ToTensor
 
 
 def _with_names(transform: type[v2.Transform]) -> Callable[..., v2.Transform]:
-    """``interpolation='bicubic'`` and nested transforms as configs, on every torchvision release."""
+    """Return a builder that accepts ``interpolation='bicubic'`` and nested configs, for every torchvision release."""
 
     def build(*args: Any, **kwargs: Any) -> v2.Transform:
         mode = kwargs.get("interpolation")
@@ -44,7 +44,7 @@ class RandAugment:
     """timm's RandAugment on PIL images; ``policy`` is timm's string, e.g. ``'rand-m9-mstd0.5-inc1'``.
 
     Args:
-        img_size: Translations move by up to 0.45 times this many pixels.
+        img_size: Translations move the image by up to 0.45 times this many pixels.
         mean: Fill colour, 0..255.
     """
 
@@ -70,12 +70,12 @@ class RandAugment:
 
 @TRANSFORMS.register_module()
 class TwoSizeRandomResizedCrop:
-    """One random crop in two sizes, as BEiT and CIM train: ``dict(inputs, token_inputs)`` for encoder and tokenizer.
+    """One random crop in two sizes, as in BEiT and CIM: ``dict(inputs, token_inputs)`` for encoder and tokenizer.
 
-    Torchvision's transforms that follow treat both alike.
+    Later transforms of torchvision apply the same parameters to both.
 
     Args:
-        size, token_size: Pixels, ``int`` or ``(H, W)``: DALL-E's 8 pixels per token make 112 of 224.
+        size, token_size: Sizes in pixels, ``int`` or ``(H, W)``: with DALL-E's 8 pixels per token, 112 for 224.
         scale, ratio: Area and aspect ratio of the crop.
     """
 
@@ -107,7 +107,7 @@ def _sides(size: int | tuple[int, int]) -> list[int]:
 
 @TRANSFORMS.register_module()
 class ToUint8Tensor:
-    """PIL image or uint8 tensor -> plain uint8 tensor ``(C, H, W)``. Datasets end with it by themselves."""
+    """Converts a PIL image or uint8 tensor to a plain uint8 tensor ``(C, H, W)``; every dataset applies it last."""
 
     def __call__(self, image: Image.Image | torch.Tensor) -> torch.Tensor:
         tensor = F.pil_to_tensor(image) if isinstance(image, Image.Image) else image.as_subclass(torch.Tensor)
@@ -120,7 +120,7 @@ class ToUint8Tensor:
 
 
 def build_transform(config: dict | Callable) -> Callable:
-    """A config or a ready callable. Bare names are mmmim's, whatever the default scope is."""
+    """Build a transform from a config, or return a callable; bare names are mmmim's, whatever the default scope is."""
     if callable(config):
         return config
     config = dict(config)

@@ -1,4 +1,4 @@
-"""Everything of MMEngine without a public name that this package reads or sets, each with the reason.
+"""Access to the private attributes of MMEngine that this package reads or sets, each with the reason.
 
 ``tests/engine/test_internals.py`` fails where a release of MMEngine changes one of them.
 """
@@ -13,32 +13,32 @@ from torch.utils.data import DataLoader
 
 
 class Start(NamedTuple):
-    """The checkpoint that a Runner is going to read, and whether it resumes the run of it or takes its weights only."""
+    """The checkpoint that a Runner will read, and whether it resumes that run or uses its weights only."""
 
     file: str | None
     resumes: bool
 
 
 def start_of(runner: Runner) -> Start:
-    """Return where the run starts from: the Runner takes it in its constructor and does not show it."""
+    """Return where the run starts from, which the Runner's constructor stores in private attributes."""
     return Start(runner._load_from, runner._resume)
 
 
 def set_start(runner: Runner, start: Start) -> None:
-    """Change where the run starts from: ``resume=True`` alone would take the newest file, whether it is good or not."""
+    """Change where the run starts from, as ``resume=True`` alone takes the newest file even if it is damaged."""
     runner._load_from, runner._resume = start
 
 
 def accumulation_of(wrapper: OptimWrapper) -> int:
-    """Return the batches of an optimizer update: the wrapper takes them in its constructor and does not show them."""
+    """Return the number of batches per optimizer update, which the wrapper keeps in a private attribute."""
     return wrapper._accumulative_counts
 
 
-def settle_val_interval(loop: BaseLoop) -> None:
-    """Let ``loop.val_interval`` be that of the current epoch or iteration, which MMEngine does between steps only."""
+def update_val_interval(loop: BaseLoop) -> None:
+    """Set ``loop.val_interval`` to that of the current epoch or iteration, which MMEngine only does between steps."""
     loop._decide_current_val_interval()  # type: ignore[attr-defined]
 
 
 def end_workers(loader: DataLoader) -> Any:
-    """End persistent workers now: in a reference cycle that is collected later, each would be waited for (torch)."""
+    """End persistent workers now; if a reference cycle ended them later, torch would wait for each of them."""
     loader._iterator = None

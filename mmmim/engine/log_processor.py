@@ -8,12 +8,12 @@ from mmmim.registry import LOG_PROCESSORS
 
 @LOG_PROCESSORS.register_module()
 class ThroughputLogProcessor(LogProcessor):
-    """MMEngine's log line with progress in percent, images per second and the share of time spent waiting for data.
+    """MMEngine's log processor with progress in percent, images per second and the share of time waiting for data.
 
     ``images_per_second`` is global: batch size per process x processes / mean step time. ``data_wait`` is mean data
     time / mean step time in percent; near 0 the device is the limit, near 100 the loader is. Both are also written to
-    the scalars file. Means are over ``window_size`` steps of this rank; losses are means over the ranks as well. By
-    epoch and by iteration, for training, validation and test.
+    the scalars file. Means are over ``window_size`` steps of this rank; losses are means over the ranks as well. This
+    holds for runs by epoch and by iteration, and for training, validation and test.
     """
 
     def __init__(self, window_size: int = 50, **kwargs) -> None:

@@ -9,15 +9,17 @@ from torch import Tensor
 
 
 class StepLosses(NamedTuple):
+    """The losses of one step, by name."""
+
     iteration: int
     values: dict[str, float]
 
 
 class LossBuffer:
-    """Losses of the steps since the last ``drain``, kept on the device.
+    """The losses of the steps since the last ``drain``, kept on the device.
 
-    Reading them costs one copy to the host per drain; MMEngine's own way, ``.item()`` of each loss in each step, makes
-    the host wait for the device every step.
+    Reading them costs one copy to the host per drain, whereas MMEngine calls ``.item()`` for each loss in each step,
+    which makes the host wait for the device every step.
     """
 
     def __init__(self) -> None:
@@ -29,7 +31,7 @@ class LossBuffer:
         return len(self._rows)
 
     def append(self, iteration: int, losses: Mapping[str, Tensor | float]) -> None:
-        """``losses`` as ``train_step`` returns them: scalars by name, all on one device or on the host."""
+        """Add the ``losses`` that ``train_step`` returns: scalars by name, all on one device or on the host."""
         tensors = [torch.as_tensor(value).detach().reshape(()) for value in losses.values()]
         tensors = [tensor.to(torch.promote_types(tensor.dtype, torch.float32)) for tensor in tensors]
         device = next((tensor.device for tensor in tensors if tensor.device.type != "cpu"), torch.device("cpu"))
@@ -38,7 +40,7 @@ class LossBuffer:
         self._iterations.append(iteration)
 
     def drain(self, average_ranks: bool = False) -> list[StepLosses]:
-        """Empty the buffer. ``average_ranks`` is a collective: every rank has to call it after the same steps."""
+        """Return the losses and empty the buffer; with ``average_ranks`` every rank has to call it at the same step."""
         if not self._rows:
             return []
         table = torch.cat(self._rows)  # (steps * losses)

@@ -1,4 +1,4 @@
-"""Settings of optimizers and schedules after a resume: the config's, where they differ from the checkpoint's."""
+"""Apply the config's settings of optimizers and schedules after a resume where they differ from the checkpoint's."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 from mmmim.errors import UsageError
 
-# How an update is computed, not what it computes; and names that newer releases of torch store.
-IMPLEMENTATION = {"params", "param_names", "foreach", "fused", "capturable"}
-# Where a schedule stands, not what it is; its base values are the groups' initial ones.
-PROGRESS = {"last_step", "_global_step", "_last_value", "base_values", "verbose"}
+# Settings of how an update is computed rather than of what it computes, and names that newer releases of torch store.
+IMPLEMENTATION_KEYS = {"params", "param_names", "foreach", "fused", "capturable"}
+# The progress of a schedule rather than its settings; its base values are the groups' initial ones.
+PROGRESS_KEYS = {"last_step", "_global_step", "_last_value", "base_values", "verbose"}
 MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer")  # have the shape of their parameter
 
 
 @dataclass
 class OptimizerSettings:
-    """What one optimizer and its schedules are set to; a copy that later steps leave as it is."""
+    """The settings of one optimizer and its schedules: a copy, which later steps do not change."""
 
     groups: list[dict[str, Any]]
     schedules: list[dict[str, Any]]
 
     @classmethod
     def of(cls, wrapper: OptimWrapper, schedulers: list[Any]) -> OptimizerSettings:
+        """Return the current settings of an optimizer wrapper and its schedulers."""
         groups = [{key: value for key, value in group.items() if key != "params"} for group in wrapper.param_groups]
         states = [dict(scheduler.state_dict()) for scheduler in schedulers]
         return cls(groups, states)
 
     def restore(self, wrapper: OptimWrapper, schedulers: list[Any]) -> None:
+        """Set an optimizer wrapper and its schedulers to these settings."""
         for group, settings in zip(wrapper.param_groups, self.groups, strict=True):
             for key in group.keys() - settings.keys() - {"params"}:
                 del group[key]
@@ -41,19 +43,18 @@ class OptimizerSettings:
             scheduler.load_state_dict(state)
 
     def changes(self, old: OptimizerSettings) -> Iterator[str]:
-        """What differs from ``old``, a line per setting; values that schedules move are compared where they start."""
-        yield from _differences(
-            "optimizer", [_fixed(each) for each in old.groups], [_fixed(each) for each in self.groups]
-        )
+        """Yield a line per setting that differs from ``old``; scheduled values are compared by their initial ones."""
+        old_groups, new_groups = ([_unscheduled_settings(group) for group in each.groups] for each in (old, self))
+        yield from _differences("optimizer", old_groups, new_groups)
         if len(old.schedules) != len(self.schedules):
             yield f"param_scheduler: {len(old.schedules)} -> {len(self.schedules)} schedules"
             return
         for index, (before, now) in enumerate(zip(old.schedules, self.schedules, strict=True)):
-            yield from _differences(f"param_scheduler.{index}", [_schedule(before)], [_schedule(now)])
+            yield from _differences(f"param_scheduler.{index}", [_schedule_settings(before)], [_schedule_settings(now)])
 
 
 def optimizers(runner: Any) -> dict[str, tuple[OptimWrapper, list[Any]]]:
-    """Name, or ``""`` for the only one, to an optimizer wrapper and its schedulers; both have to be built."""
+    """Return optimizer wrappers and their schedulers by name, ``""`` for the only one; both must have been built."""
     wrapper, schedulers = runner.optim_wrapper, runner.param_schedulers or []
     if not isinstance(wrapper, OptimWrapperDict):
         return {"": (wrapper, schedulers)}
@@ -62,12 +63,12 @@ def optimizers(runner: Any) -> dict[str, tuple[OptimWrapper, list[Any]]]:
 
 
 def settings(runner: Any) -> dict[str, OptimizerSettings]:
-    """What the config sets, as long as nothing was resumed."""
+    """Return the settings of all optimizers: those of the config, as long as no checkpoint was resumed."""
     return {name: OptimizerSettings.of(*parts) for name, parts in optimizers(runner).items()}
 
 
 def changed_settings(checkpoint: dict[str, Any], new: dict[str, OptimizerSettings]) -> list[str]:
-    """What of ``new`` differs from the run that wrote ``checkpoint``, a line per setting."""
+    """Return a line per setting of ``new`` that differs from the run that wrote ``checkpoint``."""
     states, schedules = checkpoint["optimizer"], checkpoint.get("param_schedulers") or []
     lines = []
     for name, each in new.items():
@@ -79,10 +80,10 @@ def changed_settings(checkpoint: dict[str, Any], new: dict[str, OptimizerSetting
 
 
 def use_settings(runner: Any, new: dict[str, OptimizerSettings]) -> None:
-    """Set optimizers and schedules to what a run with ``new`` from the start would have reached; moments stay.
+    """Set optimizers and schedules to the state that a run with ``new`` settings would have now; moments are kept.
 
     Raises:
-        UsageError: a schedule follows the metrics of the run, so that its course is not known.
+        UsageError: A schedule follows the metrics of the run, so that its course is unknown.
     """
     every = [scheduler for _, schedulers in optimizers(runner).values() for scheduler in schedulers]
     if any(getattr(scheduler, "need_val_args", False) for scheduler in every):
@@ -104,10 +105,10 @@ def use_settings(runner: Any, new: dict[str, OptimizerSettings]) -> None:
 
 
 def check_optimizer_state(stored: dict[str, Any], runner: Any, file: str) -> None:
-    """Refuse the optimizer state of a checkpoint that is of another optimizer, or of other parameters.
+    """Refuse the optimizer state of a checkpoint that belongs to another optimizer or to other parameters.
 
     Raises:
-        UsageError: says what differs and how to go on.
+        UsageError: The state does not fit; the message says what differs and how to continue.
     """
     built = optimizers(runner)
     states = {"": stored} if "" in built else stored
@@ -118,7 +119,7 @@ def check_optimizer_state(stored: dict[str, Any], runner: Any, file: str) -> Non
         foreign = {
             key
             for group in state["param_groups"]
-            for key in group.keys() - IMPLEMENTATION - wrapper.optimizer.defaults.keys()
+            for key in group.keys() - IMPLEMENTATION_KEYS - wrapper.optimizer.defaults.keys()
             if key.partition("_")[0] not in ("initial", "max", "min") and all(key not in each for each in groups)
         }
         if foreign:
@@ -145,16 +146,18 @@ def _refuse(file: str, difference: str) -> None:
     )
 
 
-def _fixed(group: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in group.items() if key not in IMPLEMENTATION and f"initial_{key}" not in group}
+def _unscheduled_settings(group: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value for key, value in group.items() if key not in IMPLEMENTATION_KEYS and f"initial_{key}" not in group
+    }
 
 
-def _schedule(state: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in state.items() if key not in PROGRESS}
+def _schedule_settings(state: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if key not in PROGRESS_KEYS}
 
 
 def _differences(name: str, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[str]:
-    """The first of the groups that differ in a key stands for all of them."""
+    """Yield a line per key that differs, with the values of the first group that differs in it."""
     for key in dict.fromkeys(key for group in (*new, *old) for key in group):
         pairs = [(a.get(key), b.get(key)) for a, b in zip(old, new, strict=False) if _differs(a.get(key), b.get(key))]
         if pairs:

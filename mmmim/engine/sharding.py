@@ -20,7 +20,7 @@ from mmmim.registry import HOOKS, MODEL_WRAPPERS
 
 
 def find_units(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
-    """Modules whose class has one of ``names``, in the order of the model."""
+    """Return the modules whose class has one of ``names``, in the order of the model."""
     classes = {type(module).__name__ for module in model.modules()}
     if missing := [name for name in names if name not in classes]:
         blocks = sorted(name for name in classes if name.endswith(("Block", "Layer")))
@@ -29,16 +29,16 @@ def find_units(model: nn.Module, names: Sequence[str]) -> list[nn.Module]:
 
 
 def is_sharded(wrapper: dict[str, Any] | None) -> bool:
-    """Whether a config's ``model_wrapper_cfg`` asks for a :class:`ShardedDataParallel`."""
+    """Return whether a config's ``model_wrapper_cfg`` asks for a :class:`ShardedDataParallel`."""
     return str((wrapper or {}).get("type", "")).rpartition(".")[2] == "ShardedDataParallel"
 
 
 def put_on_device(part: nn.Module, device: torch.device) -> nn.Module:
-    """Give ``part`` the first process' values on ``device``, for whatever of it is not divided yet.
+    """Copy the first process' values of ``part`` to ``device``, for all tensors that are not divided yet.
 
-    The other processes' values do not matter: tensors may be on the meta device there.
+    The values of the other processes do not matter: their tensors may be on the meta device.
     """
-    placed: dict[int, Tensor] = {}  # a tensor that two modules share stays one
+    placed: dict[int, Tensor] = {}  # a tensor that two modules share stays a single tensor
     for module in part.modules():
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
@@ -47,7 +47,7 @@ def put_on_device(part: nn.Module, device: torch.device) -> nn.Module:
                         placed[id(tensor)] = _with_first_values(tensor, device)
                     tensors[name] = placed[id(tensor)]  # type: ignore[assignment]
         if isinstance(module, BaseDataPreprocessor):
-            module._device = device  # where it moves batches to, as `.to` would have told it
+            module._device = device  # the device to which it moves batches, which `.to` would have set
     return part
 
 
@@ -62,16 +62,16 @@ def _with_first_values(tensor: Tensor, device: torch.device) -> Tensor:
 
 @MODEL_WRAPPERS.register_module()
 class ShardedDataParallel(nn.Module):
-    """In the place of DDP: PyTorch's ``fully_shard`` (FSDP2) of each unit, then of the rest of the model.
+    """A model wrapper for use instead of DDP: PyTorch's ``fully_shard`` (FSDP2) of each unit, then of the rest.
 
     A process holds its share of each parameter, gradient and moment; a unit's parameters are gathered while it runs.
-    Gradients are averaged over the processes, as DDP does. Needs :class:`GatherHook` to store checkpoints.
+    Gradients are averaged over the processes, as DDP does. Checkpoints need :class:`GatherHook`.
 
-    The model is moved to the device and divided unit by unit, so that the device never holds all of it, unless it
-    comes there whole; :class:`ShardedRunner` sees to it that it does not.
+    The model is moved to the device and divided unit by unit, so that the device never holds all of it, provided that
+    it is not on the device before; :class:`ShardedRunner` ensures this.
 
     Args:
-        module: The model. The first process' values count, the others may have theirs on the meta device.
+        module: The model. The first process' values count, those of the others may be on the meta device.
         units: Class names of the modules that are gathered one at a time: ``('SwinV2Block',)``.
     """
 
@@ -89,7 +89,8 @@ class ShardedDataParallel(nn.Module):
         self.module: Any = module
         self.parts: list[Any] = [fully_shard(put_on_device(part, device)) for part in (*parts, module)]
         self.gathered: dict[str, Tensor] | None = None
-        module.register_state_dict_post_hook(lambda *each: self._full_state(*each))  # it marks the function
+        # torch sets an attribute of the function, which a method does not allow
+        module.register_state_dict_post_hook(lambda *each: self._full_state(*each))
         for part in module.modules():
             part.register_load_state_dict_pre_hook(_divide_state)
 
@@ -97,6 +98,7 @@ class ShardedDataParallel(nn.Module):
         return self.module(*args, **kwargs)
 
     def train_step(self, data: Any, optim_wrapper: OptimWrapper) -> dict[str, Tensor]:
+        """Train on a batch, as MMEngine's ``BaseModel`` does, and return the losses to log."""
         with optim_wrapper.optim_context(self):
             losses = self._run(self.module.data_preprocessor(data, training=True), "loss")
         loss, log_vars = self.module.parse_losses(losses)
@@ -104,6 +106,7 @@ class ShardedDataParallel(nn.Module):
         return log_vars
 
     def val_step(self, data: Any) -> list:
+        """Return the predictions for a batch; ``test_step`` is the same."""
         return self._run(self.module.data_preprocessor(data, False), "predict")
 
     test_step = val_step
@@ -112,24 +115,24 @@ class ShardedDataParallel(nn.Module):
         return self(**data, mode=mode) if isinstance(data, dict) else self(*data, mode=mode)
 
     def gather(self) -> None:
-        """Full parameters on the CPU of the first process; all processes call it together."""
+        """Keep the full parameters on the CPU of the first process; all processes have to call it together."""
         self.gathered = None
-        for part in self.parts:  # what ran last may be whole still, as the model is after a validation
+        for part in self.parts:  # the part that ran last may still be whole, as the model is after a validation
             part.reshard()
         state = gathered(dict(self.module.named_parameters()))
         self.gathered = state if dist.get_rank() == 0 else None
 
     def _full_state(self, module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
-        """The wrapped model's state dict is full: of all processes together, or what ``gather`` kept."""
+        """Make the wrapped model's state dict full: from all processes together, or from what ``gather`` kept."""
         for name in [name for name, value in state.items() if _is_divided(value)]:
             state[name] = state[name].full_tensor() if self.gathered is None else self.gathered[name]
 
 
 @HOOKS.register_module()
 class GatherHook(Hook):
-    """Full tensors of model and optimizer for the checkpoints of a :class:`ShardedDataParallel`.
+    """A hook that gathers the full tensors of model and optimizer for checkpoints of a :class:`ShardedDataParallel`.
 
-    MMEngine lets the first process store alone, but it takes all of them to gather.
+    MMEngine lets only the first process store a checkpoint, but all processes have to take part in gathering.
     """
 
     def __init__(self) -> None:
@@ -142,6 +145,7 @@ class GatherHook(Hook):
                 optimizer.register_load_state_dict_pre_hook(_divide_moments)
 
     def before_checkpoint(self, runner: Any) -> None:
+        """Gather model and optimizers; ``SafeCheckpointHook`` calls it on every rank before it saves."""
         if isinstance(runner.model, ShardedDataParallel):
             self._forget(runner)
             runner.model.gather()
@@ -163,7 +167,7 @@ class GatherHook(Hook):
 
 
 def gathered(state: Any) -> Any:
-    """``state`` with full tensors on the CPU of the first process, and nothing in their place on the others."""
+    """Return ``state`` with full tensors on the CPU of the first process, and None in their place on the others."""
     keeps = dist.get_rank() == 0
 
     def gather(value: Any) -> Any:
@@ -179,8 +183,8 @@ def _is_divided(value: Any) -> bool:
     return hasattr(value, "full_tensor")
 
 
-def _like(value: Any, param: Tensor) -> Any:
-    """This process' share of a full tensor of a parameter's shape."""
+def _own_share(value: Any, param: Tensor) -> Any:
+    """Return this process' share of a full tensor of a parameter's shape; other values are returned unchanged."""
     if not isinstance(value, Tensor) or _is_divided(value) or value.shape != param.shape or not _is_divided(param):
         return value
     from torch.distributed.tensor import distribute_tensor
@@ -191,14 +195,14 @@ def _like(value: Any, param: Tensor) -> Any:
 def _divide_state(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
     for name, param in module.named_parameters(recurse=False):
         if prefix + name in state:
-            state[prefix + name] = _like(state[prefix + name], param)
+            state[prefix + name] = _own_share(state[prefix + name], param)
 
 
 def _divide_moments(optimizer: Optimizer, state: dict[str, Any]) -> dict[str, Any]:
     params = [param for group in optimizer.param_groups for param in group["params"]]
     numbers = [number for group in state["param_groups"] for number in group["params"]]
     divided = {
-        number: {key: _like(value, param) for key, value in state["state"][number].items()}
+        number: {key: _own_share(value, param) for key, value in state["state"][number].items()}
         for number, param in zip(numbers, params, strict=True)
         if number in state["state"]
     }

@@ -16,15 +16,15 @@ from torch.utils.data import DataLoader
 
 from mmmim.errors import UsageError
 
-EXIT_CODE = os.EX_TEMPFAIL  # 75: not finished, start again
+EXIT_CODE = os.EX_TEMPFAIL  # 75: the run is not finished and should be started again
 
 
 class StopSignal:
-    """Remembers that the process was asked to stop, and agrees on it with the other ranks.
+    """Handles the signals by which a process is asked to stop, and lets all ranks stop after the same step.
 
     Args:
-        names: Signals to obey, such as ``SIGTERM``.
-        interval: With several processes, steps between two rounds of agreeing.
+        names: Names of the signals to obey, such as ``SIGTERM``.
+        interval: With several processes, the number of steps between two exchanges of whether to stop.
     """
 
     def __init__(self, names: Sequence[str], interval: int) -> None:
@@ -40,7 +40,7 @@ class StopSignal:
         self._previous: dict[signal.Signals, Any] = {}
 
     def install(self, dataloader: DataLoader) -> None:
-        """Takes over the signals, also of the workers: schedulers signal whole groups, and training needs its data."""
+        """Handle the signals, also in the workers: schedulers signal whole groups, but training needs its data."""
         if threading.current_thread() is not threading.main_thread():
             print_log("training does not run in the main thread: stop signals are not handled", logger="current")
             return
@@ -48,16 +48,17 @@ class StopSignal:
             self._previous[number] = signal.signal(number, self._remember)
         if self.numbers and dataloader.num_workers:
             ending = RawValue("b", False)
-            atexit.register(setattr, ending, "value", True)  # before multiprocessing ends the workers and waits
+            atexit.register(setattr, ending, "value", True)  # runs before multiprocessing ends the workers and waits
             dataloader.worker_init_fn = partial(_shield_worker, self.numbers, ending, dataloader.worker_init_fn)
 
     def restore(self) -> None:
+        """Restore the signal handlers that were there before."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous.clear()
 
     def poll(self, iteration: int) -> bool:
-        """Whether to stop: at once in a single process, every ``interval`` steps, and alike, in several."""
+        """Return whether to stop: at once in a single process; with several, all together every ``interval`` steps."""
         if get_world_size() == 1:
             return self.received is not None
         if not self._agreed and self.numbers and iteration % self.interval == self.interval - 1:

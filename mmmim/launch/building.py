@@ -1,4 +1,4 @@
-"""What other libraries say about a part of the config while it is built, as one line; the same in runs and plans."""
+"""Turn the errors that other libraries raise while a part of the config is built into one line, in runs and plans."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from mmengine.runner import Runner
 
 from mmmim.errors import UsageError
 
-CALLERS = (__name__, "mmmim.plan.dry_run", "mmmim.models.backbones.layer_decay_guard")  # hand over to another library
+# Modules that only call another library, so that an error which passed through them is not a fault of theirs.
+CALLING_MODULES = (__name__, "mmmim.plan.dry_run", "mmmim.models.backbones.layer_decay_guard")
 
 
 @contextmanager
 def building(section: str) -> Iterator[None]:
-    """Turn the refusal of a part that is not of this package into a UsageError that names the ``section``.
+    """Turn an error that another library raises for a part of the config into a UsageError that names the ``section``.
 
-    An error that passed through code of this package is left alone, as it may be a fault of ours, unless that code only
-    handed over to its base class.
+    An error that passed through code of this package is raised unchanged, as it may be a fault of this package, unless
+    that code only called the same method of its base class.
     """
     try:
         yield
@@ -33,15 +34,15 @@ def building(section: str) -> Iterator[None]:
 def _passed_through_us(trace: TracebackType | None) -> bool:
     while trace is not None:
         name, following = trace.tb_frame.f_globals.get("__name__", ""), trace.tb_next
-        hands_over = following is not None and following.tb_frame.f_code.co_name == trace.tb_frame.f_code.co_name
-        if name.startswith("mmmim.") and name not in CALLERS and not hands_over:
+        calls_base = following is not None and following.tb_frame.f_code.co_name == trace.tb_frame.f_code.co_name
+        if name.startswith("mmmim.") and name not in CALLING_MODULES and not calls_base:
             return True
         trace = following
     return False
 
 
 class CheckedRunner(Runner):
-    """MMEngine's Runner, which says in one line what of the config could not be built."""
+    """MMEngine's Runner, which reports in one line which part of the config could not be built."""
 
     def build_log_processor(self, log_processor: Any) -> Any:
         with building("log_processor"):

@@ -9,11 +9,11 @@ from mmengine.config import Config
 from mmmim.errors import UsageError
 
 REMOTE = ("http://", "https://", "s3://", "petrel://")
-OWN_PATHS = ("root", "ann_file", "list_file")  # of this project's datasets: relative to the working directory
+OWN_PATHS = ("root", "ann_file", "list_file")  # paths of this project's datasets, relative to the working directory
 
 
 def missing_paths(cfg: Config, section: str) -> dict[str, str]:
-    """Key path -> file or folder that a dataset below ``section`` names and that does not exist."""
+    """Return the missing files and folders that the datasets below ``section`` name, by key path."""
     found = (entry for key, dataset in _datasets(cfg.get(section), section) for entry in _paths(dataset, key))
     return {key: path for key, path in found if not path.startswith(REMOTE) and not Path(path).exists()}
 
@@ -22,7 +22,7 @@ def check_paths(cfg: Config, sections: tuple[str, ...]) -> None:
     """Refuse to start a run whose data is not there.
 
     Raises:
-        UsageError: all missing paths, the keys that name them, and how to give others.
+        UsageError: Paths are missing; the message lists them with their keys, and says how to give others.
     """
     missing = {key: path for section in sections for key, path in missing_paths(cfg, section).items()}
     if missing:
@@ -34,15 +34,15 @@ def check_paths(cfg: Config, sections: tuple[str, ...]) -> None:
 
 
 def writes_its_data(node: dict[str, Any]) -> bool:
-    """Whether ``prepare`` writes the files of the wrapped dataset, which then reads ``prepare.root``."""
+    """Return whether ``prepare`` writes the files of the wrapped dataset, which then reads ``prepare.root``."""
     root = (node.get("prepare") or {}).get("root")
     return root is not None and Path(root) == Path((node.get("dataset") or {}).get("data_root", root))
 
 
 def _datasets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every dataset config below ``node``: the values of ``dataset`` and ``datasets``, innermost ones of wrappers.
+    """Yield the key path and config of each dataset below ``node``: the values of ``dataset`` and ``datasets``.
 
-    What :func:`writes_its_data` is left out.
+    Datasets for which :func:`writes_its_data` holds are left out.
     """
     if isinstance(node, (list, tuple)):
         for index, value in enumerate(node):
@@ -55,7 +55,7 @@ def _datasets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _paths(dataset: dict[str, Any], key: str) -> Iterator[tuple[str, str]]:
-    """Our ``root`` and ``ann_file``; MMEngine's ``data_root`` with ``data_prefix`` and ``ann_file`` below it."""
+    """Yield the paths of a dataset: our ``root`` and ``ann_file``, or MMEngine's ``data_root`` and what is below it."""
     root = dataset.get("data_root")
     if root is None:
         for name in OWN_PATHS:

@@ -1,4 +1,4 @@
-"""Data and heads of segmentation and detection configs must agree; MMSegmentation and MMDetection find out late."""
+"""Check that data and heads of segmentation and detection configs agree, before the first batch fails."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS, root
 
 from mmmim.config.types import default_scope, resolve
-from mmmim.engine.hooks.seg_labels import IGNORED, label_error, wrong_labels
+from mmmim.engine.hooks.seg_labels import IGNORE_INDEX, label_error, wrong_labels
 from mmmim.errors import UsageError
 from mmmim.launch.data_paths import missing_paths, writes_its_data
 from mmmim.launch.processes import is_first_process
 
 SCOPES = ("mmseg", "mmdet")
-LABEL_MAPS = 16  # looked at before the run starts; SegLabelCheckHook sees those of every batch
+NUM_CHECKED_LABEL_MAPS = (
+    16  # label maps that are checked before the run starts; SegLabelCheckHook checks those of every batch
+)
 
 
 @dataclass
@@ -32,19 +34,19 @@ class Split:
     cfg: dict[str, Any]
     kind: Any
     classes: list[str] | None
-    readable: bool  # its files are there
+    readable: bool  # whether its files exist
 
 
 def check_dense(cfg: Config, loaders: tuple[str, ...]) -> list[str]:
     """Compare classes, annotation files and label maps of ``loaders`` with the heads of the model.
 
-    Files that are not there are left to :func:`~mmmim.launch.data_paths.check_paths`.
+    Missing files are left to :func:`~mmmim.launch.data_paths.check_paths`.
 
     Returns:
-        Remarks on what is allowed but may not be meant.
+        Remarks on settings that are allowed but may be unintended.
 
     Raises:
-        UsageError: one problem, the values on both sides and the keys to set.
+        UsageError: They disagree; the message gives the values on both sides and the keys to set.
     """
     if cfg.get("default_scope") not in SCOPES:
         return []
@@ -62,7 +64,7 @@ def check_dense(cfg: Config, loaders: tuple[str, ...]) -> list[str]:
 
 
 def num_classes_of(model: Any, path: str = "model") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Heads below ``model`` that tell classes apart, with their key paths."""
+    """Yield the key path and config of each head below ``model`` that has ``num_classes``."""
     if isinstance(model, dict):
         if "num_classes" in model:
             yield path, model
@@ -112,7 +114,7 @@ def _check_same_classes(splits: list[Split]) -> None:
 
 
 def _check_evaluator(split: Split, cfg: Config) -> None:
-    """CocoMetric reads a file of its own, which has to be the dataset's."""
+    """Refuse a CocoMetric whose annotation file is not the dataset's."""
     name = split.loader.replace("dataloader", "evaluator")
     evaluator, ours = cfg.get(name), split.cfg.get("ann_file")
     if (
@@ -170,8 +172,8 @@ def _check_label_maps(split: Split, model: Any) -> list[str]:
         raise UsageError(
             f"{split.path}: no image *{suffix} in {where}; fix: set {split.path}.img_suffix or data_prefix"
         )
-    ignored = head.get("ignore_index", IGNORED)
-    for index in np.linspace(0, len(dataset) - 1, min(LABEL_MAPS, len(dataset))).astype(int):
+    ignored = head.get("ignore_index", IGNORE_INDEX)
+    for index in np.linspace(0, len(dataset) - 1, min(NUM_CHECKED_LABEL_MAPS, len(dataset))).astype(int):
         try:
             sample = dataset[int(index)]
         except OSError as error:

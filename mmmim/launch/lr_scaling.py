@@ -14,7 +14,7 @@ ABSOLUTE_SCHEDULER_LRS = ("eta_min", "eta_max", "warmup_lr", "min_lr")
 
 @dataclass(frozen=True)
 class BatchSize:
-    """Images behind one optimizer update."""
+    """The number of images per optimizer update, as the product of three factors."""
 
     per_process: int
     processes: int
@@ -22,6 +22,7 @@ class BatchSize:
 
     @property
     def effective(self) -> int:
+        """Return the number of images of one optimizer update."""
         return self.per_process * self.processes * self.accumulation
 
     def __str__(self) -> str:
@@ -33,7 +34,7 @@ class BatchSize:
 
 @dataclass
 class LrScaling:
-    """What :func:`scale_lr` did: the resulting lr of each optimizer, and lines to print."""
+    """The result of :func:`scale_lr`: the lr of each optimizer, and lines to print."""
 
     batch: BatchSize
     lrs: dict[str, float] = field(default_factory=dict)
@@ -42,13 +43,13 @@ class LrScaling:
 
 
 def short(lr: float) -> str:
-    """``1.5e-4`` instead of ``0.00015``."""
+    """Return the lr as short text: ``1.5e-4`` for ``0.00015``."""
     text = f"{lr:.6g}" if abs(lr) >= 0.01 or lr == 0 else re.sub(r"\.?0*e", "e", f"{lr:.5e}")
     return re.sub(r"e([+-])0*(\d)", lambda match: f"e{match[1].replace('+', '')}{match[2]}", text)
 
 
 def optim_wrappers(cfg: Config) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and config of each optimizer wrapper; the name is empty where there is only one."""
+    """Yield the name and config of each optimizer wrapper; the name is empty if there is only one."""
     wrapper = cfg.get("optim_wrapper") or {}
     if "optimizer" in wrapper:
         yield "", wrapper
@@ -59,6 +60,7 @@ def optim_wrappers(cfg: Config) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def batch_size(cfg: Config, world_size: int, accumulation: int = 1) -> BatchSize:
+    """Return the batch size of the training dataloader, or raise a UsageError if the config has none."""
     loader = cfg.get("train_dataloader") or {}
     size = loader.get("batch_size") or (loader.get("batch_sampler") or {}).get("batch_size")
     if size is None:
@@ -67,14 +69,14 @@ def batch_size(cfg: Config, world_size: int, accumulation: int = 1) -> BatchSize
 
 
 def scale_lr(cfg: Config, world_size: int) -> LrScaling:
-    """Turn the base lr of ``cfg`` into the lr of this run, in place, and keep MMEngine from scaling it once more.
+    """Turn the base lr of ``cfg`` into the lr of this run, in place, and keep MMEngine from scaling it again.
 
-    ``lr * effective / base_batch_size`` with effective = batch per process x processes x accumulation; absolute lrs of
-    the schedulers (``eta_min`` …) go the same way, ratios and factors stay. With ``auto_scale_lr.enable=False``, or
-    without ``auto_scale_lr``, the lr is used as written.
+    The lr becomes ``lr * effective / base_batch_size`` with effective = batch per process x processes x accumulation.
+    Absolute lrs of the schedulers (``eta_min`` …) are scaled in the same way, ratios and factors stay. With
+    ``auto_scale_lr.enable=False``, or without ``auto_scale_lr``, the lr is used as written.
 
     Raises:
-        UsageError: no batch size, no ``lr``, or no ``base_batch_size``; the message names the key.
+        UsageError: The batch size, ``lr`` or ``base_batch_size`` is missing; the message names the key.
     """
     rule = cfg.get("auto_scale_lr") or {}
     base = int(rule.get("base_batch_size") or 0)
@@ -134,7 +136,7 @@ def _scale_absolute_lrs(cfg: Config, factor: float) -> list[str]:
 
 
 def schedulers(node: Any) -> Iterator[dict[str, Any]]:
-    """All scheduler configs of a config value: one, a list, or lists by optimizer."""
+    """Yield all scheduler configs of a config value, which is one config, a list, or lists by optimizer."""
     if isinstance(node, dict):
         if "type" in node:
             yield node

@@ -1,4 +1,4 @@
-"""What the command line of ``tools/train.py`` and ``tools/test.py`` changes in a config."""
+"""Apply the command-line options of ``tools/train.py`` and ``tools/test.py`` to a config."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ PLAIN, SCALED, AUTOCAST = "OptimWrapper", "AmpOptimWrapper", "AutocastOptimWrapp
 def load_config(
     path: str, options: dict[str, Any] | None = None, work_dir: str | None = None, own_images: bool = False
 ) -> Config:
-    """The config with ``--cfg-options`` merged in, checked for misspelt types and keys, and with a work directory.
+    """Return the config with ``--cfg-options`` merged in, checked for misspelt types and keys, with a work directory.
 
-    ``custom_imports`` find modules below the current directory, ``projects.my_method`` for one.
+    ``custom_imports`` find modules below the current directory, such as ``projects.my_method``.
 
     Args:
-        own_images: Whether ``--data`` is going to replace the images: then the options may set what a folder takes.
+        own_images: Whether ``--data`` will replace the images; the options may then set arguments of ``ImageFolder``.
 
     Raises:
-        UsageError: no such config, an option that leads to nothing, or whatever ``check_config`` finds.
+        UsageError: There is no such config, an option leads to nothing, or ``check_config`` finds a problem.
     """
     from mmmim import compat
 
@@ -63,7 +63,7 @@ def load_config(
 
 
 def default_work_dir(config: Path) -> Path:
-    """``work_dirs/ccmim/vit-b_800e`` for ``configs/ccmim/vit-b_800e.py``; the file's name alone outside ``configs``."""
+    """Return ``work_dirs/ccmim/vit-b_800e`` for ``configs/ccmim/vit-b_800e.py``, or the name outside ``configs``."""
     parts = config.with_suffix("").parts
     if "configs" in parts:
         last = len(parts) - 1 - parts[::-1].index("configs")
@@ -72,7 +72,7 @@ def default_work_dir(config: Path) -> Path:
 
 
 def use_data(cfg: Config, folder: str | None) -> Config:
-    """Return ``cfg`` with a folder of images in place of its data; None: as it is."""
+    """Return ``cfg`` with a folder of images in place of its data, or unchanged if ``folder`` is None."""
     if folder is None:
         return cfg
     from mmmim.datasets.data_option import use_folder
@@ -81,7 +81,7 @@ def use_data(cfg: Config, folder: str | None) -> Config:
 
 
 def checkpoint_slot(cfg: Config, part: str = "backbone") -> dict[str, Any] | None:
-    """``model.backbone.init_cfg``, or that of another part, where it loads pre-trained weights."""
+    """Return ``model.backbone.init_cfg``, or that of another part, if it loads pre-trained weights, else None."""
     init = ((cfg.get("model") or {}).get(part) or {}).get("init_cfg")
     for candidate in init if isinstance(init, (list, tuple)) else [init]:
         if isinstance(candidate, dict) and str(candidate.get("type")).rpartition(".")[2] in (
@@ -93,11 +93,11 @@ def checkpoint_slot(cfg: Config, part: str = "backbone") -> dict[str, Any] | Non
 
 
 def use_checkpoint(cfg: Config, checkpoint: str | None) -> None:
-    """Start the backbone from ``checkpoint``, and the head where the config loads one; ``none``: random weights.
+    """Start the backbone from ``checkpoint``, and the head if the config loads one; ``none`` gives random weights.
 
     Raises:
-        UsageError: no such file; the config loads no backbone; or it loads one and none was given; or it loads a head
-            which the file does not hold.
+        UsageError: There is no such file; the config loads no backbone; it loads one, but no checkpoint was given; or
+            it loads a head that the file does not contain.
     """
     slot = checkpoint_slot(cfg)
     if slot is None:
@@ -133,6 +133,7 @@ def _drop_slots(cfg: Config) -> None:
 
 
 def existing_checkpoint(path: str, given_by: str) -> str:
+    """Return ``path``, or raise a UsageError that names the option and checkpoints that do exist."""
     file = Path(path)
     if path.startswith(REMOTE) or file.is_file():
         return path
@@ -145,10 +146,10 @@ def existing_checkpoint(path: str, given_by: str) -> str:
 
 
 def use_resume(cfg: Config, resume: str | None) -> None:
-    """Continue a run: ``latest`` demands a checkpoint in the work directory, ``auto`` takes one if there is one.
+    """Continue a run: ``latest`` needs a checkpoint in the work directory, ``auto`` uses one if there is one.
 
     Raises:
-        UsageError: nothing to resume from; says where it looked.
+        UsageError: There is nothing to resume from; the message says where it looked.
     """
     if resume is None:
         return
@@ -170,6 +171,7 @@ def use_resume(cfg: Config, resume: str | None) -> None:
 
 
 def use_accumulation(cfg: Config, steps: int | None) -> None:
+    """Accumulate the gradients of so many ``steps`` per optimizer update; None leaves the config's number."""
     if steps is None:
         return
     if steps < 1:
@@ -179,10 +181,10 @@ def use_accumulation(cfg: Config, steps: int | None) -> None:
 
 
 def use_amp(cfg: Config, amp: str | None) -> None:
-    """Choose the precision of the training step: ``bf16``, ``fp16``, ``off``; None leaves the config's.
+    """Choose the precision of the training step: ``bf16``, ``fp16`` or ``off``; None leaves the config's.
 
     Raises:
-        UsageError: the config's optimizer wrapper has a precision of its own.
+        UsageError: The config's optimizer wrapper decides its own precision.
     """
     for name, wrapper in optim_wrappers(cfg):
         kind = str(wrapper.get("type", PLAIN)).rpartition(".")[2]
@@ -200,10 +202,10 @@ def use_amp(cfg: Config, amp: str | None) -> None:
 
 
 def fit_to_device(cfg: Config) -> list[str]:
-    """MMEngine's ``AmpOptimWrapper`` refuses to be built on the CPU: there it gives way to fp32.
+    """Replace MMEngine's ``AmpOptimWrapper`` by fp32 training on the CPU, where it cannot be built.
 
     Returns:
-        What was changed, to be told to the user.
+        Remarks for the user on what was changed.
     """
     if is_cuda_available():
         return []
@@ -219,7 +221,7 @@ def fit_to_device(cfg: Config) -> list[str]:
 
 
 def planned_precision(cfg: Config) -> torch.dtype:
-    """Precision of the forward pass on the device that the config is meant for."""
+    """Return the precision of the forward pass on the device that the config is meant for."""
     for _, wrapper in optim_wrappers(cfg):
         kind = str(wrapper.get("type")).rpartition(".")[2]
         if kind in (SCALED, AUTOCAST):

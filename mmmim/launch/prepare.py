@@ -1,4 +1,4 @@
-"""The one preparation of a training: what runs, plans, costs and golden losses start from."""
+"""Prepare a training: the common start of runs, plans, cost estimates and golden losses."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from mmmim.launch.lr_scaling import BatchSize, scale_lr
 from mmmim.launch.run_length import check_loops, length_warnings, use_length
 from mmmim.launch.schedule import Schedule, schedule_of, warmup_warnings
 
-NEEDED = ("train_dataloader", "train_cfg", "optim_wrapper")
+REQUIRED_SECTIONS = ("train_dataloader", "train_cfg", "optim_wrapper")
 LOADERS = ("train_dataloader", "val_dataloader")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a command line asks of a training, beside the options that are in its config already.
+    """The command-line settings of a training, apart from the options that its config already contains.
 
     Args:
-        data: Folder of images in place of the config's data.
-        checkpoint: Where the backbone starts from; ``none`` for random weights.
+        data: A folder of images to use in place of the config's data.
+        checkpoint: The checkpoint that the backbone starts from; ``none`` for random weights.
         resume: A checkpoint to continue from, ``latest`` or ``auto``.
-        amp: Precision of the step: ``bf16``, ``fp16`` or ``off``.
-        accumulate: Batches of an optimizer update.
-        epochs, iters: Length of the run, to which the schedule stretches.
+        amp: Precision of the training step: ``bf16``, ``fp16`` or ``off``.
+        accumulate: Number of batches per optimizer update.
+        epochs, iters: Length of the run; the schedule is stretched to it.
         processes: World size.
-        planned: Nothing will be trained here: data and checkpoint may be missing.
+        planned: Whether nothing will be trained here, so that data and checkpoint may be missing.
     """
 
     data: str | None = None
@@ -49,15 +49,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A training whose batch, learning rates and length are settled.
+    """A training with its final batch size, learning rates and length.
 
     Args:
-        cfg: What the Runner is built from.
-        batch: Images of an optimizer update.
-        lrs: Learning rate of each optimizer, ``""`` where there is one.
-        arithmetic: How the learning rates came about, a line each.
-        precision: Of the forward pass on the device that the config is meant for.
-        remarks: What is allowed and may not be meant.
+        cfg: The config that the Runner is built from.
+        batch: The number of images of an optimizer update.
+        lrs: Learning rate by optimizer; the key is ``""`` if there is only one.
+        arithmetic: How each learning rate was computed, one line each.
+        precision: Precision of the forward pass on the device that the config is meant for.
+        remarks: Remarks on settings that are allowed but may be unintended.
     """
 
     cfg: Config
@@ -68,27 +68,28 @@ class PreparedRun:
     remarks: tuple[str, ...]
 
     def schedule(self, images: int | None) -> Schedule:
-        """Return epochs, iterations and updates on so many images; None: unknown."""
+        """Return the epochs, iterations and updates for so many images; None if the number is unknown."""
         return schedule_of(self.cfg, images, self.batch)
 
     def remarks_on(self, images: int | None) -> list[str]:
-        """Return all remarks, with those that depend on the number of images."""
+        """Return all remarks, including those that depend on the number of images."""
         return [*self.remarks, *warmup_warnings(self.cfg, images, self.batch)]
 
 
 def prepare(cfg: Config, settings: Settings | None = None) -> PreparedRun:
-    """Return the training that ``cfg`` and ``settings`` describe; ``cfg`` itself stays as it is.
+    """Return the training that ``cfg`` and ``settings`` describe; ``cfg`` itself is not changed.
 
     Args:
-        cfg: As :func:`~mmmim.launch.options.load_config` gives it.
-        settings: Default: what the config says, in one process.
+        cfg: A config as :func:`~mmmim.launch.options.load_config` returns it.
+        settings: Settings of the command line; by default those of the config are used, in one process.
 
     Raises:
-        UsageError: the config does not train, or a setting does not fit it; names the key or option, and the fix.
+        UsageError: The config does not train, or a setting does not fit it; the message names the key and the fix.
     """
     settings = settings or Settings()
-    if any(cfg.get(key) is None for key in NEEDED):
-        raise UsageError(f"{cfg.filename} does not train: it needs {', '.join(NEEDED[:-1])} and {NEEDED[-1]}")
+    if any(cfg.get(key) is None for key in REQUIRED_SECTIONS):
+        *first, last = REQUIRED_SECTIONS
+        raise UsageError(f"{cfg.filename} does not train: it needs {', '.join(first)} and {last}")
     cfg = options.use_data(copy.deepcopy(cfg), settings.data)
     options.use_accumulation(cfg, settings.accumulate)
     options.use_amp(cfg, settings.amp)

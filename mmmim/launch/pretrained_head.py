@@ -1,4 +1,4 @@
-"""Recipes that go on with a fine-tuned classifier: does the checkpoint hold the head that they load?"""
+"""Check the checkpoint of recipes that continue a fine-tuned classifier: it must contain the head that they load."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mmmim.registry import MODELS
 
 
 def check_head(cfg: Config, slot: dict[str, Any]) -> None:
-    """MMEngine loads what fits and warns about the rest: here a head that would stay random stops the run.
+    """Refuse a checkpoint whose head does not fit, because MMEngine would only warn and leave the head random.
 
     Args:
         slot: ``model.head.init_cfg`` with its ``checkpoint`` and ``prefix``.
 
     Raises:
-        UsageError: the file has no head (pre-training wrote it), or one of other names or shapes.
+        UsageError: The file has no head because pre-training wrote it, or its head has other names or shapes.
     """
     file, prefix = slot["checkpoint"], slot.get("prefix") or "head."
     checkpoint = CheckpointLoader.load_checkpoint(file, map_location="cpu", logger="silent")
@@ -47,7 +47,7 @@ def check_head(cfg: Config, slot: dict[str, Any]) -> None:
 
 
 def _recipes(cfg: Config) -> str:
-    """Of ``ft384_vit-b_10e_in1k.py``: its neighbour ``ft_vit-b_100e_in1k.py``."""
+    """Return a hint to the config of the fine-tuning: ``ft_vit-b_100e_in1k.py`` for ``ft384_vit-b_10e_in1k.py``."""
     here = Path(cfg.filename or "")
     backbone = "".join(here.stem.split("_")[1:2])
     found = sorted(here.parent.glob(f"ft_{backbone}_*.py")) if backbone else []

@@ -27,7 +27,7 @@ SCRIPTS = {
 
 @MODEL_WRAPPERS.register_module()
 class CPUDistributedDataParallel(MMDistributedDataParallel):
-    """Data-parallel processes on the CPU: no device ids, and BN for SyncBN, which has no CPU kernel."""
+    """DistributedDataParallel on the CPU: without device ids, and with BN for SyncBN, which has no CPU kernel."""
 
     def __init__(self, module: nn.Module, **kwargs: Any) -> None:
         has_sync = any(isinstance(part, nn.SyncBatchNorm) for part in module.modules())
@@ -43,14 +43,14 @@ class CPUDistributedDataParallel(MMDistributedDataParallel):
 def setup_launcher(cfg: Config, launcher: str) -> int:
     """Prepare ``cfg`` and this process for ``Runner.from_cfg``.
 
-    CUDA processes are left to MMEngine. On the CPU the process group (gloo) is made here, because MMEngine would select
+    MMEngine sets up CUDA processes. On the CPU the process group (gloo) is created here, because MMEngine would select
     a CUDA device first.
 
     Returns:
-        Number of processes.
+        The number of processes.
 
     Raises:
-        UsageError: ``launcher`` needs environment variables that are not there.
+        UsageError: ``launcher`` needs environment variables that are not set.
     """
     cfg.launcher = launcher
     processes = num_processes(launcher)
@@ -69,7 +69,7 @@ def setup_launcher(cfg: Config, launcher: str) -> int:
 
 
 def num_processes(launcher: str) -> int:
-    """World size that the launcher's environment variables state."""
+    """Return the world size that the launcher's environment variables give."""
     if launcher == "none":
         return 1
     required = TORCHRUN_VARIABLES if launcher == "pytorch" else SLURM_VARIABLES
@@ -83,7 +83,7 @@ def num_processes(launcher: str) -> int:
 
 
 def _torchrun_variables_from_slurm() -> None:
-    """What MMEngine sets for GPU processes under Slurm, for CPU processes."""
+    """Set the variables of torchrun for CPU processes under Slurm, as MMEngine does for GPU processes."""
     if "MASTER_ADDR" not in os.environ:
         nodes = ["scontrol", "show", "hostname", os.environ["SLURM_NODELIST"]]
         os.environ["MASTER_ADDR"] = subprocess.check_output(nodes, text=True).split()[0]
@@ -105,10 +105,10 @@ def close_launcher() -> None:
 
 
 def process_id() -> str:
-    """Rank of this process; known before the process group exists."""
+    """Return the rank of this process, which is known before the process group exists."""
     return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))
 
 
 def is_first_process() -> bool:
-    """Whether this process may print."""
+    """Return whether this process may print."""
     return process_id() == "0"

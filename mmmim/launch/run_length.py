@@ -1,4 +1,4 @@
-"""Longer and shorter runs with the learning rate curve of the config."""
+"""Make runs longer or shorter while keeping the shape of the config's learning rate curve."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from mmmim.launch.lr_scaling import schedulers
 from mmmim.launch.schedule import only_rises
 
 UNITS = {"max_epochs": "epochs", "max_iters": "iters"}
-ENDS = ("begin", "end", "T_max", "warmup")
-WITHIN = ("milestones", "step_size", "periods", "total_steps")
+BOUNDARY_KEYS = ("begin", "end", "T_max", "warmup")
+INNER_KEYS = ("milestones", "step_size", "periods", "total_steps")
 
 
 def use_length(cfg: Config, epochs: int | None = None, iters: int | None = None) -> None:
-    """Train for ``epochs`` or ``iters``: the loop, its validation interval and every scheduler stretch alike.
+    """Train for ``epochs`` or ``iters``, and stretch the validation interval and every scheduler by the same factor.
 
     Lengths of schedulers that are converted to iterations may become fractions of an epoch; others are rounded to whole
     epochs or iterations. Checkpoint and logging intervals stay.
 
     Raises:
-        UsageError: below 1, a run that is counted in the other unit, or too short for schedulers stepped by epoch.
+        UsageError: The length is below 1, in another unit than the config's, or too short for a scheduler that is
+            stepped by epoch.
     """
     wanted, option = (epochs, "epochs") if iters is None else (iters, "iters")
     if wanted is None:
@@ -49,10 +50,10 @@ def use_length(cfg: Config, epochs: int | None = None, iters: int | None = None)
 
 
 def check_loops(cfg: Config) -> None:
-    """Refuse lengths and intervals that no loop can have, and a validation that lacks a part.
+    """Refuse invalid lengths and intervals of the loops, and a validation that lacks a part.
 
     Raises:
-        UsageError: names the key, its value and what it may be.
+        UsageError: A value is invalid; the message names the key, its value and what it may be.
     """
     loop = cfg.train_cfg
     for key in ("max_epochs", "max_iters", "val_interval", "stop_after"):
@@ -60,7 +61,7 @@ def check_loops(cfg: Config) -> None:
         if value is not None and not (isinstance(value, (int, float)) and value >= 1 and int(value) == value):
             raise UsageError(f"train_cfg.{key}={value!r} must be a whole number from 1 on")
     if loop.get("max_epochs") is None and loop.get("max_iters") is None:
-        raise UsageError("train_cfg: how long the run takes is missing; set max_epochs, or max_iters")
+        raise UsageError("train_cfg: the length of the run is missing; set max_epochs or max_iters")
     parts = ("val_dataloader", "val_cfg", "val_evaluator")
     lacking = [key for key in parts if cfg.get(key) is None]
     if 0 < len(lacking) < len(parts):
@@ -70,13 +71,13 @@ def check_loops(cfg: Config) -> None:
 
 
 def run_length(cfg: Config) -> tuple[str, int]:
-    """``("max_epochs", N)`` or ``("max_iters", N)``."""
+    """Return ``("max_epochs", N)`` or ``("max_iters", N)``."""
     key = "max_epochs" if cfg.train_cfg.get("max_epochs") is not None else "max_iters"
     return key, int(cfg.train_cfg[key])
 
 
 def length_warnings(cfg: Config) -> list[str]:
-    """What to say where the loop ends elsewhere than its schedulers; iterations per epoch need not be known."""
+    """Return warnings if the loop and its schedulers end at different steps; the epoch's length need not be known."""
     key, length = run_length(cfg)
     ending = [each for each in schedulers(cfg.get("param_scheduler")) if not only_rises(each)]
     comparable = [each for each in ending if each.get("by_epoch", True) == (key == "max_epochs")]
@@ -94,10 +95,10 @@ def length_warnings(cfg: Config) -> list[str]:
 
 def _stretch(scheduler: dict[str, Any], factor: Fraction) -> None:
     fractions = scheduler.get("convert_to_iter_based", False)
-    for key in (*ENDS, *WITHIN):
+    for key in (*BOUNDARY_KEYS, *INNER_KEYS):
         value = scheduler.get(key)
-        # MMEngine looks its milestones up among whole iterations
-        scale = _exact if fractions and (key in ENDS or "warmup" in scheduler) else _whole
+        # MMEngine compares its milestones with whole iterations.
+        scale = _exact if fractions and (key in BOUNDARY_KEYS or "warmup" in scheduler) else _whole
         if isinstance(value, (list, tuple)):
             scheduler[key] = [scale(each, factor) for each in value]
         elif value:

@@ -8,12 +8,12 @@ from mmengine.config import Config
 
 from mmmim.launch.lr_scaling import BatchSize, schedulers
 
-SHORTER = 10  # a warm-up that is so many times shorter than the recipe's is worth a warning
+SHORT_WARMUP_FACTOR = 10  # a warm-up that is so many times shorter than the recipe's is worth a warning
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Lengths of a training run; None where they depend on data that is not there."""
+    """The lengths of a training run; a length is None if it depends on data that is missing."""
 
     epochs: float | None
     steps_per_epoch: int | None
@@ -23,7 +23,7 @@ class Schedule:
 
 
 def steps_per_epoch(cfg: Config, num_images: int, batch: BatchSize) -> int:
-    """Batches of one process in an epoch, as MMEngine's and this project's samplers and the DataLoader deal them."""
+    """Return the batches of one process in an epoch, as MMEngine's and this project's samplers divide the images."""
     loader = cfg.train_dataloader
     if loader.get("num_batch_per_epoch"):
         return int(loader.num_batch_per_epoch)
@@ -33,7 +33,7 @@ def steps_per_epoch(cfg: Config, num_images: int, batch: BatchSize) -> int:
 
 
 def schedule_of(cfg: Config, num_images: int | None, batch: BatchSize) -> Schedule:
-    """Epochs, iterations (batches per process), optimizer updates and warm-up of the run that ``cfg`` describes."""
+    """Return epochs, iterations (batches per process), optimizer updates and warm-up of the run of ``cfg``."""
     loop = cfg.train_cfg
     steps = None if num_images is None else steps_per_epoch(cfg, num_images, batch)
     if loop.get("max_epochs") is not None:
@@ -48,7 +48,7 @@ def schedule_of(cfg: Config, num_images: int | None, batch: BatchSize) -> Schedu
 
 
 def warmup_warnings(cfg: Config, num_images: int | None, batch: BatchSize) -> list[str]:
-    """What to say where a warm-up counted in epochs has a tenth of the recipe's updates or fewer, for want of images.
+    """Return a warning if a warm-up counted in epochs has at most a tenth of the recipe's updates, for lack of images.
 
     The recipe's number of images is ``auto_scale_lr.recipe_num_images``, or else ``assumed_num_images``.
     """
@@ -56,10 +56,10 @@ def warmup_warnings(cfg: Config, num_images: int | None, batch: BatchSize) -> li
     meant, whole = rule.get("recipe_num_images") or cfg.get("assumed_num_images"), rule.get("recipe_batch_size")
     if num_images is None or not meant or not whole:
         return []
-    recipe = Config.fromfile(cfg.filename, import_custom_modules=False) if cfg.filename else cfg  # not stretched
+    recipe = Config.fromfile(cfg.filename, import_custom_modules=False) if cfg.filename else cfg  # with its own length
     wanted = schedule_of(recipe, int(meant), BatchSize(int(whole), 1, 1)).warmup_iterations or 0
     updates = (schedule_of(cfg, num_images, batch).warmup_iterations or 0) // batch.accumulation
-    if updates * SHORTER > wanted or not wanted:
+    if updates * SHORT_WARMUP_FACTOR > wanted or not wanted:
         return []
     return [
         f"the warm-up has {updates:,} updates on these {num_images:,} images, where the recipe's {meant:,} images make "
@@ -68,7 +68,7 @@ def warmup_warnings(cfg: Config, num_images: int | None, batch: BatchSize) -> li
 
 
 def _warmup(cfg: Config, steps: int | None, iterations: int | None) -> int | None:
-    """Iterations until the last scheduler that starts at 0 and raises the lr has ended; 0 without one."""
+    """Return the iterations until the last scheduler that starts at 0 and raises the lr has ended, or 0 without one."""
     last = 0
     for scheduler in schedulers(cfg.get("param_scheduler")):
         end = scheduler.get("warmup", scheduler.get("end") if only_rises(scheduler) else None)
@@ -84,6 +84,6 @@ def _warmup(cfg: Config, steps: int | None, iterations: int | None) -> int | Non
 
 
 def only_rises(scheduler: dict[str, Any]) -> bool:
-    """Whether it is a warm-up that another scheduler follows."""
+    """Return whether ``scheduler`` is a warm-up that another scheduler follows."""
     kind = str(scheduler.get("type")).rpartition(".")[2]
     return "warmup" not in scheduler and (kind in ("LinearLR", "ConstantLR") or "armup" in kind)

@@ -1,4 +1,4 @@
-"""A run of a :class:`ShardedDataParallel`: only the first process' host, and no device, holds the whole model."""
+"""The Runner for a :class:`ShardedDataParallel`: only the first process' host memory holds the whole model."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mmmim.registry import MODEL_WRAPPERS, MODELS
 
 
 class ShardedRunner(CheckedRunner):
-    """MMEngine's Runner without the four places at which it puts the whole model, or a checkpoint, on each device.
+    """MMEngine's Runner with the four methods replaced that put the whole model, or a checkpoint, on each device.
 
-    The first process builds the model in its host memory, the others build shapes. :class:`ShardedDataParallel` then
-    divides it unit by unit, so the values are those of an unsharded run.
+    The first process builds the model in its host memory, the others build only shapes. :class:`ShardedDataParallel`
+    then divides it unit by unit, so the values are those of an unsharded run.
     """
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
@@ -35,7 +35,7 @@ class ShardedRunner(CheckedRunner):
         return MODEL_WRAPPERS.build(model_wrapper_cfg, default_args=dict(module=model))
 
     def _init_model_weights(self) -> None:
-        """Load what the config's ``init_cfg`` names. MMEngine would then gather and send the whole state."""
+        """Load what the config's ``init_cfg`` names, without MMEngine's broadcast of the whole state."""
         if not is_model_wrapper(self.model):
             super()._init_model_weights()
         elif hasattr(self.model.module, "init_weights"):
@@ -44,13 +44,13 @@ class ShardedRunner(CheckedRunner):
                 dist.broadcast(buffer, 0)
 
     def resume(self, filename: str, *args: Any, map_location: Any = "default", **kwargs: Any) -> None:
-        """Read the checkpoint, with moments three times the model, into host memory instead of the device's."""
+        """Read the checkpoint into host memory, as with its moments it is three times as large as the model."""
         location = "cpu" if map_location == "default" else map_location
         super().resume(filename, *args, map_location=location, **kwargs)
 
 
 def build_shapes(model: dict) -> nn.Module:
-    """The model of a config on the meta device, or with values if it cannot do without them while it is built."""
+    """Return the model of a config on the meta device, or with values if building it needs them."""
     try:
         with torch.device("meta"):
             shapes = MODELS.build(model)
@@ -60,6 +60,6 @@ def build_shapes(model: dict) -> nn.Module:
 
 
 def _holds_other_tensors(module: nn.Module) -> bool:
-    """Whether tensors on the meta device are kept where ``parameters`` and ``buffers`` do not find them."""
+    """Return whether tensors on the meta device are kept where ``parameters`` and ``buffers`` do not find them."""
     others = [value for name, value in vars(module).items() if name not in ("_parameters", "_buffers", "_modules")]
     return any(isinstance(leaf, Tensor) and leaf.is_meta for leaf in tree_leaves(others))

@@ -1,1 +1,1 @@
-"""What a run would be, without running it: steps, parameters, memory, time of a step."""
+"""Describe a run without running it: its steps, parameters, memory and the time of a step."""

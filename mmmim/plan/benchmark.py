@@ -1,4 +1,4 @@
-"""What a training step costs, and runners that take turns so that their times can be compared."""
+"""Measure the cost of a training step, and let runners take turns so that their times can be compared."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ from torch.utils.flop_counter import FlopCounterMode
 
 @dataclass(frozen=True)
 class StepCost:
-    flops: float  # per image, forward and backward
+    """The cost of a training step, per image."""
+
+    flops: float  # per image, of forward and backward pass
     saved_bytes: float  # per image, kept by autograd for the backward pass
-    parameters: int  # trained ones
+    parameters: int  # number of trained parameters
 
 
 def step_cost(model: BaseModel, batch: dict) -> StepCost:
-    """Counted on one step without update; leaves no gradients. A multiplication and an addition are two FLOPs."""
+    """Return the cost of one step without update, which leaves no gradients; a multiply-add counts as two FLOPs."""
     images = len(batch["inputs"])
     kept: dict[int, Tensor] = {}
     own = {_storage(tensor) for tensor in (*model.parameters(), *model.buffers())}
 
     def keep(tensor: Tensor) -> Tensor:
         if _storage(tensor) not in own:
-            kept.setdefault(_storage(tensor), tensor)  # held, so that no other tensor takes its address
+            kept.setdefault(_storage(tensor), tensor)  # kept alive, so that no other tensor gets its address
         return tensor
 
     with FlopCounterMode(display=False) as counter:
@@ -51,17 +53,17 @@ def _storage(tensor: Tensor) -> int:
 
 
 class Contender:
-    """A runner that trains in a thread of its own and stands still between the turns it is given.
+    """A runner that trains in a thread of its own and waits between the turns it is given.
 
     Args:
-        build: Gives the runner; called in the first turn, which ends after ``warmup`` steps.
-        block: Steps of each further turn.
+        build: Returns the runner; it is called in the first turn, which ends after ``warmup`` steps.
+        block: Number of steps in each further turn.
     """
 
     def __init__(self, name: str, build: Callable[[], Runner], warmup: int, block: int, threads: int) -> None:
         self.name, self.build, self.warmup, self.block, self.threads = name, build, warmup, block, threads
-        self.seconds: list[float] = []  # of each timed step
-        self.cpu_seconds: list[float] = []  # of the process, whatever else the machine runs
+        self.seconds: list[float] = []  # wall time of each timed step
+        self.cpu_seconds: list[float] = []  # CPU time of the process, whatever else the machine runs
         self.cost: StepCost | None = None
         self.error: BaseException | None = None
         self._go, self._done = Semaphore(0), Semaphore(0)
@@ -69,19 +71,21 @@ class Contender:
         self._thread.start()
 
     def turn(self) -> None:
+        """Let the runner train until its next pause, and raise the error that it raised, if any."""
         self._go.release()
         self._done.acquire()
         if self.error is not None:
             raise self.error
 
     def pause(self) -> None:
+        """End the turn and wait for the next one; the runner's thread calls it."""
         self._done.release()
         self._go.acquire()
 
     def _train(self) -> None:
         self._go.acquire()
         try:
-            torch.set_num_threads(self.threads)  # holds for the calling thread only
+            torch.set_num_threads(self.threads)  # applies to the calling thread only
             runner = self.build()
             runner.register_hook(TurnHook(self), "LOWEST")
             runner.train()
@@ -92,7 +96,7 @@ class Contender:
 
 
 class TurnHook(Hook):
-    """Times whole iterations: batch, hooks, step, from one end of ``after_train_iter`` to the next."""
+    """A hook that times whole iterations (batch, hooks, step) from the end of one ``after_train_iter`` to the next."""
 
     def __init__(self, contender: Contender) -> None:
         self.contender = contender
@@ -118,17 +122,17 @@ class TurnHook(Hook):
 
 
 def compare(contenders: Sequence[Contender], rounds: int) -> None:
-    """Give turns, in the opposite order every other round, so that nobody is always the first.
+    """Let the contenders take turns, in the opposite order every other round, so that none of them is always first.
 
-    The runs must be ``warmup + rounds * block`` steps long.
+    Each run must be ``warmup + rounds * block`` steps long.
     """
     for contender in contenders:
-        contender.turn()  # builds, counts, warms up
+        contender.turn()  # builds the runner, counts its cost and warms up
     for number in range(rounds):
         for contender in contenders if number % 2 == 0 else reversed(contenders):
             contender.turn()
     for contender in contenders:
-        contender.turn()  # the end of the run
+        contender.turn()  # lets the run end
 
 
 def _clocks() -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""What a CUDA device would keep, on a machine with or without one: for tensors that have shapes but no storage."""
+"""Reproduce what a CUDA device would keep, for tensors that have shapes but no storage; no device is needed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-BIAS_ALIGNMENT = 8  # elements between the rows of a bias, as PyTorch's memory-efficient kernel wants them
+BIAS_ALIGNMENT = 8  # PyTorch's memory-efficient kernel needs the rows of a bias at multiples of so many elements
 
 
 @contextmanager
 def cuda_rules() -> Iterator[None]:
-    """``torch.autocast("cuda")`` and the choice of attention kernels, where tensors only say that they are on CUDA.
+    """Apply CUDA's autocast and choice of attention kernels to tensors that only claim to be on CUDA.
 
-    Autocast's rules belong to a device: CUDA's computes LayerNorm, softmax and losses in fp32, the CPU's does not.
-    PyTorch turns it off where it finds no device, and lets attention write out its matrix.
+    Autocast's rules depend on the device: CUDA's computes LayerNorm, softmax and losses in fp32, the CPU's does not.
+    Without a device PyTorch turns autocast off and lets attention store its matrix.
     """
     with (
         patch.object(torch.cuda.amp.common, "amp_definitely_not_available", return_value=False),
@@ -31,10 +31,11 @@ def cuda_rules() -> Iterator[None]:
 
 
 class CudaKernels(TorchFunctionMode):
-    """``scaled_dot_product_attention`` by the kernels that PyTorch takes on a CUDA device, in the same order.
+    """A mode in which ``scaled_dot_product_attention`` uses the kernels that PyTorch chooses on a CUDA device.
 
-    Flash attention for half precision without bias, else the memory-efficient one; neither keeps the matrix.
-    ``grid_sample``, which PyTorch has no rule of shapes for, gives its output's shape where no gradient is wanted.
+    These are flash attention for half precision without bias, else the memory-efficient kernel; neither keeps the
+    matrix. ``grid_sample``, for which PyTorch has no shape rule, returns an uninitialised output if no gradient is
+    needed.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -55,7 +56,7 @@ def fused_attention(
     is_causal: bool = False,
     scale: float | None = None,
 ) -> Tensor:
-    """Attention of ``(B, H, N, d)``, after the casts of autocast."""
+    """Return the attention of ``(B, H, N, d)`` by a fused kernel, after the casts of autocast."""
     if torch.is_autocast_enabled("cuda"):
         query, key, value = (tensor.to(torch.get_autocast_dtype("cuda")) for tensor in (query, key, value))
     if attn_mask is None and query.dtype != torch.float32 and query.shape[-1] == value.shape[-1]:
@@ -75,7 +76,7 @@ def fused_attention(
 
 
 def _aligned(bias: Tensor) -> Tensor:
-    """``bias``, or a padded copy where its rows do not start at multiples of the alignment: of all that is expanded."""
+    """Return ``bias``, or a padded copy of all of it if its rows do not start at multiples of the alignment."""
     if bias.stride(-1) == 1 and all(step % BIAS_ALIGNMENT == 0 for step in bias.stride()[:-1]):
         return bias
     columns = bias.shape[-1]

@@ -1,4 +1,4 @@
-"""Builds everything that a run needs, trains nothing, and says what the run would be."""
+"""Build everything that a run needs without training, and describe the run."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from mmmim.launch.schedule import Schedule
 from mmmim.plan.memory import StepMemory, build_without_storage, step_memory
 from mmmim.plan.sharding import ShardingPlan, plan_sharding
 
-UNKNOWN_STEPS = 1_000_000  # of an epoch whose data is not there: no part of a schedule is shorter than a step
+UNKNOWN_STEPS = 1_000_000  # steps assumed per epoch if the data is missing: no part of a schedule is below one step
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
 @dataclass
 class DataReport:
-    """What is known of the images of one dataloader."""
+    """What is known about the images of one dataloader."""
 
     images: int | None = None
     sample_shape: tuple[int, ...] | None = None
@@ -40,7 +40,7 @@ class DataReport:
 
 @dataclass
 class DryRun:
-    """The run that a config describes; where ``sharding`` divides the model, ``memory`` is a process' share."""
+    """The run that a config describes; if ``sharding`` divides the model, ``memory`` is the share of a process."""
 
     prepared: PreparedRun
     warnings: list[str]
@@ -54,18 +54,20 @@ class DryRun:
     backbone: str
 
     def trainable(self, prefix: str = "") -> int:
+        """Return the number of trainable parameters whose names begin with ``prefix``."""
         named = self.model.named_parameters()
         return sum(p.numel() for name, p in named if p.requires_grad and name.startswith(prefix))
 
     @property
     def frozen(self) -> int:
+        """Return the number of frozen parameters."""
         return sum(p.numel() for p in self.model.parameters() if not p.requires_grad)
 
 
 def dry_run(prepared: PreparedRun) -> DryRun:
-    """Build model, optimizer, schedules, hooks, metrics and the datasets that are there."""
+    """Build model, optimizer, schedules, hooks, metrics and the datasets whose files exist, and describe the run."""
     cfg, batch = prepared.cfg, prepared.batch
-    MMLogger.get_instance("dry_run", log_level="ERROR")  # what is built need not say so
+    MMLogger.get_instance("dry_run", log_level="ERROR")  # hides what the parts log while they are built
     init_default_scope(cfg.get("default_scope") or "mmengine")
     _build_log_processor(cfg)
     data = {loader: data_report(cfg, loader) for loader in LOADERS if cfg.get(loader)}
@@ -90,11 +92,12 @@ def dry_run(prepared: PreparedRun) -> DryRun:
 
 
 def _encoder(cfg: Config) -> str:
-    """A tokenizer's training has no backbone."""
+    """Return the type of the backbone, or ``none`` for the training of a tokenizer."""
     return str((cfg.model.get("backbone") or dict(type="none")).get("type"))
 
 
 def data_report(cfg: Config, loader: str) -> DataReport:
+    """Return the number and shape of a dataloader's images, and remarks on files that are missing."""
     report = DataReport()
     for path in dict.fromkeys(missing_paths(cfg, loader).values()):
         report.remarks.append(f"{path} is missing")
@@ -105,7 +108,7 @@ def data_report(cfg: Config, loader: str) -> DataReport:
             report.images = len(dataset)
             sample = dataset[0]["inputs"]
             report.sample_shape = tuple(sample.shape) if isinstance(sample, torch.Tensor) else None
-        except OSError as error:  # of the data, which another machine may have
+        except OSError as error:  # the data cannot be read here, but perhaps on another machine
             report.remarks.append(f"{type(error).__name__}: {error}")
     if report.images is None and loader == "train_dataloader" and cfg.get("assumed_num_images"):
         report.images = int(cfg.assumed_num_images)
@@ -114,7 +117,7 @@ def data_report(cfg: Config, loader: str) -> DataReport:
 
 
 def image_shape(model: nn.Module, cfg: Config) -> tuple[int, ...] | None:
-    """Size that the data's crops have, or the backbone is built for; detection trains on images of another size."""
+    """Return the shape of the data's crops, or the backbone's; None for detection, whose images have several sizes."""
     backbone = getattr(model, "backbone", None)
     size = crop_size(cfg, getattr(backbone, "img_size", None))
     if size is None or cfg.get("default_scope") == "mmdet":
@@ -123,7 +126,7 @@ def image_shape(model: nn.Module, cfg: Config) -> tuple[int, ...] | None:
 
 
 def _build_schedulers(cfg: Config, schedule: Schedule) -> None:
-    """On an optimizer of one weight, since schedulers only read its groups."""
+    """Build the schedulers for an optimizer of one weight, as schedulers only read its groups."""
     weight = nn.Parameter(torch.zeros(1))
     steps = schedule.steps_per_epoch or UNKNOWN_STEPS
     built = without_empty_schedulers(list(schedulers(cfg.get("param_scheduler"))), steps)
@@ -144,9 +147,9 @@ def _build_log_processor(cfg: Config) -> None:
 
 
 def _build_hooks(cfg: Config) -> list[str]:
-    """Names of the hooks; hooks of the dense tasks ask for the current visualizer, so that comes first."""
+    """Return the names of the hooks, after building the visualizer, which hooks of the dense tasks ask for."""
     visualizer = dict(copy.deepcopy(cfg.get("visualizer")) or {})
-    with building("visualizer"):  # nothing is written before something is drawn
+    with building("visualizer"):  # it writes no file before something is drawn
         VISUALIZERS.build({"type": "Visualizer", "name": "dry_run", "save_dir": cfg.get("work_dir"), **visualizer})
     for evaluator in ("val_evaluator", "test_evaluator"):
         for metric in _metrics(cfg.get(evaluator)):

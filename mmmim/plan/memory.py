@@ -1,4 +1,4 @@
-"""Memory of a training step, counted without running it: tensors that have shapes but no storage."""
+"""Count the memory of a training step without running it, with tensors that have shapes but no storage."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from mmmim.plan.cuda_shapes import cuda_rules
 from mmmim.registry import MODELS
 
 HOST_SCOPES = ("mmseg", "mmdet")
-# Settings of a group of parameters that do not change the size of their states.
-SIZELESS = ("params", "param_names", "lr", "initial_lr", "base_lr", "lr_scale", "weight_decay")
+# Settings of a group of parameters that do not change the size of their optimizer states.
+SETTINGS_WITHOUT_SIZE = ("params", "param_names", "lr", "initial_lr", "base_lr", "lr_scale", "weight_decay")
 
 
 @dataclass(frozen=True)
 class StepMemory:
-    """Bytes per process. ``activations`` are the tensors that autograd keeps for the backward pass."""
+    """The bytes per process; ``activations`` are the tensors that autograd keeps for the backward pass."""
 
     parameters: int
     gradients: int
     optimizer: int
     activations: int | None
-    counted: str  # what the activations include, or why there are none
+    counted: str  # what the activations include, or why they are None
 
     @property
     def total(self) -> int:
+        """Return the sum of all bytes; activations that are not counted are left out."""
         return self.parameters + self.gradients + self.optimizer + (self.activations or 0)
 
 
 def build_without_storage(cfg: Config) -> nn.Module:
-    """The model of ``cfg`` on the meta device; one that computes while it is built comes there by way of the CPU."""
+    """Return the model of ``cfg`` on the meta device; it is built on the CPU if building it needs values."""
     try:
         with torch.device("meta"):
             return MODELS.build(cfg.model)
@@ -57,10 +58,10 @@ def step_memory(
     precision: torch.dtype,
     device_type: str = "cuda",
 ) -> StepMemory:
-    """Count what one training step of ``batch_size`` images ``(C, H, W)`` holds; runs forward with fake tensors.
+    """Return the memory of a training step of ``batch_size`` images ``(C, H, W)``, from a forward pass of fake tensors.
 
-    ``device_type`` decides which operators autocast computes in ``precision``; the device need not be there.
-    Not in it: temporary buffers of single operators, the allocator's reserve, buckets of data-parallel processes.
+    ``device_type`` decides which operators autocast computes in ``precision``; no such device is needed. Temporary
+    buffers of single operators, the allocator's reserve and the buckets of data-parallel processes are not counted.
     """
     with fake_copy(model) as fake:
         parameters = _bytes(fake.parameters()) + _bytes(fake.buffers())
@@ -75,9 +76,9 @@ def step_memory(
 
 
 class ValuesReadAsZero(TorchDispatchMode):
-    """Tensors without storage have no values; checks such as ``if x.isnan().any()`` are to find nothing.
+    """A mode in which the values of tensors without storage read as 0, so that ``if x.isnan().any()`` finds nothing.
 
-    Nor can the storage that they lack be pinned for a transfer.
+    Pinning such a tensor for a transfer returns the tensor itself.
     """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -90,7 +91,7 @@ class ValuesReadAsZero(TorchDispatchMode):
 
 @contextmanager
 def fake_copy(model: nn.Module, device_type: str = "cpu") -> Iterator[nn.Module]:
-    """``model`` with tensors that have shapes and no storage, whose operators compute shapes only."""
+    """Give a copy of ``model`` whose tensors have shapes but no storage, so that operators compute only shapes."""
     model = copy.deepcopy(model)
     device = torch.device(device_type)
     with FakeTensorMode(allow_non_fake_inputs=True):
@@ -114,7 +115,7 @@ def _bytes(tensors: Iterable[Any]) -> int:
 
 
 def _optimizer_bytes(model: nn.Module, cfg: Config) -> int:
-    """Size of the state after one update; parameters of one shape and one kind of group have states of one size."""
+    """Return the size of the states after one update; parameters of equal shape and group settings count as equal."""
     wrapper = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
     return sum(_state_bytes(part.optimizer) for part in wrappers)
@@ -124,7 +125,7 @@ def _state_bytes(optimizer: Optimizer) -> int:
     alike: dict[str, list[nn.Parameter]] = {}
     for group in optimizer.param_groups:
         group.update({key: False for key in ("fused", "foreach") if key in group})
-        kind = sorted((key, repr(value)) for key, value in group.items() if key not in SIZELESS)
+        kind = sorted((key, repr(value)) for key, value in group.items() if key not in SETTINGS_WITHOUT_SIZE)
         for parameter in group["params"]:
             if parameter.requires_grad:
                 alike.setdefault(f"{parameter.shape} {parameter.dtype} {kind}", []).append(parameter)
@@ -156,25 +157,27 @@ def _activation_bytes(
 
 
 class Kept:
-    """Storages that autograd saves; those of the model itself are left out."""
+    """The storages that autograd saves for the backward pass, without those of the model itself."""
 
     def __init__(self, model: nn.Module) -> None:
         self.own = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
         self.tensors: dict[int, Tensor] = {}
 
     def keep(self, tensor: Tensor) -> Tensor:
+        """Record a saved tensor and return it; autograd calls it as its pack hook."""
         if tensor.untyped_storage()._cdata not in self.own:
             self.tensors.setdefault(tensor.untyped_storage()._cdata, tensor)
         return tensor
 
     @property
     def bytes(self) -> int:
+        """Return the size of all recorded storages."""
         return sum(tensor.untyped_storage().nbytes() for tensor in self.tensors.values())
 
 
 @contextmanager
 def kept_for_backward(model: nn.Module, precision: torch.dtype, device_type: str = "cuda") -> Iterator[Kept]:
-    """What the passes inside the block keep, of a :func:`fake_copy` under the autocast of the device."""
+    """Record what forward passes inside the block keep, for a :func:`fake_copy` under the autocast of the device."""
     kept, mixed = Kept(model), precision != torch.float32
     with (
         cuda_rules() if device_type == "cuda" else nullcontext(),
@@ -194,7 +197,7 @@ def _forward(model: Any, cfg: Config, images: Tensor) -> str:
 
 
 def training_losses(model: Any, images: Tensor) -> dict[str, Tensor]:
-    """Of the first training step, with every label 0."""
+    """Return the losses of the first training step, with every label 0."""
     if hasattr(model, "set_step"):
         model.set_step(0, 0)
     batch = dict(inputs=images, labels=torch.zeros(len(images), dtype=torch.long), indices=torch.arange(len(images)))

@@ -1,4 +1,4 @@
-"""What a :class:`ShardedDataParallel` leaves to each process, counted without starting any."""
+"""Count what each process of a :class:`ShardedDataParallel` holds, without starting a process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmmim.plan.memory import StepMemory
 
 @dataclass(frozen=True)
 class ShardingPlan:
-    """Bytes. ``share``: of the first process, which has the largest one, since rows are divided and rounded up."""
+    """Sizes in bytes; ``share`` is that of the first process, the largest, since rows are divided and rounded up."""
 
     processes: int
     units: dict[str, int]  # class names and how many there are
@@ -29,11 +29,11 @@ class ShardingPlan:
 
     @property
     def start(self) -> int:
-        """Most that a device holds while the model is divided: a process' share and one part that is still whole."""
+        """Return the most that a device holds while the model is divided: its share and one part still whole."""
         return self.share + max(self.largest_unit, self.root)
 
     def divide(self, memory: StepMemory) -> StepMemory:
-        """``memory`` of an unsharded step -> of one process; buffers stay whole."""
+        """Return the memory of one process from the ``memory`` of an unsharded step; buffers are not divided."""
         return replace(
             memory,
             parameters=memory.parameters - self.whole + self.share,
@@ -43,7 +43,7 @@ class ShardingPlan:
 
 
 def plan_sharding(model: nn.Module, wrapper: dict[str, Any] | None, processes: int) -> ShardingPlan | None:
-    """The plan of ``model_wrapper_cfg``; None if that shards nothing, or with one process, which is not wrapped."""
+    """Return the plan of ``model_wrapper_cfg``, or None if it does not shard or there is only one process."""
     if wrapper is None or not is_sharded(wrapper) or processes == 1:
         return None
     units = find_units(model, wrapper["units"])
@@ -63,7 +63,7 @@ def plan_sharding(model: nn.Module, wrapper: dict[str, Any] | None, processes: i
 
 
 def recomputed_blocks(model: nn.Module) -> dict[str, int]:
-    """Encoders whose ``with_cp`` is on, such as ``backbone``, and how many blocks each of them recomputes."""
+    """Return the encoders whose ``with_cp`` is on, such as ``backbone``, and how many blocks each of them recomputes."""
     encoders = {name: part for name, part in model.named_modules() if isinstance(part, Encoder)}
     return {name: len(encoder.block_list()) for name, encoder in encoders.items() if encoder.with_cp}
 
@@ -73,5 +73,5 @@ def _size(tensors: Iterable[Tensor]) -> int:
 
 
 def _share(tensors: Iterable[Tensor], processes: int) -> int:
-    """``fully_shard`` divides the rows of each tensor; the first process has the rounded-up number of them."""
+    """Return the size of the first process' share: ``fully_shard`` divides the rows of each tensor and rounds up."""
     return sum(-(-len(t) // processes) * t[0].numel() * t.element_size() for t in tensors if t.numel())

@@ -12,7 +12,7 @@ from tiny_run import tiny_config
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmmim.engine.internals import Start, accumulation_of, end_workers, set_start, settle_val_interval, start_of
+from mmmim.engine.internals import Start, accumulation_of, end_workers, set_start, start_of, update_val_interval
 
 PACKAGE = Path(__file__).parents[2] / "mmmim"
 
@@ -41,7 +41,7 @@ def test_validation_interval_of_the_moment(tmp_path: Path) -> None:
     loop = runner.train_loop
     before = loop.val_interval
     loop._epoch = 1
-    settle_val_interval(loop)
+    update_val_interval(loop)
     assert loop.val_interval == 3 != before
 
 

@@ -1,4 +1,4 @@
-"""Runs of the toy downstream configs on a handful of pictures, as tools/train.py and tools/test.py do them."""
+"""Run the toy downstream configs on a handful of pictures, as tools/train.py and tools/test.py do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOWNSTREAM = ROOT / "configs" / "ccmim" / "downstream"
 
 
 def short_dense(iterations: int, epochs: int) -> dict[str, dict[str, Any]]:
-    """Options per task that make a toy recipe so short."""
+    """Return the options by task that give a toy recipe this length."""
     segmentation = {
         "train_cfg.max_iters": iterations,
         "train_cfg.val_interval": iterations,
@@ -40,6 +40,7 @@ def short_dense(iterations: int, epochs: int) -> dict[str, dict[str, Any]]:
 
 
 def short_classification(epochs: int, batch_size: int, images: int) -> dict[str, Any]:
+    """Return the options that give a toy recipe of classification this length and size."""
     return {
         "train_cfg.max_epochs": epochs,
         "train_cfg.val_interval": epochs,
@@ -51,7 +52,7 @@ def short_classification(epochs: int, batch_size: int, images: int) -> dict[str,
 
 
 def pre_train(config: Path, folder: Path, backbone: dict[str, Any] | None = None) -> Path:
-    """The checkpoint of two real steps of a toy recipe, with its own encoder or another ``backbone``."""
+    """Return the checkpoint of two real steps of a toy recipe, with its own encoder or another ``backbone``."""
     options = {"train_cfg.max_epochs": 1, "train_dataloader.dataset.num_images": 8, "train_dataloader.batch_size": 4}
     cfg = run_options.load_config(str(config), options, str(folder))
     if backbone is not None:
@@ -61,7 +62,7 @@ def pre_train(config: Path, folder: Path, backbone: dict[str, Any] | None = None
 
 
 class Spy(Hook):
-    """What the optimizer saw and did: weights before the first step, missing gradients, losses."""
+    """Records the weights before the first step, parameters without gradient at that step, and losses."""
 
     priority = "LOWEST"
 
@@ -85,7 +86,7 @@ class Spy(Hook):
 
 
 class Run:
-    """A finished run: the Runner, what the spy noted, the config."""
+    """A finished run: the Runner, the spy's record and the config."""
 
     def __init__(self, runner: Runner, spy: Spy, cfg: Config) -> None:
         self.runner, self.spy, self.cfg = runner, spy, cfg
@@ -94,21 +95,23 @@ class Run:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What arrived of the checkpoint."""
+        """Return what was loaded from the checkpoint."""
         return json.loads((self.work_dir / "pretrained_report.json").read_text(encoding="utf-8"))
 
     @property
     def unchanged(self) -> list[str]:
-        """Tensors of the backbone that training left alone."""
+        """Return the names of the backbone's tensors that training did not change."""
         now = self.runner.model.backbone.state_dict()
         return [name for name, value in self.spy.start.items() if torch.equal(value, now[name])]
 
     @property
     def log(self) -> str:
+        """Return the text of the log file."""
         return next(self.work_dir.glob("*/*.log")).read_text(encoding="utf-8")
 
 
 def train_classifier(config: str, checkpoint: Path, options: dict[str, Any], folder: Path) -> Run:
+    """Train a classification config from a checkpoint and return the finished run."""
     cfg = run_options.load_config(config, options, str(folder))
     run_options.use_checkpoint(cfg, str(checkpoint))
     runner, spy = Runner.from_cfg(cfg), Spy()
@@ -120,6 +123,7 @@ def train_classifier(config: str, checkpoint: Path, options: dict[str, Any], fol
 def train_dense(
     config: str, checkpoint: Path | None, options: dict[str, Any], folder: Path, data: Path, resume: str | None = None
 ) -> Run:
+    """Train a dense config from a checkpoint, or from random weights, and return the finished run."""
     cfg = run_options.load_config(str(DOWNSTREAM / config), options, str(folder))
     use_small_data(cfg, data / cfg.default_scope)
     run_options.use_resume(cfg, resume)
@@ -131,6 +135,7 @@ def train_dense(
 
 
 def use_small_data(cfg: Config, root: Path) -> None:
+    """Let all dataloaders of a dense config read a small toy set below ``root``."""
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         loader.dataset.prepare.update(root=str(root), num_train=16, num_val=4)
         loader.dataset.dataset.data_root = f"{root}/"
@@ -142,7 +147,7 @@ def use_small_data(cfg: Config, root: Path) -> None:
 
 
 def run_test_tool(trained: Run, checkpoint: Path, out: Path, variants: list | None = None) -> None:
-    """tools/test.py on the config of a finished run; with --tta where ``variants`` are given."""
+    """Run tools/test.py on the config of a finished run, with --tta if ``variants`` are given."""
     config, cfg = out.with_suffix(".py"), copy.deepcopy(trained.cfg)
     if variants is not None:
         cfg.tta_pipeline[1].transforms[: len(variants)] = variants

@@ -1,4 +1,4 @@
-"""Reads what a Markdown page tells its reader to type, so that tests can hold it to it."""
+"""Read the commands of a Markdown page, so that tests can check them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ PLACEHOLDER = re.compile(r"(?<![\w.])(?:[A-Z][A-Z0-9_]*[A-Z0-9]|[A-Z]|<[^>]+>|\.
 
 @dataclass(frozen=True)
 class Block:
+    """A fenced block of a page."""
+
     language: str
     body: str
     line: int
@@ -23,7 +25,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Command:
-    """One simple command: the words after its environment assignments."""
+    """A simple shell command: the words after its environment assignments."""
 
     words: tuple[str, ...]
     page: Path
@@ -31,15 +33,17 @@ class Command:
 
     @property
     def text(self) -> str:
+        """Return the command as one line of shell."""
         return shlex.join(self.words)
 
     @property
     def has_placeholder(self) -> bool:
-        """Whether the reader has to put in something: DIR, CKPT, <name>, a shell variable, a glob."""
+        """Return whether the reader has to replace something: DIR, CKPT, <name>, a shell variable, a glob."""
         return any(PLACEHOLDER.search(word) for word in self.words)
 
 
 def tracked_pages(root: Path) -> list[Path]:
+    """Return the Markdown pages that git tracks or would add."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
         cwd=root,
@@ -51,16 +55,17 @@ def tracked_pages(root: Path) -> list[Path]:
 
 
 def blocks(text: str) -> list[Block]:
+    """Return the fenced blocks of a page."""
     return [Block(m["language"], m["body"], text.count("\n", 0, m.start()) + 1) for m in FENCE.finditer(text)]
 
 
 def prose(text: str) -> str:
-    """The page without its fenced blocks, line numbers kept."""
+    """Return the page without its fenced blocks, with the line numbers unchanged."""
     return FENCE.sub(lambda m: "\n" * m[0].count("\n"), text)
 
 
 def split_commands(script: str) -> list[tuple[str, ...]]:
-    """Simple commands of a few lines of shell; pipes, lists and substitutions separate them."""
+    """Return the simple commands of a shell script; pipes and lists are split."""
     script = script.replace("\\\n", " ")
     found: list[tuple[str, ...]] = []
     for line in script.splitlines():
@@ -80,7 +85,7 @@ def split_commands(script: str) -> list[tuple[str, ...]]:
 
 
 def commands(page: Path) -> list[Command]:
-    """Commands of the page's bash blocks, and those that its prose quotes in backticks."""
+    """Return the commands of the page's bash blocks, and those that its prose quotes in backticks."""
     text = page.read_text(encoding="utf-8")
     found = [
         Command(words, page, block.line)
@@ -97,17 +102,18 @@ def commands(page: Path) -> list[Command]:
 
 
 def links(page: Path) -> list[str]:
+    """Return the targets of the links of a page."""
     return re.findall(r"\]\(([^)\s]+)\)", INLINE.sub("", prose(page.read_text(encoding="utf-8"))))
 
 
 def anchors(page: Path) -> set[str]:
-    """Names by which the headings of a page can be linked to, as GitHub makes them."""
+    """Return the names by which GitHub links to the headings of a page."""
     titles = re.findall(r"^#+ +(.+?) *$", prose(page.read_text(encoding="utf-8")), re.M)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def named_files(page: Path) -> list[str]:
-    """Files of the repository that the page names in full, in prose or in a block."""
+    """Return the files of the repository that the page names in full, in prose or in a block."""
     pattern = (
         r"(?<![\w./-])(?:configs|tools|projects|docs|tests|mmmim|requirements)/[\w./{},*<>-]+\.(?:py|sh|md|txt|yml)\b"
     )

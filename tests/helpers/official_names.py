@@ -1,4 +1,4 @@
-"""Names and shapes of the tensors in official files, written down from what the authors publish."""
+"""Names and shapes of the tensors in official files, copied from what the authors publish."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask")
 
 
 def drawn(shapes: Shapes) -> dict[str, Tensor]:
+    """Return tensors of these shapes drawn at random; indices and counters are zero."""
     generator = torch.Generator().manual_seed(0)
     return {
         name: torch.zeros(shape, dtype=torch.long)
@@ -20,14 +21,17 @@ def drawn(shapes: Shapes) -> dict[str, Tensor]:
 
 
 def linear(name: str, inputs: int, outputs: int) -> Shapes:
+    """Return the shapes of a linear layer."""
     return {f"{name}.weight": (outputs, inputs), f"{name}.bias": (outputs,)}
 
 
 def norm(name: str, dims: int) -> Shapes:
+    """Return the shapes of a normalisation layer."""
     return {f"{name}.weight": (dims,), f"{name}.bias": (dims,)}
 
 
 def table(prefix: str, grid: int, heads: int) -> Shapes:
+    """Return the shapes of BEiT's relative position bias: its table and its index."""
     return {
         f"{prefix}.relative_position_bias_table": ((2 * grid - 1) ** 2 + 3, heads),
         f"{prefix}.relative_position_index": (grid**2 + 1, grid**2 + 1),
@@ -35,6 +39,7 @@ def table(prefix: str, grid: int, heads: int) -> Shapes:
 
 
 def beit_block(prefix: str, dims: int, tables: Shapes) -> Shapes:
+    """Return the shapes of a transformer block of BEiT, with its own relative position ``tables``."""
     attention = {f"{prefix}.attn.q_bias": (dims,), f"{prefix}.attn.v_bias": (dims,)}
     return {
         f"{prefix}.gamma_1": (dims,),
@@ -51,7 +56,7 @@ def beit_block(prefix: str, dims: int, tables: Shapes) -> Shapes:
 
 
 def beit_pretrained(dims: int = 32, depth: int = 2, heads: int = 4, grid: int = 4, patch: int = 8) -> Shapes:
-    """The encoder of BEiT's, ConMIM's and (below ``encoder.``) SimMIM's pre-training of a ViT."""
+    """Return the shapes of the encoder in BEiT's, ConMIM's and (below ``encoder.``) SimMIM's pre-training of a ViT."""
     shapes: Shapes = {"cls_token": (1, 1, dims), "mask_token": (1, 1, dims)}
     shapes |= {"patch_embed.proj.weight": (dims, 3, patch, patch), "patch_embed.proj.bias": (dims,)}
     shapes |= table("rel_pos_bias", grid, heads)
@@ -69,7 +74,7 @@ def beit_finetuned(
     classes: int = 5,
     last: str = "fc_norm",
 ) -> Shapes:
-    """``last``: ``fc_norm`` after the mean of the patches, or ``norm`` before the class token is taken."""
+    """Return the shapes of a fine-tuned BEiT: ``last`` is ``fc_norm`` with mean pooling, else ``norm``."""
     shapes: Shapes = {"cls_token": (1, 1, dims)}
     shapes |= {"patch_embed.proj.weight": (dims, 3, patch, patch), "patch_embed.proj.bias": (dims,)}
     for index in range(depth):
@@ -78,6 +83,8 @@ def beit_finetuned(
 
 
 def conmim_projectors(dims: int = 32, hidden: int = 48, outputs: int = 16) -> Shapes:
+    """Return the shapes of ConMIM's projector."""
+
     def statistics(index: int, width: int) -> Shapes:
         running: Shapes = {f"projectors.{index}.running_{kind}": (width,) for kind in ("mean", "var")}
         return running | {f"projectors.{index}.num_batches_tracked": ()}
@@ -97,7 +104,10 @@ def conmim_projectors(dims: int = 32, hidden: int = 48, outputs: int = 16) -> Sh
 def swin(
     dims: int, depths: tuple[int, ...], heads: tuple[int, ...], window: int, patch: int, v2: bool = False
 ) -> Shapes:
-    """A stage ends with its merge. V2: cosine attention, a network instead of tables, norms after the branches."""
+    """Return the shapes of Swin, whose stages end with their merge.
+
+    V2 has cosine attention, a network instead of tables, and norms after the branches.
+    """
     shapes: Shapes = {"patch_embed.proj.weight": (dims, 3, patch, patch), "patch_embed.proj.bias": (dims,)}
     shapes |= norm("patch_embed.norm", dims)
     for stage, (depth, number) in enumerate(zip(depths, heads, strict=True)):
@@ -124,11 +134,13 @@ def swin(
 
 
 def simmim_pretrained(encoder: Shapes, width: int, cell: int) -> Shapes:
+    """Return the shapes of SimMIM's pre-training of an ``encoder`` of this last width, which predicts cells."""
     shapes = {f"encoder.{name}": shape for name, shape in encoder.items()}
-    if "encoder.mask_token" not in shapes:  # Swin's is of the width of its first stage
+    if "encoder.mask_token" not in shapes:  # Swin's mask token has the width of its first stage
         shapes["encoder.mask_token"] = (1, 1, shapes["encoder.patch_embed.proj.bias"][0])
     return shapes | {"decoder.0.weight": (3 * cell**2, width, 1, 1), "decoder.0.bias": (3 * cell**2,)}
 
 
 def without_buffers(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors that are not buffers."""
     return {name: value for name, value in state.items() if name.rpartition(".")[2] not in BUFFERS}

@@ -1,4 +1,4 @@
-"""A tokenizer whose codes can be read off the image: the mean grey of a cell in ``num_codes`` steps."""
+"""A tokenizer whose codes can be computed by hand: the mean grey of a cell in ``num_codes`` steps."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from mmmim.registry import MODELS
 
 @MODELS.register_module(force=True)
 class PaletteTokenizer(Tokenizer):
+    """A tokenizer whose codes are the mean grey levels of cells."""
+
     def __init__(self, num_codes: int = 16, stride: int = 8) -> None:
         super().__init__(allow_random=True)
         self.num_codes, self.stride = num_codes, stride

@@ -28,6 +28,8 @@ _numbers = itertools.count()
 
 @DATASETS.register_module(force=True)
 class TinyImages(Dataset):
+    """Random images of 4 x 4 pixels that depend on the sample's key alone."""
+
     def __init__(self, length: int = 22) -> None:
         self.length = length
 
@@ -41,7 +43,7 @@ class TinyImages(Dataset):
 
 @MODELS.register_module(force=True)
 class TinyMasked(BaseModel):
-    """Reconstructs hidden values; ``nan_at`` makes the loss of that iteration NaN, on one rank."""
+    """A model that reconstructs hidden values; the loss of iteration ``nan_at`` is NaN on one rank."""
 
     def __init__(self, nan_at: int | None = None, nan_rank: int = 0, records: bool = True, width: int = 16) -> None:
         super().__init__()
@@ -54,6 +56,7 @@ class TinyMasked(BaseModel):
         self.losses: list[float] = []
 
     def set_step(self, seed: int, iteration: int) -> None:
+        """Record the seed and iteration that ``StepSeedHook`` sets."""
         self.steps.append((seed, iteration))
 
     def forward(self, inputs: Tensor, indices: Tensor, mode: str = "loss") -> Any:
@@ -74,7 +77,7 @@ class TinyMasked(BaseModel):
 
 @HOOKS.register_module(force=True)
 class SignalAt(Hook):
-    """Sends this process a signal during an iteration; ``workers``: its data workers as well, as schedulers do."""
+    """Sends this process a signal during an iteration, and with ``workers`` its data workers too, as schedulers do."""
 
     def __init__(self, name: str, iteration: int, rank: int = 0, workers: bool = True) -> None:
         self.number, self.iteration, self.rank, self.workers = signal.Signals[name], iteration, rank, workers
@@ -90,7 +93,7 @@ class SignalAt(Hook):
 
 
 class QuickConfig(Config):
-    """Without MMEngine's formatter, which takes most of the time of so short a run."""
+    """A config without MMEngine's formatter, which would take most of the time of such a short run."""
 
     pretty_text = property(lambda self: repr(self.to_dict()))
 
@@ -99,6 +102,7 @@ STEP_LOSSES = dict(type="StepLossHook", out_file="losses.jsonl", interval=1)
 
 
 def tiny_config(work_dir: Path, **changes: Any) -> Config:
+    """Return the config of a tiny run, with ``changes`` merged in."""
     cfg = QuickConfig(Config.fromfile(RUNTIME).to_dict())
     cfg.merge_from_dict(
         dict(
@@ -132,14 +136,17 @@ def tiny_config(work_dir: Path, **changes: Any) -> Config:
 
 
 def train(work_dir: Path, kind: type[Runner] = Runner, **changes: Any) -> Runner:
+    """Train a tiny run and return its Runner."""
     runner = kind.from_cfg(tiny_config(work_dir, **changes))
     runner.train()
     return runner
 
 
 def losses(work_dir: Path) -> list[dict[str, float]]:
+    """Return the losses of each step from the file of ``StepLossHook``."""
     return [json.loads(line) for line in Path(work_dir, "losses.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def state(runner: Runner) -> dict[str, Tensor]:
+    """Return the state dict of the runner's model."""
     return runner.model.state_dict()

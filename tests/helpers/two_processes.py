@@ -14,8 +14,8 @@ from mmmim.launch import processes  # noqa: F401  registers CPUDistributedDataPa
 
 
 def run_in_two_processes(function: Callable[[Path, int], Any], folder: Path) -> list:
-    """``function(folder, rank)`` in two gloo processes; their JSON answers in the order of ranks."""
-    context = multiprocessing.get_context("forkserver")  # a fork of this process would inherit autograd's threads
+    """Return what ``function(folder, rank)`` returns in two gloo processes, as JSON, in the order of the ranks."""
+    context = multiprocessing.get_context("forkserver")  # forking this process would copy autograd's threads
     context.set_forkserver_preload(["torch", "mmengine.runner"])
     workers = [context.Process(target=_answer, args=(function, folder, rank)) for rank in range(2)]
     for worker in workers:

@@ -1,4 +1,4 @@
-"""Configs that mmseg and mmdet ship, with one of our encoders as their backbone, made small by options."""
+"""Configs that mmseg and mmdet ship, with one of our encoders as the backbone and options that make them small."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SMALL_SEG = {
     "test_dataloader.dataset.pipeline.1.scale": (128, 64),
     **SEG_HEADS,
 }
-SLIDES = {"model.test_cfg.crop_size": (96, 96), "model.test_cfg.stride": (64, 64)}  # some pictures are smaller
+SMALL_WINDOWS = {"model.test_cfg.crop_size": (96, 96), "model.test_cfg.stride": (64, 64)}  # some pictures are smaller
 PLAIN_VIT = {
     "model.backbone.arch": "tiny",
     "model.backbone.img_size": 64,
@@ -39,7 +39,7 @@ SMALL_DET = {
     "val_dataloader.dataset.pipeline.1.scale": (128, 96),
     "test_dataloader.dataset.pipeline.1.scale": (128, 96),
 }
-# an untrained classifier is below the usual thresholds, and without a box mmdet writes no metric
+# The scores of an untrained classifier are below the usual thresholds, and without a box mmdet writes no metric.
 ANY_BOX = {"model.test_cfg.rcnn.score_thr": 0.0, "model.test_cfg.rpn.max_per_img": 20}
 SWIN_DIMS = [96, 192, 384, 768]
 RESNET_18 = [64, 128, 256, 512]
@@ -51,8 +51,8 @@ QUERIES = "model.panoptic_head"
 
 # name -> (package, config, encoder whose snippet of docs/downstream.md is used, options beside the common ones)
 CLIENTS: dict[str, tuple[str, str, str, dict]] = {
-    "upernet_vit": ("mmseg", "mae/mae-base_upernet_8xb2-amp-160k_ade20k-512x512", "ViT", SLIDES | PLAIN_VIT),
-    "upernet_beit": ("mmseg", "beit/beit-base_upernet_8xb2-160k_ade20k-640x640", "BEiTViT", SLIDES | PLAIN_VIT),
+    "upernet_vit": ("mmseg", "mae/mae-base_upernet_8xb2-amp-160k_ade20k-512x512", "ViT", SMALL_WINDOWS | PLAIN_VIT),
+    "upernet_beit": ("mmseg", "beit/beit-base_upernet_8xb2-160k_ade20k-640x640", "BEiTViT", SMALL_WINDOWS | PLAIN_VIT),
     "upernet_swin": (
         "mmseg",
         "swin/swin-tiny-patch4-window7-in1k-pre_upernet_8xb2-160k_ade20k-512x512",
@@ -135,14 +135,14 @@ CLIENTS: dict[str, tuple[str, str, str, dict]] = {
         },
     ),
 }
-WITHOUT = {  # common options for which a config has no place
+OMITTED_OPTIONS = {  # common options for which a config has no place
     "dino_resnet": ["train_dataloader.dataset.pipeline.2.scale"],
     "mask2former_swin": ["train_cfg.max_epochs", "train_dataloader.dataset.pipeline.2.scale"],
 }
 
 
 def snippet(encoder: str) -> str:
-    """The config of docs/downstream.md for this encoder."""
+    """Return the config of docs/downstream.md for this encoder."""
     text = (ROOT / "docs" / "downstream.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(_base_ = \"mm(?:seg|det)::.*?)```", text, flags=re.DOTALL)
     (found,) = [block for block in blocks if f'type="mmmim.{encoder}"' in block]
@@ -150,20 +150,21 @@ def snippet(encoder: str) -> str:
 
 
 def pyramid() -> str:
-    """The neck between a plain ViT and an FPN's heads, of docs/downstream.md."""
+    """Return the neck between a plain ViT and an FPN's heads, from docs/downstream.md."""
     text = (ROOT / "docs" / "downstream.md").read_text(encoding="utf-8")
     (found,) = re.findall(r"`neck=(\[dict\(type=\"mmmim.ViTPyramid\", in_channels=768\).*\])`", text)
     return found
 
 
 def shipped(package: str, config: str) -> Path:
+    """Return the file of a config that mmseg or mmdet ships."""
     spec = find_spec(package)
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).parent / ".mim" / "configs" / f"{config}.py"
 
 
 def write_config(name: str, checkpoint: str, folder: Path) -> Path:
-    """The snippet of the encoder, on top of the upstream config of this client."""
+    """Write the snippet of the encoder, based on the upstream config of this client, and return its file."""
     package, config, encoder, _ = CLIENTS[name]
     text = re.sub(r'_base_ = ".*"', f'_base_ = "{shipped(package, config)}"', snippet(encoder))
     if package == "mmdet":
@@ -176,10 +177,11 @@ def write_config(name: str, checkpoint: str, folder: Path) -> Path:
 
 
 def options(name: str, data: Path) -> list[str]:
+    """Return the ``--cfg-options`` that make a client small and let it read ``data``."""
     package, _, _, own = CLIENTS[name]
     loaders = [f"{split}_dataloader" for split in ("train", "val", "test")]
     values = dict(SMALL_SEG if package == "mmseg" else SMALL_DET)
-    for key in WITHOUT.get(name, []):
+    for key in OMITTED_OPTIONS.get(name, []):
         values.pop(key)
     for loader in loaders:
         values |= {f"{loader}.num_workers": 0, f"{loader}.persistent_workers": False}
@@ -187,5 +189,5 @@ def options(name: str, data: Path) -> list[str]:
     if package == "mmdet":
         annotations = f"{data}/annotations/instances_val2017.json"
         values |= {f"{split}_evaluator.ann_file": annotations for split in ("val", "test")}
-    values |= {"visualizer.name": name, **own}  # MMEngine has one visualizer of a name in a process
+    values |= {"visualizer.name": name, **own}  # MMEngine allows one visualizer per name in a process
     return [f"{key}={str(value).replace(' ', '')}" for key, value in values.items()]

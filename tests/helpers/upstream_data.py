@@ -1,4 +1,4 @@
-"""A handful of pictures in the folders of ADE20K and COCO 2017, of several sizes."""
+"""Write a handful of pictures of several sizes in the folders of ADE20K and COCO 2017."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ SPLITS = {"train": 3, "val": 2}
 
 
 def noise(rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
+    """Return a picture of noise of ``(height, width)``."""
     return Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8))
 
 
 def write_ade20k(root: Path) -> None:
+    """Write pictures and label maps in the layout of ADE20K."""
     rng = np.random.default_rng(0)
     for split, number in SPLITS.items():
         folder = "training" if split == "train" else "validation"
@@ -29,6 +31,7 @@ def write_ade20k(root: Path) -> None:
 
 
 def write_coco(root: Path) -> None:
+    """Write pictures and annotations in the layout of COCO 2017."""
     from mmdet.datasets import CocoDataset
 
     rng = np.random.default_rng(0)

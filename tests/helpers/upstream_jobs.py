@@ -1,6 +1,6 @@
-"""Runs the tools of mmseg or mmdet on several jobs in one process: ``upstream_jobs.py PACKAGE JOBS``.
+"""Run the tools of mmseg or mmdet on several jobs in one process: ``upstream_jobs.py PACKAGE JOBS``.
 
-``train`` calls the framework's ``tools/train.py``; ``predict`` its ``tools/test.py`` and its inferencer.
+A job with options calls the framework's ``tools/train.py``; another one its ``tools/test.py`` and its inferencer.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 
 def run_tool(package: str, name: str, arguments: list[str]) -> None:
+    """Run a tool of mmseg or mmdet in this process."""
     spec = find_spec(package)
     assert spec is not None and spec.origin is not None
     tool = Path(spec.origin).parent / ".mim" / "tools" / f"{name}.py"
@@ -24,7 +25,7 @@ def run_tool(package: str, name: str, arguments: list[str]) -> None:
 
 
 def predict(package: str, job: dict[str, Any]) -> Any:
-    """One image through the inferencer: the classes of its pixels, or the number of its boxes."""
+    """Return the inferencer's prediction for an image: shape and range of its labels, or the numbers of its boxes."""
     arguments = dict(model=job["config"], weights=job["checkpoint"], device="cpu", show_progress=False)
     if package == "mmseg":
         from mmseg.apis import MMSegInferencer
@@ -38,6 +39,7 @@ def predict(package: str, job: dict[str, Any]) -> Any:
 
 
 def run_job(package: str, job: dict[str, Any]) -> dict[str, Any]:
+    """Run a job and return its prediction or error, and its CPU time."""
     start = time.process_time()
     result: dict[str, Any] = {}
     try:
@@ -54,6 +56,7 @@ def run_job(package: str, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Run all jobs of the file and write their results to it."""
     package, file = sys.argv[1:]
     jobs = json.loads(Path(file).read_text(encoding="utf-8"))
     for name, job in jobs.items():

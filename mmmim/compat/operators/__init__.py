@@ -1,7 +1,7 @@
-"""Operators of ``mmcv._ext`` on torch and torchvision: any device, differentiable where mmcv's are.
+"""Operators of ``mmcv._ext`` on torch and torchvision, for any device and differentiable if mmcv's are.
 
-Signatures are those by which ``mmcv.ops`` calls the compiled ones: results are written into tensors that the caller
-made, and gradients are operators of their own.
+They have the signatures by which ``mmcv.ops`` calls the compiled ones: results are written into tensors that the caller
+created, and gradients are separate operators.
 """
 
 from __future__ import annotations

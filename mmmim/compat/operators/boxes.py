@@ -10,7 +10,7 @@ from mmmim.precision import at_least_fp32
 
 
 def nms(boxes: Tensor, scores: Tensor, iou_threshold: float, offset: int = 0) -> Tensor:
-    """Kept indices, best first; with ``offset`` 1 a box spans ``x2 - x1 + 1`` pixels."""
+    """Return the indices of the kept boxes, best first; with ``offset`` 1 a box spans ``x2 - x1 + 1`` pixels."""
     boxes = _with_offset(at_least_fp32(boxes), offset)
     return torch.ops.torchvision.nms(boxes, scores.to(boxes.dtype), iou_threshold)
 
@@ -25,10 +25,11 @@ def softnms(
     method: int,
     offset: int,
 ) -> Tensor:
-    """Kept indices, best first, with boxes and their new scores in the first rows of ``dets (K, 5)``.
+    """Return the indices of the kept boxes, best first, and write boxes and new scores to the rows of ``dets (K, 5)``.
 
-    Each kept box lowers the scores of those that overlap it: ``method`` 0 to zero and 1 by ``1 - IoU``, both from
-    ``iou_threshold`` on, 2 by ``exp(-IoU^2 / sigma)``. Boxes whose scores fall below ``min_score`` are dropped.
+    Each kept box lowers the scores of those that overlap it: ``method`` 0 sets them to zero and 1 multiplies them by
+    ``1 - IoU``, both from ``iou_threshold`` on; 2 multiplies them by ``exp(-IoU^2 / sigma)``. Boxes whose scores fall
+    below ``min_score`` are dropped.
     """
     spans, scores, left = _with_offset(at_least_fp32(boxes), offset), scores.clone(), torch.arange(len(boxes))
     kept: list[int] = []
@@ -37,7 +38,7 @@ def softnms(
         dets[len(kept), :4], dets[len(kept), 4] = boxes[best], scores[best]
         kept.append(int(best))
         left = left[left != best]
-        overlap = box_iou(spans[best, None], spans[left])[0].nan_to_num(0)  # of two boxes without area
+        overlap = box_iou(spans[best, None], spans[left])[0].nan_to_num(0)  # NaN for two boxes without area
         if method == 2:
             weight = torch.exp(-(overlap**2) / sigma)
         else:
@@ -48,7 +49,7 @@ def softnms(
 
 
 def nms_match(dets: Tensor, iou_threshold: float) -> list[list[int]]:
-    """A group of indices per kept box of ``dets (K, 5)``: itself, then those that it suppresses, best first."""
+    """Return a group of indices per kept box of ``dets (K, 5)``: its own, then those that it suppresses, best first."""
     boxes, left = at_least_fp32(dets[:, :4]), dets[:, 4].argsort(descending=True, stable=True)
     groups = []
     while len(left):

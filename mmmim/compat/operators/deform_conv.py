@@ -1,7 +1,7 @@
-"""Deformable convolution (Dai et al.) and its modulated form (Zhu et al., Deformable ConvNets v2) of torchvision.
+"""Deformable convolution (Dai et al.) and its modulated form (Zhu et al., Deformable ConvNets v2) by torchvision.
 
-Both libraries order offsets as ``y, x`` per kernel position and read zeros outside of the image, and both take the
-numbers of groups from the tensors' widths.
+Both libraries order offsets as ``y, x`` per kernel position, read zeros outside of the image, and take the numbers of
+groups from the tensors' widths.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def deform_conv_forward(
     ones: Tensor,
     **geometry: int,
 ) -> None:
-    """Convolution of ``input (B,C,H,W)`` read at ``offset (B,2*G*kh*kw,h,w)``, written into ``output (B,O,h,w)``."""
+    """Write the convolution of ``input (B,C,H,W)`` at ``offset (B,2*G*kh*kw,h,w)`` into ``output (B,O,h,w)``."""
     output.copy_(_deform_conv(input, offset, weight, **geometry))
 
 
@@ -39,7 +39,7 @@ def deform_conv_backward_input(
     columns: Tensor,
     **geometry: int,
 ) -> None:
-    """Gradients of input and offsets, written into ``grad_input`` and ``grad_offset``."""
+    """Write the gradients of input and offsets into ``grad_input`` and ``grad_offset``."""
 
     def convolve(input: Tensor, offset: Tensor) -> Tensor:
         return _deform_conv(input, offset, weight, **geometry)
@@ -61,12 +61,12 @@ def deform_conv_backward_parameters(
     scale: float,
     **geometry: int,
 ) -> None:
-    """Gradient of the weights, times ``scale``, written into ``grad_weight``."""
+    """Write the gradient of the weights, times ``scale``, into ``grad_weight``."""
 
     def convolve(weight: Tensor) -> Tensor:
         return _deform_conv(input, offset, weight, **geometry)
 
-    (gradient,) = gradients(convolve, (grad_weight,), grad_output)  # linear in the weights: any values will do
+    (gradient,) = gradients(convolve, (grad_weight,), grad_output)  # any weights will do: the output is linear in them
     grad_weight.copy_(gradient * scale)
 
 
@@ -92,7 +92,7 @@ def modulated_deform_conv_forward(
     columns: Tensor,
     **geometry: Any,
 ) -> None:
-    """As :func:`deform_conv_forward`, what is read multiplied by ``mask (B,G*kh*kw,h,w)``."""
+    """Write what :func:`deform_conv_forward` does, with the samples multiplied by ``mask (B,G*kh*kw,h,w)``."""
     output.copy_(_modulated_deform_conv(input, offset, mask, weight, bias, **geometry))
 
 
@@ -114,7 +114,7 @@ def modulated_deform_conv_backward(
     with_bias: bool,
     **geometry: Any,
 ) -> None:
-    """Gradients of :func:`modulated_deform_conv_forward`, written into the ``grad_`` tensors."""
+    """Write the gradients of :func:`modulated_deform_conv_forward` into the ``grad_`` tensors."""
     inputs = [input, offset, mask, weight]
     targets = [grad_input, grad_offset, grad_mask, grad_weight]
     if with_bias:

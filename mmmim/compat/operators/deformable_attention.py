@@ -1,6 +1,6 @@
-"""Multi-scale deformable attention (Zhu et al., Deformable DETR, eq. 3): mmcv's own version on ``grid_sample``.
+"""Multi-scale deformable attention (Zhu et al., Deformable DETR, eq. 3) by mmcv's own version on ``grid_sample``.
 
-mmcv takes it by itself on the CPU and in bfloat16; here it serves other devices too.
+mmcv itself uses that version on the CPU and in bfloat16; here other devices use it too.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ def ms_deform_attn_forward(
     *,
     im2col_step: int,
 ) -> Tensor:
-    """Attention ``(B,Q,M*D)`` of ``value (B,N,M,D)`` at ``sampling_locations (B,Q,M,L,P,2)``."""
+    """Return the attention ``(B,Q,M*D)`` of ``value (B,N,M,D)`` at ``sampling_locations (B,Q,M,L,P,2)``."""
     from mmcv.ops.multi_scale_deform_attn import multi_scale_deformable_attn_pytorch
 
-    shapes = value_spatial_shapes.tolist()  # one wait for the device, not one for each side of each level
+    shapes = value_spatial_shapes.tolist()  # waits for the device once, not for each side of each level
     return multi_scale_deformable_attn_pytorch(value, shapes, sampling_locations, attention_weights)
 
 
@@ -39,7 +39,7 @@ def ms_deform_attn_backward(
     *,
     im2col_step: int,
 ) -> None:
-    """Gradients of :func:`ms_deform_attn_forward`, written into the three ``grad_`` tensors."""
+    """Write the gradients of :func:`ms_deform_attn_forward` into the three ``grad_`` tensors."""
 
     def attention(value: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
         return ms_deform_attn_forward(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def gradients(function: Callable[..., Tensor], inputs: Sequence[Tensor], grad_output: Tensor) -> tuple[Tensor, ...]:
-    """Gradients of ``function(*inputs)`` for ``grad_output``; the function is run once more."""
+    """Return the gradients of ``function(*inputs)`` for ``grad_output``; the function is run once more."""
     with torch.enable_grad():
         leaves = [tensor.detach().requires_grad_() for tensor in inputs]
         output = function(*leaves)

@@ -1,4 +1,4 @@
-"""The two halves of a convolution at some places of one image (guided anchoring), around a matrix product."""
+"""The two halves of a convolution at chosen places of one image (guided anchoring), before and after the product."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def masked_im2col_forward(
     pad_h: int,
     pad_w: int,
 ) -> None:
-    """Patches of ``features (1,C,H,W)`` at the places ``(K,)``, written into ``data_col (C*kh*kw, K)``."""
+    """Write the patches of ``features (1,C,H,W)`` at the places ``(K,)`` into ``data_col (C*kh*kw, K)``."""
     width = features.shape[3] + 2 * pad_w - kernel_w + 1
     patches = F.unfold(features, (kernel_h, kernel_w), padding=(pad_h, pad_w))[0]  # (C*kh*kw, h*w)
     data_col.copy_(patches[:, mask_h_idx * width + mask_w_idx])

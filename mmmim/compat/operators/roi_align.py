@@ -1,4 +1,4 @@
-"""RoIAlign (He et al., Mask R-CNN, section 3) of torchvision."""
+"""RoIAlign (He et al., Mask R-CNN, section 3) by torchvision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def roi_align_forward(
     pool_mode: int,
     aligned: bool,
 ) -> None:
-    """Average RoIAlign of ``input (B,C,H,W)`` at ``rois (K,5)``, written into ``output (K,C,h,w)``."""
+    """Write the average RoIAlign of ``input (B,C,H,W)`` at ``rois (K,5)`` into ``output (K,C,h,w)``."""
     _require_average(pool_mode)
     features = at_least_fp32(input)
     pooled = torch.ops.torchvision.roi_align(
@@ -52,7 +52,7 @@ def roi_align_backward(
     pool_mode: int,
     aligned: bool,
 ) -> None:
-    """Gradient of :func:`roi_align_forward`, written into ``grad_input (B,C,H,W)``."""
+    """Write the gradient of :func:`roi_align_forward` into ``grad_input (B,C,H,W)``."""
     _require_average(pool_mode)
     grad = at_least_fp32(grad_output)
     grad_input.copy_(
@@ -70,7 +70,7 @@ def roi_align_backward(
 
 
 def _samples(sampling_ratio: int) -> int:
-    return sampling_ratio if sampling_ratio > 0 else -1  # torchvision writes "as many as needed" as -1
+    return sampling_ratio if sampling_ratio > 0 else -1  # -1 means "as many as needed" in torchvision
 
 
 def _require_average(pool_mode: int) -> None:

@@ -12,10 +12,10 @@ from mmmim.registry import HOOKS
 
 @HOOKS.register_module()
 class BadFileReportHook(Hook):
-    """After each epoch, and at the end, says how many files could not be read and writes their names.
+    """Logs how many files could not be read, after each epoch and at the end of the run, and writes their names.
 
-    ``<work_dir>/bad_files.txt`` has one name a line, of all processes and of training and evaluation data. Nothing is
-    written or logged as long as every file is readable, or again while no further one turns up.
+    ``<work_dir>/bad_files.txt`` has one name per line, of all processes and of training and evaluation data. Nothing is
+    written or logged as long as every file is readable, or if no further unreadable file was found.
     """
 
     priority = "VERY_LOW"
@@ -36,6 +36,7 @@ class BadFileReportHook(Hook):
         self.report(runner)
 
     def report(self, runner: Runner) -> None:
+        """Log and write the files that could not be read, if there are new ones; every rank has to call it."""
         mine = {name for split in ("train", "val", "test") for name in _bad_files(runner, split)}
         names = set().union(*all_gather_object(mine))
         if names <= self.reported or not is_main_process():
@@ -52,7 +53,7 @@ class BadFileReportHook(Hook):
 
 
 def _bad_files(runner: Runner, split: str) -> list[str]:
-    """Of a loader that has been built: asking the Runner for one that has not would build it."""
+    """Return the bad files of a dataloader if it has been built, as the Runner's property would build it."""
     loader = getattr(runner, f"_{split}_dataloader")
     loop = getattr(runner, f"_{split}_loop")
     dataset = getattr(getattr(loop, "dataloader", loader), "dataset", None)

@@ -10,7 +10,7 @@ from mmengine.optim import OptimWrapperDict
 
 from mmmim.checkpoint.files import (
     ATOMIC_BACKEND,
-    VALIDATED,
+    VALIDATION_FILE,
     newest_good_checkpoint,
     note_validation,
     point_to,
@@ -26,24 +26,26 @@ ROLLING = "rolling.pth"
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """MMEngine's ``CheckpointHook`` that a crash, a full disk or a pre-emption cannot rob of its last file.
+    """MMEngine's ``CheckpointHook`` whose newest file survives a crash, a full disk or a pre-emption.
 
-    Files are written beside their place and moved there when they are complete and on the disk; older ones are deleted
-    after that. A write that fails is logged and training goes on with the previous file in place, except for the last
-    one of a run, which raises. Before ``--resume`` the newest file is checked against its checksums; a damaged one is
-    named and the next older one is taken. With gradient accumulation a save waits for the end of the window, since
+    A file is written under a temporary name and renamed when it is complete and on the disk; older files are deleted
+    after that. If a write fails, this is logged and training continues with the previous file in place; only the last
+    write of a run raises. Before ``--resume`` the newest file is compared with its checksums; if it is damaged, this is
+    logged and the next older file is used. With gradient accumulation a save waits for the end of the window, since
     gradients are not stored. Files load with ``torch.load(weights_only=True)``.
 
     On SIGTERM or SIGUSR1 the run saves at the end of the next step (or window) and exits with code 75 (``EX_TEMPFAIL``:
     start again with ``--resume``).
 
     Args:
-        rolling_interval: Besides the files of ``interval``, which are kept, write ``rolling.pth`` this often (in epochs
-            or iterations, as ``by_epoch`` says) and overwrite it; -1 for never. It is removed when training ends.
+        rolling_interval: Besides the files of ``interval``, which are kept, write and overwrite ``rolling.pth`` at this
+            interval (in epochs or iterations, depending on ``by_epoch``); -1 for never. It is removed when training
+            ends.
         signals: Names of the signals to obey; ``()`` for none.
-        signal_interval: With several processes, the steps between two rounds of asking each other for signals; each
-            round waits for the device.
-        kwargs: MMEngine's, among them ``interval``, ``by_epoch``, ``max_keep_ckpts``, ``save_last``, ``save_best``.
+        signal_interval: With several processes, the number of steps between two exchanges of whether a signal arrived;
+            each exchange waits for the device.
+        kwargs: Arguments of MMEngine's hook: ``interval``, ``by_epoch``, ``max_keep_ckpts``, ``save_last``,
+            ``save_best`` and others.
     """
 
     def __init__(
@@ -63,10 +65,11 @@ class SafeCheckpointHook(CheckpointHook):
         self.rolling_interval = rolling_interval
         self.stop_signal = StopSignal(signals, signal_interval)
         self.last_ckpt: str | None = None
-        self._due: str | int | None = None  # what waits for the end of an accumulation window: ROLLING or a step's id
+        # The save that waits for the end of an accumulation window: ROLLING or the number of a step.
+        self._due: str | int | None = None
 
     def before_run(self, runner) -> None:
-        """Chooses the file before the Runner resolves ``resume=True`` in a way of its own."""
+        """Choose the file to resume from before the Runner resolves ``resume=True`` without a check."""
         folder = Path(runner.work_dir)
         if self.out_dir is not None:
             folder = Path(self.out_dir, folder.name)
@@ -78,7 +81,7 @@ class SafeCheckpointHook(CheckpointHook):
                 found = newest_good_checkpoint(runner.work_dir, folder)
                 chosen = [None if found is None else str(found)]
             if not resumes:
-                Path(runner.work_dir, VALIDATED).unlink(missing_ok=True)  # of an earlier run in this folder
+                Path(runner.work_dir, VALIDATION_FILE).unlink(missing_ok=True)  # written by an earlier run
         broadcast_object_list(chosen)
         set_start(runner, Start(chosen[0], resumes and chosen[0] is not None))
 
@@ -87,7 +90,7 @@ class SafeCheckpointHook(CheckpointHook):
         file, resumes = start_of(runner)
         if resumes and file is not None:
             self.last_ckpt = file
-        if self.save_best:  # stored by name: the folder may be a copy, and the best file of the other run is not ours
+        if self.save_best:  # the checkpoint stores names only, as the folder may be a copy of another run's
             self._best_files = {key: name and self._path(name) for key, name in self._best_files.items()}
         self.stop_signal.install(runner.train_dataloader)
 
@@ -96,7 +99,7 @@ class SafeCheckpointHook(CheckpointHook):
         if not self.by_epoch:
             self._plan(runner.iter + 1, runner.max_iters)
         self._save_if_due(runner, place)
-        if self.stop_signal.poll(runner.iter) and _is_settled(runner):
+        if self.stop_signal.poll(runner.iter) and _no_gradients_pending(runner):
             self._stop(runner, place)
 
     def after_train_epoch(self, runner) -> None:
@@ -106,7 +109,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def after_val_epoch(self, runner, metrics: dict) -> None:
         super().after_val_epoch(runner, metrics)
-        if self.out_dir is not None and is_main_process():  # a validation during a training
+        if self.out_dir is not None and is_main_process():  # this validation is part of a training
             note_validation(runner.work_dir, runner.iter)
 
     def after_train(self, runner) -> None:
@@ -118,7 +121,7 @@ class SafeCheckpointHook(CheckpointHook):
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         checkpoint["meta"] = to_plain(checkpoint["meta"])
         hub = checkpoint["message_hub"]
-        # Histories only smooth the log lines; after a million steps they would outweigh the model.
+        # Histories only smooth the log lines, and after a million steps they would be larger than the model.
         info = to_plain(dict(hub["runtime_info"]))
         resumed = {key: value for key, value in hub["resumed_keys"].items() if key in info}
         for key in info:
@@ -136,7 +139,7 @@ class SafeCheckpointHook(CheckpointHook):
             self._due = ROLLING
 
     def _save_if_due(self, runner, place: dict) -> None:
-        if self._due is not None and _is_settled(runner):
+        if self._due is not None and _no_gradients_pending(runner):
             due, self._due = self._due, None
             if isinstance(due, int):
                 self._save_checkpoint_with_step(runner, due, place)
@@ -144,8 +147,8 @@ class SafeCheckpointHook(CheckpointHook):
                 self._write(runner, due, place)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
-        """Also what MMEngine calls to store a new best score after a validation."""
-        if not _is_settled(runner):
+        """Save the numbered checkpoint of a step; MMEngine also calls this for a new best score after a validation."""
+        if not _no_gradients_pending(runner):
             return
         outdated = []
         if self.max_keep_ckpts > 0:
@@ -161,7 +164,7 @@ class SafeCheckpointHook(CheckpointHook):
                     self.file_backend.remove(path)
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        """MMEngine deletes the previous best file before it writes the next one; here that comes after."""
+        """Save the best checkpoint, and delete the previous one afterwards, whereas MMEngine deletes it before."""
         if not self.save_best:
             return
         runner.call_hook("before_checkpoint")  # sharded models gather here, all processes together
@@ -236,8 +239,8 @@ class SafeCheckpointHook(CheckpointHook):
         raise SystemExit(EXIT_CODE)
 
 
-def _is_settled(runner) -> bool:
-    """No accumulated gradient waits for the rest of its window."""
+def _no_gradients_pending(runner) -> bool:
+    """Return whether no accumulated gradients wait for the rest of their window."""
     wrapper = runner.optim_wrapper
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
     return all(w.should_update() for w in wrappers)

@@ -16,12 +16,13 @@ STAGES = ("ssl", "ft")
 class MetaHook(Hook):
     """Writes what a user of the checkpoint has to know into ``meta['mmmim']``, in plain Python types.
 
-    ``method`` (class of the algorithm), ``stage``, ``epoch``, ``iter``, ``version``, ``mean``, ``std``, ``to_rgb``, and
-    what ``backbone.describe()`` says: arch, patch size, image size, channels, kind of position embedding.
+    These are ``method`` (class of the algorithm), ``stage``, ``epoch``, ``iter``, ``version``, ``mean``, ``std``,
+    ``to_rgb``, and what ``backbone.describe()`` returns: arch, patch size, image size, channels, kind of position
+    embedding.
 
     Args:
-        stage: ``'ssl'`` for self-supervised pre-training, ``'ft'`` when labels were used. By default the model's
-            attribute ``stage``, and ``'ssl'`` without one.
+        stage: ``'ssl'`` for self-supervised pre-training, ``'ft'`` if labels were used. The default is the model's
+            attribute ``stage``, or ``'ssl'`` if it has none.
     """
 
     def __init__(self, stage: str | None = None) -> None:
@@ -44,5 +45,6 @@ class MetaHook(Hook):
         for name in ("mean", "std"):
             values = getattr(getattr(model, "data_preprocessor", None), name, None)
             if values is not None:
-                facts[name] = [float(f"{value:.6g}") for value in values.flatten().tolist()]  # fp32 to what was written
+                # Rounding gives the number of the config back, without the noise of fp32.
+                facts[name] = [float(f"{value:.6g}") for value in values.flatten().tolist()]
         checkpoint["meta"]["mmmim"] = facts

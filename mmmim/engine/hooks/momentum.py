@@ -15,10 +15,12 @@ from mmmim.registry import HOOKS
 
 @HOOKS.register_module()
 class MomentumUpdateHook(Hook):
-    """Moves ``model.target_generator`` (a ``MomentumEncoder``) after every optimizer step, not after every iteration:
-    with gradient accumulation an optimizer step has several."""
+    """Updates ``model.target_generator`` (a ``MomentumEncoder``) after every optimizer step.
 
-    priority = "ABOVE_NORMAL"  # before checkpoints are written
+    With gradient accumulation an optimizer step consists of several iterations.
+    """
+
+    priority = "ABOVE_NORMAL"  # so that it runs before checkpoints are written
 
     def before_train(self, runner: Runner) -> None:
         if not isinstance(getattr(_model(runner), "target_generator", None), EncoderTarget):

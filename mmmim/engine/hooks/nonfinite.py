@@ -21,13 +21,13 @@ ADVICE = (
 class NonFiniteLossHook(Hook):
     """Stops training when a loss of any rank is NaN or infinite.
 
-    The losses stay on the device and are looked at every ``interval`` steps, before each checkpoint, and at the end of
-    an epoch, so a step costs no host sync and a run goes on for at most ``interval`` steps. No checkpoint is written
-    after a non-finite loss, nor one with non-finite weights. That the weights stay as they were before the bad step is
-    ``AutocastOptimWrapper``'s part.
+    The losses stay on the device and are checked every ``interval`` steps, before each checkpoint and at the end of
+    an epoch, so a step costs no host sync and a run continues for at most ``interval`` steps. No checkpoint is written
+    after a non-finite loss, nor one with non-finite weights. ``AutocastOptimWrapper`` ensures that the weights stay as
+    they were before the bad step.
 
     Raises:
-        RunFailed: on every rank, with iteration, rank and loss names.
+        RunFailed: A loss is not finite; raised on every rank, with iteration, rank and loss names.
     """
 
     priority = "ABOVE_NORMAL"
@@ -51,7 +51,7 @@ class NonFiniteLossHook(Hook):
         self.check()
 
     def before_checkpoint(self, runner) -> None:
-        """Called on every rank by ``SafeCheckpointHook``."""
+        """Check the losses; ``SafeCheckpointHook`` calls it on every rank before it saves."""
         self.check()
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -63,13 +63,15 @@ class NonFiniteLossHook(Hook):
             )
 
     def check(self) -> None:
-        """Collective: every rank has to call it after the same step."""
+        """Raise RunFailed if a pending loss of any rank is not finite; every rank has to call it at the same step."""
         bad = next((step for step in self.losses.drain() if not all(map(math.isfinite, step.values.values()))), None)
         found = torch.tensor(float(bad is not None))
         all_reduce(found, op="max")
         if not found:
             return
-        reports = all_gather_object(None if bad is None else (bad.iteration, get_rank(), _name_bad(bad.values)))
+        reports = all_gather_object(
+            None if bad is None else (bad.iteration, get_rank(), _describe_nonfinite(bad.values))
+        )
         lines = [f"iteration {i}, rank {rank}: {names}" for i, rank, names in sorted(filter(None, reports))]
         raise RunFailed(f"non-finite loss at {'; '.join(lines)}. {ADVICE}")
 
@@ -78,5 +80,5 @@ def _is_finite(value: torch.Tensor) -> bool:
     return not value.is_floating_point() or bool(value.isfinite().all())
 
 
-def _name_bad(values: dict[str, float]) -> str:
+def _describe_nonfinite(values: dict[str, float]) -> str:
     return ", ".join(f"{name}={value}" for name, value in values.items() if not math.isfinite(value))

@@ -31,23 +31,23 @@ REPORT_FILE = "pretrained_report.json"
 
 @HOOKS.register_module()
 class PretrainedReportHook(Hook):
-    """Says how much of a pre-trained file arrived in the backbone, and stops a run that would start without it.
+    """Reports how much of a pre-trained file was loaded into the backbone, and stops a run that would start without it.
 
-    MMEngine loads what fits and only warns about the rest: a forgotten ``prefix`` trains from random
-    initialisation. This hook reads the file named by the backbone's ``init_cfg`` (type ``Pretrained``) again,
-    compares tensor by tensor before the first iteration, and writes one line: ``loaded N/N backbone tensors``.
-    The same goes to ``<work_dir>/pretrained_report.json`` and to the message hub (``pretrained_loaded``).
+    MMEngine loads what fits and only warns about the rest, so with a forgotten ``prefix`` the backbone trains from
+    random initialisation. This hook reads the file named by the backbone's ``init_cfg`` (type ``Pretrained``) again,
+    compares tensor by tensor before the first iteration, and logs one line: ``loaded N/N backbone tensors``.
+    The report is also written to ``<work_dir>/pretrained_report.json`` and to the message hub (``pretrained_loaded``).
 
-    ``checkpoint=None`` stands for a random start, which is said in one line. A run that resumes, or has a
+    ``checkpoint=None`` means a random start, which is logged in one line. A run that resumes, or has a
     ``load_from``, does not read the file at all.
 
-    What was stored by the pre-training run in ``meta['mmmim']`` is compared with the model: another number of
+    What the pre-training run stored in ``meta['mmmim']`` is compared with the model: another number of
     heads, patch size or width is an error, another normalisation a warning.
 
     Args:
-        strict: Raise where tensors are missing, left over or of another shape; False only reports.
+        strict: Whether to raise if tensors are missing, left over or of another shape; False only logs a warning.
         backbone_key: Dotted path of the backbone in the model.
-        stage: Ask for a file of this stage: ``ssl`` (pre-training) or ``ft`` (after supervised fine-tuning).
+        stage: The stage that the file must be of: ``ssl`` (pre-training) or ``ft`` (after supervised fine-tuning).
         stage_fix: What to do with a file of the other stage, for the error message.
     """
 
@@ -70,7 +70,7 @@ class PretrainedReportHook(Hook):
         self.meta: dict[str, Any] = {}
 
     def before_run(self, runner: Runner) -> None:
-        """Checks that must come before MMEngine initialises the weights, which it does for training only."""
+        """Read and check the file before MMEngine initialises the weights, which it does for training only."""
         if not isinstance(runner.optim_wrapper, (OptimWrapper, OptimWrapperDict)):
             return
         backbone = self._backbone(runner.model)
@@ -183,7 +183,7 @@ class PretrainedReportHook(Hook):
 
 
 def _loaded_later(runner: Runner) -> str | None:
-    """The checkpoint that ``load_from`` or ``resume`` will put over the initial weights."""
+    """Return the checkpoint of ``load_from`` or ``resume``, which will replace the initial weights, or None."""
     file, resumes = start_of(runner)
     if file is not None or not resumes:
         return file
@@ -200,7 +200,7 @@ def _pretrained(backbone: Any) -> dict:
 
 
 def _forget_pretrained(backbone: Any) -> None:
-    """MMEngine fails on ``checkpoint=None``."""
+    """Remove the backbone's ``Pretrained`` initialisation, as MMEngine fails on ``checkpoint=None``."""
     backbone.init_cfg = [cfg for cfg in _init_cfgs(backbone) if cfg.get("type") != "Pretrained"]
 
 
@@ -217,7 +217,8 @@ def _normalisation_differences(model: Any, meta: dict[str, Any]) -> list[str]:
             differences.append(
                 f"pre-training used {name} {theirs.tolist()}, data_preprocessor.{name} is {ours.flatten().tolist()}"
             )
-    decodes_bgr = not type(preprocessor).__module__.startswith("mmmim.")  # mmcv does, our own data are RGB
+    # mmcv decodes BGR, this package's datasets are RGB.
+    decodes_bgr = not type(preprocessor).__module__.startswith("mmmim.")
     if decodes_bgr and getattr(preprocessor, "_channel_conversion", None) is False and meta.get("mean"):
         differences.append("pre-training saw RGB, mmcv decodes BGR: set data_preprocessor.bgr_to_rgb=True")
     return differences

@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmmim.checkpoint.files import is_validated, read_stored_run
-from mmmim.engine.internals import settle_val_interval, start_of
+from mmmim.engine.internals import start_of, update_val_interval
 from mmmim.engine.resumed_settings import (
     OptimizerSettings,
     changed_settings,
@@ -20,20 +20,20 @@ from mmmim.registry import HOOKS
 
 @HOOKS.register_module()
 class ResumeHook(Hook):
-    """Continues a run as its config says and where it really ended.
+    """Resumes a run with the current settings of its config, and finishes what the interrupted run left open.
 
-    - A checkpoint holds learning rates, weight decays, betas and schedules beside the moments, and MMEngine restores
-      all of them. Where the config says otherwise by now, each change is logged, old and new, and from the next step on
-      optimizer and schedules are where a run with the new settings would stand; the moments are kept. Without a change
-      everything is as the checkpoint has it, bit by bit.
-    - A validation that was due when the checkpoint was written, and was killed, is made up for.
-    - A run that is finished is said to be so.
+    - A checkpoint contains learning rates, weight decays, betas and schedules besides the moments, and MMEngine
+      restores all of them. If the config has other values now, each change is logged, old and new, and from the next
+      step on optimizer and schedules are where a run with the new settings would be; the moments are kept. Without a
+      change everything is restored from the checkpoint bit by bit.
+    - A validation that was due when the checkpoint was written, but was killed, is run again.
+    - If the run is already finished, this is logged.
 
     Raises:
-        UsageError: the checkpoint has no optimizer state, or one that does not belong to this model and optimizer.
+        UsageError: The checkpoint has no optimizer state, or one that does not belong to this model and optimizer.
     """
 
-    priority = "LOWEST"  # the checkpoint hook has chosen the file before
+    priority = "LOWEST"  # so that the checkpoint hook has chosen the file before
 
     def __init__(self) -> None:
         self.changed: dict[str, OptimizerSettings] | None = None
@@ -68,7 +68,7 @@ class ResumeHook(Hook):
         done, last = (loop.epoch, loop.max_epochs) if in_epochs else (loop.iter, loop.max_iters)
         between_epochs = not in_epochs or loop.iter == loop.epoch * len(loop.dataloader)
         if between_epochs and _validation_is_due(runner, done, last) and not is_validated(runner.work_dir, loop.iter):
-            runner.logger.warning(f"the validation after iteration {loop.iter} was not finished: it is made up for")
+            runner.logger.warning(f"the validation after iteration {loop.iter} was not finished and is run now")
             runner.val_loop.run()
         if loop.iter >= loop.max_iters:
             longer = "--epochs N" if in_epochs else "--iters N"
@@ -79,9 +79,9 @@ class ResumeHook(Hook):
 
 
 def _validation_is_due(runner: Any, done: int, last: int) -> bool:
-    """As the loops of MMEngine decide it."""
+    """Return whether a validation is due, by the rule of MMEngine's loops."""
     if runner.val_loop is None:
         return False
     loop = runner.train_loop
-    settle_val_interval(loop)
+    update_val_interval(loop)
     return done >= loop.val_begin and (done % loop.val_interval == 0 or done == last)

@@ -12,12 +12,12 @@ from mmmim.registry import HOOKS
 class BufferedRuntimeInfoHook(RuntimeInfoHook):
     """MMEngine's ``RuntimeInfoHook`` without its host sync per loss and step.
 
-    Losses wait on the device until a line is logged; then each step's losses, averaged over the ranks, go to the
-    message hub.
+    Losses stay on the device until a line is logged; then each step's losses, averaged over the ranks, are written to
+    the message hub.
 
     Args:
-        history: Numbers kept per logged value. MMEngine keeps a million and copies them all in each step; a
-            ``window_size`` of the log processor cannot be longer than this.
+        history: How many steps of each logged value are kept. MMEngine keeps a million and copies them all in each
+            step; the ``window_size`` of the log processor cannot be longer than this.
     """
 
     def __init__(self, history: int = 1000) -> None:
@@ -43,7 +43,7 @@ class BufferedRuntimeInfoHook(RuntimeInfoHook):
             self.before_log(runner)
 
     def before_log(self, runner) -> None:
-        """Called on every rank by ``ThroughputLogProcessor``."""
+        """Write the pending losses to the message hub; ``ThroughputLogProcessor`` calls it on every rank."""
         for step in self.losses.drain(average_ranks=True):
             for name, value in step.values.items():
                 runner.message_hub.update_scalar(f"train/{name}", value)

@@ -18,7 +18,7 @@ class StepLossHook(Hook):
     A resumed run keeps the lines before its first iteration, so the file is that of an uninterrupted run.
 
     Args:
-        out_file: Where to write; a relative path is inside the work directory.
+        out_file: The file to write; a relative path is inside the work directory.
         interval: Steps between two writes. Pending steps are also written before a checkpoint and at the end.
     """
 
@@ -46,13 +46,14 @@ class StepLossHook(Hook):
             self.flush()
 
     def before_checkpoint(self, runner) -> None:
-        """Called on every rank by ``SafeCheckpointHook``."""
+        """Write the pending losses; ``SafeCheckpointHook`` calls it on every rank before it saves."""
         self.flush()
 
     def after_train(self, runner) -> None:
         self.flush()
 
     def flush(self) -> None:
+        """Write the pending losses to the file; every rank has to call it after the same step."""
         steps = self.losses.drain(average_ranks=True)
         if steps and is_main_process():
             with self.path.open("a", encoding="utf-8") as file:

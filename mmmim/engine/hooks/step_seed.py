@@ -9,14 +9,14 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
 from mmmim.registry import HOOKS
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
-STEP_STREAM = 1  # keeps a step's seed apart from the sample seeds mix(seed, epoch, index)
+STEP_STREAM = 1  # makes a step's seed differ from the sample seeds derive_seed(seed, epoch, index)
 
 
 def seed_step(seed: int, iteration: int, rank: int) -> None:
     """Seed ``random``, numpy, torch's CPU generator and the current CUDA generator, without synchronising."""
-    value = mix(seed, iteration, rank, STEP_STREAM)
+    value = derive_seed(seed, iteration, rank, STEP_STREAM)
     random.seed(value)
     np.random.seed((value & 0xFFFFFFFF, value >> 32))
     torch.default_generator.manual_seed(value)
@@ -29,8 +29,8 @@ class StepSeedHook(Hook):
     """Makes all randomness of a training step a pure function of ``(seed, iteration, rank)``.
 
     Hence no generator state is saved: a resumed run draws what the uninterrupted run would have drawn. ``iteration``
-    counts micro-steps, so each step of an accumulation window has its own randomness. ``model.set_step(seed,
-    iteration)`` is called where the model has it, with the same numbers on every rank.
+    counts micro-steps, so each step of an accumulation window has its own randomness. If the model has a method
+    ``set_step(seed, iteration)``, it is called with the same numbers on every rank.
     """
 
     priority = "HIGHEST"
@@ -39,7 +39,7 @@ class StepSeedHook(Hook):
         self.seed = 0
 
     def before_train(self, runner) -> None:
-        """The seed of the run: after a resume the checkpoint's, with ``diff_rank_seed`` that of rank 0."""
+        """Store the seed of the run: after a resume that of the checkpoint, with ``diff_rank_seed`` that of rank 0."""
         seed = torch.tensor(runner.seed)
         broadcast(seed)
         self.seed = int(seed)

@@ -9,8 +9,9 @@ from mmmim.registry import HOOKS
 class StepTimerHook(IterTimerHook):
     """MMEngine's ``IterTimerHook`` whose ``data_time`` is only the wait for the next batch.
 
-    MMEngine counts from the end of the step's own timing, so writing a checkpoint or reading the losses for a log line
-    looks like slow data. ``EpochTrainLoop`` measures the wait itself; with another loop this is MMEngine's hook.
+    MMEngine counts from the end of the previous step's timing, so writing a checkpoint or reading the losses for a log
+    line looks like slow data. ``EpochTrainLoop`` measures the wait itself; with another loop this hook behaves like
+    MMEngine's.
     """
 
     def _before_iter(self, runner, batch_idx: int, data_batch=None, mode: str = "train") -> None:

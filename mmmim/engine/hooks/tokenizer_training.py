@@ -16,12 +16,15 @@ from mmmim.registry import HOOKS
 
 @HOOKS.register_module()
 class TokenizerTrainingHook(Hook):
-    """For models that train a tokenizer (``DVAE``): starts the codes by k-means unless that has been done, says how far
-    the training is, and refuses to write a checkpoint of a tokenizer that uses few codes.
+    """Prepares and watches the training of a tokenizer (``DVAE``).
+
+    It initialises the codes by k-means if that has not been done, tells the model the progress of the training, and
+    refuses to write a checkpoint of a tokenizer that uses few codes.
 
     Args:
-        num_patches: For k-means; 8 x 8 pixels each, from training samples in random order.
-        min_perplexity: Of the codes of the last steps, exp(entropy); below it there is no checkpoint.
+        num_patches: Number of patches for k-means, 8 x 8 pixels each, from training samples in random order.
+        min_perplexity: The lowest perplexity, exp(entropy), of the codes of the last steps with which a checkpoint is
+            written.
     """
 
     def __init__(self, num_patches: int = 16384, min_perplexity: float = 50.0) -> None:
@@ -39,12 +42,12 @@ class TokenizerTrainingHook(Hook):
         broadcast(seed)
         images = self._first_images(runner.train_dataloader.dataset, int(seed))
         model.start_from(model.data_preprocessor(dict(inputs=images))["inputs"], int(seed))
-        for parameter in model.parameters():  # k-means may round differently elsewhere
+        for parameter in model.parameters():  # k-means may round differently on other processes
             broadcast(parameter.data)
         runner.logger.info(f"Codes start from k-means of {self.num_patches} patches")
 
     def _first_images(self, dataset: Dataset, seed: int) -> torch.Tensor:
-        """The same on every process."""
+        """Return training samples with enough patches for k-means, the same ones on every process."""
         count: int = len(dataset)  # type: ignore[arg-type]
         order = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).tolist()
         images: list[torch.Tensor] = []

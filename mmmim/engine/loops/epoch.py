@@ -15,31 +15,32 @@ from mmmim.registry import LOOPS
 
 @LOOPS.register_module()
 class EpochTrainLoop(EpochBasedTrainLoop):
-    """MMEngine's epoch loop that also resumes in the middle of an epoch, at exactly the next sample.
+    """MMEngine's epoch loop that can also resume in the middle of an epoch, at exactly the next sample.
 
     The place in the epoch follows from the checkpoint's ``meta['epoch']`` and ``meta['iter']``. A sampler with
     ``set_start(n)``, such as ``EpochSampler``, begins at the right sample; with another one the batches before it are
-    loaded and thrown away. A checkpoint of the last step of an epoch resumes with that epoch's end (validation,
+    loaded and dropped. A checkpoint of the last step of an epoch resumes with that epoch's end (validation,
     schedulers stepped by epoch). Sample order and augmentation continue with the seed of the first run.
 
     Args:
-        stop_after: End the run after this many iterations in all, with schedules as for the whole run. For smoke tests.
+        stop_after: End the run after this many iterations in total, with the schedules of the whole run; for smoke
+            tests.
 
     Raises:
-        UsageError: the checkpoint comes from a run with another number of iterations per epoch.
+        UsageError: The checkpoint comes from a run with another number of iterations per epoch.
     """
 
     def __init__(self, runner, dataloader, max_epochs: int, stop_after: int | None = None, **kwargs: Any) -> None:
         super().__init__(runner, dataloader, max_epochs, **kwargs)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        if hasattr(model, "check_dataset"):  # a classifier: does the data have its classes?
+        if hasattr(model, "check_dataset"):  # classifiers compare the classes of the data with theirs
             model.check_dataset(self.dataloader.dataset)
         sampler = getattr(self.dataloader.batch_sampler, "sampler", self.dataloader.sampler)
         check_batches(len(self.dataloader), len(sampler), self.dataloader.batch_size)
-        # the Runner builds them after the loop
+        # The Runner builds the schedulers after the loop.
         runner.param_schedulers = without_empty_schedulers(runner.param_schedulers, len(self.dataloader))
         self.stop_after = stop_after
-        self.data_seconds = 0.0  # how long the current step waited for its batch
+        self.data_seconds = 0.0  # time that the current step waited for its batch
         self.sampler = sampler
         self.can_skip = type(self.dataloader.batch_sampler) is BatchSampler and hasattr(self.sampler, "set_start")
 
@@ -68,7 +69,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
                 f"{type(self.sampler).__name__} has no set_start: loading and dropping {done} batches to find the place"
             )
         asked = time.perf_counter()
-        # No variable holds the iterator, so that its workers end with this loop even if a traceback keeps the frame.
+        # No variable refers to the iterator, so its workers end with this loop even if a traceback keeps the frame.
         for idx, batch in enumerate(self.dataloader, start=done if self.can_skip else 0):
             self.data_seconds = time.perf_counter() - asked
             if idx >= done:
@@ -79,7 +80,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             asked = time.perf_counter()
 
     def _continue_run_of_checkpoint(self) -> None:
-        """The message hub travels with the checkpoint: after a resume it holds the facts of the run that wrote it."""
+        """Compare the run with the one that wrote the checkpoint, whose facts the message hub holds after a resume."""
         facts = dict(
             epoch_length=len(self.dataloader),
             batch_size=getattr(self.dataloader.batch_sampler, "batch_size", None),
@@ -97,7 +98,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
         self._continue_sample_order()
 
     def _continue_sample_order(self) -> None:
-        """The sampler was built before the checkpoint's seed was known."""
+        """Give the sampler the checkpoint's seed, which was unknown when the sampler was built."""
         seed = getattr(self.sampler, "seed", None)
         if seed is None:
             return
@@ -115,11 +116,12 @@ def _layout(facts: dict) -> str:
 
 
 def without_empty_schedulers(configs: Any, epoch_length: int) -> Any:
-    """Scheduler configs without those that end before their first iteration.
+    """Return the scheduler configs without those that end before their first iteration.
 
-    MMEngine rounds begin and end down to iterations and refuses what is empty: a warm-up of half an epoch of one batch.
+    MMEngine rounds begin and end down to iterations and refuses an empty scheduler, such as a warm-up of half an epoch
+    of one batch.
     """
-    if isinstance(configs, dict) and "type" not in configs:  # of several optimizers
+    if isinstance(configs, dict) and "type" not in configs:  # schedulers of several optimizers, by name
         return {name: without_empty_schedulers(each, epoch_length) for name, each in configs.items()}
     if not isinstance(configs, list):
         return configs
@@ -133,10 +135,10 @@ def without_empty_schedulers(configs: Any, epoch_length: int) -> Any:
 
 
 def check_batches(batches: int, images: int | None, batch_size: int | None) -> None:
-    """Refuse data that makes no batch.
+    """Refuse data that does not fill a single batch.
 
     Raises:
-        UsageError: names the number of images and the batch size.
+        UsageError: There is no batch; the message names the number of images and the batch size.
     """
     if batches < 1:
         raise UsageError(

@@ -19,23 +19,23 @@ DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 @OPTIM_WRAPPERS.register_module()
 class AutocastOptimWrapper(OptimWrapper):
-    """bf16 autocast on CPU and CUDA alike: fp32 weights, no loss scaling, no host sync.
+    """An optimizer wrapper with bf16 autocast on CPU and CUDA: fp32 weights, no loss scaling, no host sync.
 
     With a fused optimizer (``optimizer=dict(type='AdamW', fused=True)``) an update whose gradient is not finite changes
-    neither weights nor moments; the decision is taken on the device. Other optimizers have no such switch.
+    neither weights nor moments; this is decided on the device. Other optimizers cannot skip an update.
 
     Args:
-        dtype: ``'bfloat16'``, or ``'float32'`` for no autocast. float16 needs loss scaling: MMEngine's
+        dtype: ``'bfloat16'``, or ``'float32'`` for no autocast. float16 needs loss scaling: use MMEngine's
             ``AmpOptimWrapper``.
-        cache_enabled: Keep the cast weights for the rest of the step. No-grad passes inside the step must not fill
-            this cache; the models of this package take care.
+        cache_enabled: Whether to keep the cast weights for the rest of the step. Passes without gradients inside the
+            step must not fill this cache; the models of this package ensure this.
     """
 
     def __init__(self, dtype: str = "bfloat16", cache_enabled: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if dtype not in DTYPES:
             raise UsageError(f"dtype: expected one of {sorted(DTYPES)}, got {dtype!r}; for float16 use AmpOptimWrapper")
-        if self._accumulative_counts > 1:  # MMEngine takes the first micro-step for a schedule that skips a value
+        if self._accumulative_counts > 1:  # MMEngine warns at the first micro-step, which has no update
             warnings.filterwarnings("ignore", message=r"Detected call of `scheduler\.step\(\)`")
         self.device_type = self.optimizer.param_groups[0]["params"][0].device.type
         if dtype == "bfloat16" and self.device_type == "cuda" and not torch.cuda.is_bf16_supported():
@@ -43,7 +43,7 @@ class AutocastOptimWrapper(OptimWrapper):
         self.dtype = DTYPES[dtype]
         self.cache_enabled = cache_enabled
         self.skips_nonfinite = bool(self.optimizer.defaults.get("fused"))
-        self.grad_norm: torch.Tensor | None = None  # of the latest update, before clipping
+        self.grad_norm: torch.Tensor | None = None  # norm of the latest update's gradient before clipping
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -57,7 +57,8 @@ class AutocastOptimWrapper(OptimWrapper):
         params = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
         clips_by_norm = self.clip_grad_kwargs and self.clip_func is clip_grad_norm_
         norm: Any = clip_grad_norm_(params, **(self.clip_grad_kwargs if clips_by_norm else dict(max_norm=inf)))
-        self.grad_norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # of all processes, if sharded
+        # A sharded norm is turned into the norm over all processes.
+        self.grad_norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
         if self.clip_grad_kwargs and not clips_by_norm:
             self.clip_func(params, **self.clip_grad_kwargs)
         if self.skips_nonfinite:

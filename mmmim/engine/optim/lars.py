@@ -11,7 +11,7 @@ from mmmim.registry import OPTIMIZERS
 
 @OPTIMIZERS.register_module()
 class LARS(Optimizer):
-    """SGD with momentum, each tensor's step scaled by ``trust_coefficient * |w| / |g|`` (You et al. 2017).
+    """SGD with momentum that scales each tensor's step by ``trust_coefficient * |w| / |g|`` (You et al. 2017).
 
     As in the linear probing of MAE, weight decay and the scaling act only on tensors of more than one
     dimension; biases and norms take plain momentum steps. Zero norms leave the step unscaled.

@@ -20,23 +20,24 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """Layer-wise learning rate decay (ELECTRA, BEiT): layer l of n trains at ``lr * rate ** (n - 1 - l)``.
 
     The backbone numbers its own layers through ``get_layer_depth(name, prefix) -> (layer, n)``, so any model
-    with such a backbone will do: mmseg's ``EncoderDecoder``, mmdet's ``MaskRCNN``, a classifier. Everything
+    with such a backbone works: mmseg's ``EncoderDecoder``, mmdet's ``MaskRCNN``, a classifier. Everything
     outside the backbone trains at the full rate. At most ``2 n`` groups result, without and with weight
-    decay, each carrying ``lr``, ``lr_scale``, ``weight_decay`` and ``group_name``; ``custom_keys`` may add
-    more. Frozen parameters are left out, tied ones enter once.
+    decay, each with ``lr``, ``lr_scale``, ``weight_decay`` and ``group_name``; ``custom_keys`` may add
+    more. Frozen parameters are left out, tied ones are included once.
 
-    Schedulers act per group: write a final rate as ``eta_min_ratio``, as a fixed ``eta_min`` can lie above
+    Schedulers act per group: give a final rate as ``eta_min_ratio``, because a fixed ``eta_min`` can be above
     the peak of the lowest layers.
 
-    ``paramwise_cfg`` takes:
+    ``paramwise_cfg`` accepts:
 
     * ``layer_decay_rate`` (1.0): in (0, 1].
     * ``backbone_key`` ("backbone"): dotted path of the backbone in the model.
-    * ``decay_tokens`` (False), ``decay_rel_pos`` (False): weight decay on position tables and class or mask
-      tokens; on relative position tables and what SwinV2 has in their place, ``cpb_mlp`` and ``logit_scale`` (BEiT
-      and ConMIM do that, SimMIM while pre-training). Tensors of one dimension and biases never decay.
-    * ``custom_keys``: ``{part of a name: dict(lr_mult=, decay_mult=)}``. The longest match counts; what it
-      gives replaces the layer's factor, what it leaves out stays.
+    * ``decay_tokens`` (False): weight decay on position embeddings and on class and mask tokens.
+    * ``decay_rel_pos`` (False): weight decay on relative position tables and on SwinV2's ``cpb_mlp`` and
+      ``logit_scale``, as in BEiT and ConMIM, and in SimMIM's pre-training. Tensors of one dimension and biases
+      never decay.
+    * ``custom_keys``: ``{part of a name: dict(lr_mult=, decay_mult=)}``. The longest match counts; the factors
+      that it gives replace those of the layer.
     """
 
     paramwise_cfg: dict[str, Any]
@@ -57,16 +58,14 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             raise UsageError(f"layer_decay_rate must lie in (0, 1], got {self.rate}; 1 switches layer decay off")
         if self.base_lr is None:
             raise UsageError("optim_wrapper.optimizer.lr is missing: layer decay scales it per layer")
-        self.paramwise_cfg = {
-            "layer_decay_rate": self.rate,
-            **self.paramwise_cfg,
-        }  # the parent ignores an empty one
+        # The parent class ignores an empty dict.
+        self.paramwise_cfg = {"layer_decay_rate": self.rate, **self.paramwise_cfg}
 
     def add_params(self, params: list[dict], module: nn.Module, *args: Any, **kwargs: Any) -> None:
         model: Any = module.module if is_model_wrapper(module) else module
         layers, num_layers = self._number_layers(model)
         groups: dict[tuple, dict[str, Any]] = {}
-        for name, parameter in model.named_parameters():  # tied parameters come once
+        for name, parameter in model.named_parameters():  # yields tied parameters once
             if not parameter.requires_grad:
                 continue
             layer, custom = layers.get(name, num_layers - 1), self._custom(name)
@@ -84,7 +83,7 @@ class LayerDecayOptimWrapperConstructor(DefaultOptimWrapperConstructor):
         )
 
     def _number_layers(self, model: nn.Module) -> tuple[dict[str, int], int]:
-        """Layer ids of the backbone's parameters and their number; parameters left out belong to the last."""
+        """Return the layer ids of the backbone's parameters and the number of layers; all others belong to the last."""
         key = self.paramwise_cfg.get("backbone_key", "backbone")
         backbone: Any = model
         for part in key.split("."):

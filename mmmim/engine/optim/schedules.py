@@ -13,20 +13,20 @@ from mmmim.registry import PARAM_SCHEDULERS
 
 
 class WarmupLR(_ParamScheduler):
-    """Linear warm-up from an absolute lr to the group's own, then :meth:`after_warmup`, as one closed form of the step.
+    """A linear warm-up from an absolute lr to the group's own, then :meth:`after_warmup`, in closed form of the step.
 
-    Nothing is accumulated, so that the lr of step t is the formula's to the last bit, resumed or not. With several
-    groups (layer decay) ``warmup_lr`` is the same number for all, and the peak is each group's own lr.
+    Nothing is accumulated, so the lr of step t equals the formula to the last bit, resumed or not. With several
+    groups (layer decay) ``warmup_lr`` is the same for all of them, and the peak is each group's own lr.
 
     Args:
-        warmup: W, length of the warm-up: epochs, or iterations with ``by_epoch=False``. Like ``begin`` and ``end`` it
-            becomes iterations under ``convert_to_iter_based=True``.
-        warmup_lr: lr of the first step; scaled with the batch as the optimizer's lr is.
-        ends_at_peak: The warm-up reaches the peak in its last step (BEiT: t / (W - 1)), or in the first step after it
-            (timm, SimMIM: t / W).
+        warmup: The length W of the warm-up in epochs, or in iterations with ``by_epoch=False``. Like ``begin`` and
+            ``end`` it is converted to iterations with ``convert_to_iter_based=True``.
+        warmup_lr: The lr of the first step; it is scaled with the batch as the optimizer's lr is.
+        ends_at_peak: Whether the warm-up reaches the peak in its last step (BEiT: t / (W - 1)) or in the first step
+            after it (timm, SimMIM: t / W).
     """
 
-    lengths: tuple[str, ...] = ("begin", "end", "warmup")  # in epochs, until converted
+    lengths: tuple[str, ...] = ("begin", "end", "warmup")  # arguments in epochs that are converted to iterations
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class WarmupLR(_ParamScheduler):
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, epoch_length: int, by_epoch: bool = True, **kwargs: Any) -> WarmupLR:
+        """Build the scheduler with its lengths converted from epochs to iterations, as MMEngine asks for."""
         if not by_epoch:
             raise UsageError("convert_to_iter_based=True needs by_epoch=True: lengths in epochs")
         for name in cls.lengths:
@@ -58,6 +59,7 @@ class WarmupLR(_ParamScheduler):
         return cls(*args, by_epoch=False, **kwargs)
 
     def after_warmup(self, step: int, peak: float) -> float:
+        """Return the lr of a step after the warm-up, for a group whose own lr is ``peak``."""
         raise NotImplementedError
 
     def _get_value(self) -> list[float]:
@@ -72,10 +74,10 @@ class WarmupLR(_ParamScheduler):
 
 @PARAM_SCHEDULERS.register_module()
 class WarmupCosineLR(WarmupLR):
-    """Warm-up of W steps, then ``min_lr + (peak - min_lr) (1 + cos(pi u)) / 2``.
+    """A warm-up of W steps, then ``min_lr + (peak - min_lr) (1 + cos(pi u)) / 2``.
 
-    u = t / T counts from the start of the run, as SimMIM's code does (timm without ``warmup_prefix``): the lr drops
-    where the warm-up ends, to 0.977 of the peak for 10 epochs of 100. With ``count_from_zero=False`` u is
+    u = t / T counts from the start of the run, as in SimMIM's code (timm without ``warmup_prefix``): the lr drops
+    at the end of the warm-up, to 0.977 of the peak for 10 epochs of 100. With ``count_from_zero=False`` u is
     (t - W) / (T - W), the usual half cosine from the peak. T = ``end - begin``; ``min_lr`` is absolute, the
     same for all groups.
     """
@@ -102,7 +104,7 @@ class WarmupCosineLR(WarmupLR):
 
 @PARAM_SCHEDULERS.register_module()
 class WarmupStepLR(WarmupLR):
-    """Warm-up, then the peak, times ``gamma`` from each milestone on (counted from the start, as ``warmup`` is)."""
+    """A warm-up, then the peak, multiplied by ``gamma`` at each milestone (counted from the start, like ``warmup``)."""
 
     lengths = (*WarmupLR.lengths, "milestones")
 

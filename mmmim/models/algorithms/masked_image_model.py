@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmmim.errors import UsageError, agree
 from mmmim.registry import MODELS
-from mmmim.seeding import mix
+from mmmim.seeding import derive_seed
 
 from ..backbones.base import Encoder
 from ..data_preprocessors import statistics_of
@@ -129,7 +129,7 @@ class MaskedImageModel(BaseModel):
 
     def set_step(self, seed: int, iteration: int) -> None:
         """Make the masks of the next step a function of seed and iteration, whatever the number of processes."""
-        self.step_generator = torch.Generator().manual_seed(mix(seed, iteration))
+        self.step_generator = torch.Generator().manual_seed(derive_seed(seed, iteration))
 
     def forward(
         self,
