@@ -63,7 +63,7 @@ def plan_sharding(model: nn.Module, wrapper: dict[str, Any] | None, processes: i
 
 
 def recomputed_blocks(model: nn.Module) -> dict[str, int]:
-    """Return the encoders whose ``with_cp`` is on, such as ``backbone``, and how many blocks each of them recomputes."""
+    """Return the encoders whose ``with_cp`` is on, such as ``backbone``, and how many blocks each recomputes."""
     encoders = {name: part for name, part in model.named_modules() if isinstance(part, Encoder)}
     return {name: len(encoder.block_list()) for name, encoder in encoders.items() if encoder.with_cp}
 
