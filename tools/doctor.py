@@ -90,7 +90,7 @@ def check_operators() -> None:
     how = "compiled" if compiled else "not compiled; NMS and RoIAlign come from torchvision (enough for Mask R-CNN)"
     say("ok", f"mmcv operators: {how}")
     if installed("opencv-python") and installed("opencv-python-headless"):
-        say("note", "opencv-python and opencv-python-headless share one folder; the headless build alone is enough")
+        say("note", "opencv-python and opencv-python-headless share one folder; the headless build is enough")
 
 
 def check_machine() -> None:

@@ -150,7 +150,7 @@ def main(args: argparse.Namespace) -> int:
     failed = 0
     for config in [path.resolve() for path in args.configs] or toy_configs():
         if not config.is_relative_to(ROOT):
-            raise UsageError(f"{config}: losses are stored for the configs in {ROOT} alone")
+            raise UsageError(f"{config}: losses are stored only for the configs in {ROOT}")
         name, file = config.relative_to(ROOT), golden_file(config)
         losses = first_losses(config)
         if args.update:

@@ -20,7 +20,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = make_parser(__doc__)
     parser.add_argument(
-        "--k", type=int, nargs="+", help=f"neighbours (default: {' '.join(map(str, DEFAULT_K))}, as there are images)"
+        "--k", type=int, nargs="+", help=f"neighbours (default: {' '.join(map(str, DEFAULT_K))}, up to all images)"
     )
     parser.add_argument("--temperature", type=float, default=0.07)
     return parser.parse_args(argv)

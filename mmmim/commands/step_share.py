@@ -41,7 +41,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 class Stopwatch:
-    """Adds up the time that calls of some methods take, not counting a watched call inside another one twice."""
+    """Adds up the time that calls of some methods take; watched calls inside another one are not counted twice."""
 
     def __init__(self) -> None:
         self.seconds: Seconds = defaultdict(float)
@@ -67,7 +67,7 @@ class Stopwatch:
 
 
 def watch_loss(model: Any, watch: Stopwatch) -> Callable[[], None]:
-    """Record what enters the head, and return a function that repeats the loss alone, forward and backward."""
+    """Record what enters the head, and return a function that repeats only the loss, forward and backward."""
     function = model.head.loss
     entered: list[Any] = []
 

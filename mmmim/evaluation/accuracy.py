@@ -56,7 +56,7 @@ class Accuracy(BaseMetric):
             )
         check_labels(labels, scores.shape[1])
         ranking = scores.topk(max(self.topk), dim=1).indices.cpu()  # (B, max k)
-        rank = (ranking == labels[:, None]).int().argmax(1)  # also 0 where none is right, which the next line mends
+        rank = (ranking == labels[:, None]).int().argmax(1)  # also 0 where none is right; the next line corrects this
         rank[~(ranking == labels[:, None]).any(1)] = max(self.topk)
         return rank
 

@@ -94,7 +94,7 @@ def command_of(method: str, table: Table, settings: Settings) -> str:
 
 
 def cell(values: Sequence[float], seeds: int) -> str:
-    """Return ``61.2``, or mean ± standard deviation over seeds, or nothing where nothing was run.
+    """Return the text of a cell: ``61.2``, or mean ± standard deviation over seeds; empty where nothing was run.
 
     Where some seeds are missing, the number of those that ran is added.
     """

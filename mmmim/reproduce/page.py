@@ -34,7 +34,7 @@ def read(file: Path) -> dict[str, Any]:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: {error}; write it anew with tools/reproduce.py") from error
+        raise UsageError(f"{file}: {error}; write it again with tools/reproduce.py") from error
     missing = [key for key in KEYS if key not in data] if isinstance(data, dict) else list(KEYS)
     if missing:
         raise UsageError(f"{file}: no table of tools/reproduce.py, it has no {', '.join(missing)}")

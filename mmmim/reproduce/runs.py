@@ -147,7 +147,7 @@ def set_aside(result: Path) -> None:
     """Rename a result that has no number, so that the run's end is repeated; the file is kept."""
     if result.is_file():
         kept = result.replace(result.with_name(f"{result.name}.without_number"))
-        print(f"{result} is there, but no number of its run: made again, the file is kept as {kept.name}", flush=True)
+        print(f"{result} exists without a number: it is made again, and the file is kept as {kept.name}", flush=True)
 
 
 def log_of(run: Run) -> Path:

@@ -19,7 +19,7 @@ MARKER = ".demo"  # a file in every folder that the demo created and may therefo
 
 
 class StageFailed(RunFailed):
-    """A command ended with an error; the message holds the end of its output."""
+    """The error of a command that failed; the message contains the end of its output."""
 
 
 @dataclass

@@ -153,7 +153,7 @@ def row_config(method: str, row: Row, configs: Path | None = None) -> Config:
     """
     config = Config.fromfile(base_config_path(method, row, configs))
     check_options(config, flat(row.overrides))
-    config.merge_from_dict(copy.deepcopy(row.overrides))  # takes `_delete_` out of what it is given
+    config.merge_from_dict(copy.deepcopy(row.overrides))  # removes `_delete_` from its argument
     if row.before is not None:
         key, earlier = row.before
         config_path(method, earlier, f"row '{row.name}'", configs)

@@ -23,7 +23,7 @@ STATISTICS = (
     "The model predicts standardised pixels; they are drawn with the means and standard deviations of the original, "
     "which the model does not know."
 )
-TEMPLATE = "Template: these means alone."
+TEMPLATE = "Template: only these means."
 REPLACED = "Replaced: tokens that differ from those of the original. Detected: probability of that, by the enhancer."
 
 
