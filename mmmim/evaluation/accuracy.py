@@ -15,7 +15,7 @@ from mmmim.registry import METRICS
 
 @METRICS.register_module()
 class Accuracy(BaseMetric):
-    """Report the top-k accuracy in percent as ``accuracy/top1``, ``accuracy/top5`` and so on.
+    """Top-k accuracy in percent, reported as ``accuracy/top1``, ``accuracy/top5`` and so on.
 
     Samples are identified by their index across all ranks, so a sample that the sampler pads or repeats counts once.
 

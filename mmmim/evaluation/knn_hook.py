@@ -17,7 +17,7 @@ from .knn import DEFAULT_K, choose_k, fitting_k, knn_accuracy
 
 @HOOKS.register_module()
 class KNNHook(Hook):
-    """Log the k-NN accuracy of the encoder during pre-training as ``knn/top1_k<k>``.
+    """A hook that logs the k-NN accuracy of the encoder during pre-training as ``knn/top1_k<k>``.
 
     The training run is unaffected: no gradient is computed, and neither the global random state nor the train mode
     changes.
