@@ -59,7 +59,7 @@ test-portable: $(ENV) ## tests that depend on arithmetic, locale or time, under 
 
 .PHONY: slow
 slow: $(ENV) ## the slow tests, minutes each
-	@OMP_NUM_THREADS=1 $(RUN) -m pytest -m slow -q $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 $(RUN) -m pytest -m slow -n $(JOBS) --dist worksteal -q $(PYTEST_ARGS)
 
 .PHONY: golden
 golden: $(ENV) ## store what the first steps of the toy configs lose now; say why in the commit

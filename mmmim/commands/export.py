@@ -1,6 +1,7 @@
 """Write the encoder of a checkpoint as a plain file for other libraries, and check that its features agree there.
 
-Encoders are ViT, BEiTViT, Swin, SwinV2 and ResNet. One that a library has no model for is refused with the reason.
+Encoders are ViT, BEiTViT, Swin, SwinV2, ResNet and your own. One that a library has no model for is refused with the
+reason.
 
 python tools/export.py work_dirs/ccmim/vit-b_800e/epoch_800.pth --to timm --out vit-b.pth
 python tools/export.py CKPT --to torchvision --out resnet50.pth

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from mmmim.commands.running import run_tool
 from mmmim.launch.options import load_config
+from mmmim.models.target_generators import EncoderTarget
 from mmmim.visualization.sources import TOY, load_crops
 
 PARTS = ("input", "mask", "loss", "momentum", "optimizer")
@@ -95,7 +96,7 @@ def measure_step(config: str, batch: int, steps: int) -> tuple[Seconds, float]:
     model: Any = MODELS.build(cfg.model).train()
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     data: dict[str, Tensor] = dict(inputs=load_crops(cfg, model, TOY, batch))
-    slow: Any = model.target_generator if hasattr(model.target_generator, "update") else None
+    slow = model.target_generator if isinstance(model.target_generator, EncoderTarget) else None
     watch = Stopwatch()
     for method in ("draw_degradation", "degrade", "clean", "views"):
         watch.watch(model, method, "input")

@@ -4,16 +4,16 @@ import ast
 from typing import Any
 
 
-def model_settings(config: Any) -> dict[str, Any]:
-    """``model`` of the text of a config, read without running it; what is no plain value becomes None."""
+def config_value(config: Any, key: str) -> Any:
+    """Return a key of the text of a config, read without running it; what is no plain value becomes None."""
     try:
         lines = ast.parse(config).body if isinstance(config, str) else []
     except SyntaxError:
-        return {}
+        return None
     for line in lines:
-        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and line.targets[0].id == "model":
-            return _value(line.value) or {}
-    return {}
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name) and line.targets[0].id == key:
+            return _value(line.value)
+    return None
 
 
 def _value(node: ast.expr) -> Any:

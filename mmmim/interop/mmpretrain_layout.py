@@ -12,7 +12,9 @@ from torch import Tensor
 
 from mmmim.checkpoint.names import ENCODER_PREFIX
 from mmmim.errors import UsageError
-from mmmim.interop.encoder import Encoder
+from mmmim.interop.encoder import StoredEncoder
+from mmmim.models.backbones.plain_vit import mlp_width
+from mmmim.models.backbones.swin_timm import grid_of_meta, is_dynamic, pretrained_windows, stage_windows
 
 Names = tuple[tuple[str, str], ...]  # pattern and replacement from timm's names, which are ours
 
@@ -43,7 +45,7 @@ CLASSES = {"VisionTransformer": VIT, "BEiTViT": BEIT, "SwinTransformer": SWIN, "
 UNFOLD_ORDER = (0, 2, 1, 3)
 
 
-def mmpretrain_class(encoder: Encoder) -> str:
+def mmpretrain_class(encoder: StoredEncoder) -> str:
     if encoder.kind == "ResNet":
         raise UsageError(
             "--to mmpretrain: its ResNet has the names of torchvision, as ours has; "
@@ -57,19 +59,21 @@ def mmpretrain_class(encoder: Encoder) -> str:
         raise UsageError("--to mmpretrain: its BEiTViT has no bias of the keys; use --to safetensors")
     if encoder.kind in ("Swin", "SwinV2"):
         check_windows(encoder, "mmpretrain")
-    return {"BEiTViT": "BEiTViT", "Swin": "SwinTransformer", "SwinV2": "SwinTransformerV2"}[encoder.kind]
+    found = {"BEiTViT": "BEiTViT", "Swin": "SwinTransformer", "SwinV2": "SwinTransformerV2"}.get(encoder.kind)
+    if found is None:
+        raise UsageError(f"--to mmpretrain: has no names for a {encoder.kind}; use --to timm or --to safetensors")
+    return found
 
 
-def check_windows(encoder: Encoder, target: str) -> None:
+def check_windows(encoder: StoredEncoder, target: str) -> None:
     """Its windows are square, and a stage has shifted windows along both axes or none."""
-    (h, w), (wh, ww) = encoder.grid, encoder.meta["window_size"]
-    shifted = [
-        (encoder.dynamic_size or h >> s > wh, encoder.dynamic_size or w >> s > ww) for s in range(len(encoder.windows))
-    ]
-    if any(a != b for a, b in [*encoder.windows, *shifted]):
+    meta, windows, dynamic = encoder.meta, stage_windows(encoder.meta), is_dynamic(encoder.meta)
+    (h, w), (wh, ww) = grid_of_meta(meta), meta["window_size"]
+    shifted = [(dynamic or h >> s > wh, dynamic or w >> s > ww) for s in range(len(windows))]
+    if any(a != b for a, b in [*windows, *shifted]):
         raise UsageError(
-            f"--to {target}: its windows are square, those of this encoder are {encoder.windows} at "
-            f"img_size={tuple(encoder.meta['img_size'])}, shifted where a stage is larger; use --to timm"
+            f"--to {target}: its windows are square, those of this encoder are {windows} at "
+            f"img_size={tuple(meta['img_size'])}, shifted where a stage is larger; use --to timm"
         )
 
 
@@ -96,7 +100,7 @@ def _is_merged(name: str, kind: str) -> bool:
     return name.endswith("downsample.reduction.weight") or (kind == "SwinTransformer" and ".downsample.norm." in name)
 
 
-def to_mmpretrain(encoder: Encoder) -> dict[str, Tensor]:
+def to_mmpretrain(encoder: StoredEncoder) -> dict[str, Tensor]:
     """The weights as mmpretrain's backbones name and order them, below ``backbone.``."""
     kind, stages = mmpretrain_class(encoder), len(encoder.meta.get("depths", ()))
     state = {}
@@ -106,13 +110,13 @@ def to_mmpretrain(encoder: Encoder) -> dict[str, Tensor]:
         state[mmpretrain_name(name, kind, stages)] = value
     state |= _buffers(encoder, state)
     if kind == "VisionTransformer" and encoder.meta["pos_embed"] == "none":  # mmpretrain always adds positions
-        height, width = encoder.grid
+        height, width = grid_of_meta(encoder.meta)
         rows = height * width + encoder.meta["with_cls_token"]
         state["pos_embed"] = torch.zeros(1, rows, encoder.meta["embed_dims"])
     return {ENCODER_PREFIX + name: value for name, value in state.items()}
 
 
-def from_mmpretrain(encoder: Encoder, stored: dict[str, Tensor]) -> dict[str, Tensor]:
+def from_mmpretrain(encoder: StoredEncoder, stored: dict[str, Tensor]) -> dict[str, Tensor]:
     """``stored`` of :func:`to_mmpretrain` under the names, and in the order, of ``encoder``."""
     kind, stages = mmpretrain_class(encoder), len(encoder.meta.get("depths", ()))
     state = {}
@@ -124,29 +128,29 @@ def from_mmpretrain(encoder: Encoder, stored: dict[str, Tensor]) -> dict[str, Te
     return state
 
 
-def _buffers(encoder: Encoder, state: dict[str, Tensor]) -> dict[str, Tensor]:
+def _buffers(encoder: StoredEncoder, state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Position indices, without which mmpretrain fails to resize a table (it deletes them unseen)."""
     tables = [name for name in state if name.endswith("relative_position_bias_table")]
     buffers = {}
     for name in tables:
         if encoder.kind == "Swin":
-            index = get_relative_position_index(*encoder.windows[int(name.split(".")[1])])
+            index = get_relative_position_index(*stage_windows(encoder.meta)[int(name.split(".")[1])])
         else:
-            index = beit.gen_relative_position_index(encoder.grid)
+            index = beit.gen_relative_position_index(grid_of_meta(encoder.meta))
         buffers[name.replace("bias_table", "index")] = index.clone()
     return buffers
 
 
-def mmpretrain_usage(encoder: Encoder, file: Any) -> str:
+def mmpretrain_usage(encoder: StoredEncoder, file: Any) -> str:
     meta, kind = encoder.meta, mmpretrain_class(encoder)
     sizes = f"img_size={tuple(meta['img_size'])}, patch_size={meta['patch_size'][0]}, in_channels={meta['in_channels']}"
     if kind.startswith("Swin"):
         arch = {name: meta[name] for name in ("embed_dims", "depths", "num_heads")}
-        windows = [window for window, _ in encoder.windows]
-        settings = f"{sizes}, out_indices=({len(windows) - 1},), pad_small_map={encoder.dynamic_size}, "
+        windows = [window for window, _ in stage_windows(meta)]
+        settings = f"{sizes}, out_indices=({len(windows) - 1},), pad_small_map={is_dynamic(meta)}, "
         if kind == "SwinTransformerV2":
             arch["extra_norm_every_n_blocks"] = meta["extra_norm_every_n_blocks"]
-            settings += f"window_size={windows}, pretrained_window_sizes={encoder.pretrained_windows}"
+            settings += f"window_size={windows}, pretrained_window_sizes={pretrained_windows(meta)}"
         else:
             settings += f"stage_cfgs={[dict(window_size=window) for window in windows]}"
     else:
@@ -154,7 +158,7 @@ def mmpretrain_usage(encoder: Encoder, file: Any) -> str:
             embed_dims=meta["embed_dims"],
             num_layers=meta["depth"],
             num_heads=meta["num_heads"],
-            feedforward_channels=encoder.mlp_width,
+            feedforward_channels=mlp_width(encoder.state),
         )
         settings = f"{sizes}, final_norm={encoder.has_norm}"
         if kind == "BEiTViT":

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from mmmim.engine.sharding import find_units, is_sharded
+from mmmim.models.backbones import Encoder
 from mmmim.plan.memory import StepMemory
 
 
@@ -62,11 +63,9 @@ def plan_sharding(model: nn.Module, wrapper: dict[str, Any] | None, processes: i
 
 
 def recomputed_blocks(model: nn.Module) -> dict[str, int]:
-    """Parts whose ``with_cp`` is on, such as ``backbone``, and how many blocks each of them recomputes."""
-    parts = {name: part for name, part in model.named_modules() if getattr(part, "with_cp", False) is True}
-    return {
-        name: sum(type(m).__name__.endswith(("Block", "Bottleneck")) for m in parts[name].modules()) for name in parts
-    }
+    """Encoders whose ``with_cp`` is on, such as ``backbone``, and how many blocks each of them recomputes."""
+    encoders = {name: part for name, part in model.named_modules() if isinstance(part, Encoder)}
+    return {name: len(encoder.block_list()) for name, encoder in encoders.items() if encoder.with_cp}
 
 
 def _size(tensors: Iterable[Tensor]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -100,8 +101,15 @@ def _epochs(method: str, config: str) -> int:
 
 
 def family_of(stem: str) -> str:
-    """Return the encoder family: ``vit``, ``swin`` or ``resnet``."""
-    return next(family for family in ("vit", "swin", "resnet") if stem.startswith(family))
+    """Return the encoder family that has toy configs, such as ``swin`` for ``swinv2-h_800e``; else the first word."""
+    return next((family for family in toy_families() if stem.startswith(family)), re.split("[-_]", stem)[0])
+
+
+@cache
+def toy_families() -> list[str]:
+    """Return the families of all toy configs, the longest names first: ``vit`` of ``vit-tiny_toy.py``."""
+    names = {path.name.partition("-")[0] for path in configs_folder().glob("*/*-tiny*_toy.py")}
+    return sorted(names, key=lambda name: (-len(name), name))
 
 
 def toy_config(method: str, config: str) -> str | None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mmmim.models.algorithms.cim import CIM
 from mmmim.models.layers import PatchMask, grid_of, unpatchify
+from mmmim.models.target_generators import ReplacedTokenTarget
 
 from .corruption import generator_columns, load_corrupter
 from .grid import Column, save_grid
@@ -71,4 +72,5 @@ def enhancement_columns(
 def probabilities(model: CIM, values: Tensor, images: Tensor) -> Tensor:
     """Return the logits ``(B, N, P)`` as a map of probabilities, one per token: ``(B, h, w)``."""
     target = model.target_generator
+    assert isinstance(target, ReplacedTokenTarget)
     return unpatchify(values.float().sigmoid(), target.tokens, grid_of(images, target.patch_size)).squeeze(1)

@@ -122,7 +122,7 @@ def masker_config(masker: Mapping[str, Any] | None, strategy: str | None, ratio:
 @torch.no_grad()
 def patch_scores(model: Any, images: Tensor) -> Tensor | None:
     """Return log-scores ``(B, N)`` where the model's masker needs them, otherwise None."""
-    if not getattr(model.masker, "needs_scores", False):
+    if model.masker is None or not model.masker.needs_scores:
         return None
     return model.score_patches(model.backbone.embed(images))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mmmim.launch.options import load_config
+from mmmim.models.target_generators import PixelTarget
 
 from .grid import Column, save_grid
 from .options import add_cfg_options, add_images, add_out
@@ -46,7 +47,8 @@ def draw(args: Namespace) -> Path:
 
 def predicts_normalised(model: Any) -> bool:
     """Return whether the model's target is normalised, so that its predictions lack mean and contrast."""
-    return getattr(model.target_generator, "norm_pix", "none") != "none"
+    target = model.target_generator
+    return isinstance(target, PixelTarget) and target.norm_pix != "none"
 
 
 def reconstruction_columns(

@@ -14,6 +14,8 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import center_crop
 
 from mmmim.errors import UsageError
+from mmmim.models.heads import IntegratedZoomHead, ReconstructionHead
+from mmmim.models.target_generators import PixelTarget
 
 from .degradations import task_of
 from .grid import Column, save_grid
@@ -102,15 +104,18 @@ def image_errors(model: Any, images: Tensor, seed: int) -> Tensor:
 
 def error_name(model: Any) -> str:
     """Return ``MSE`` where the head's error is the squared one, otherwise ``loss``."""
-    return "MSE" if getattr(model.head, "error", F.mse_loss) is F.mse_loss else "loss"
+    head = model.head
+    squared = isinstance(head, ReconstructionHead) and head.errors == [(F.mse_loss, 1.0)]
+    return "MSE" if squared or isinstance(head, IntegratedZoomHead) else "loss"
 
 
 def row(name: str, config: dict[str, Any], model: Any, errors: Tensor) -> dict[str, Any]:
     """Return a run's row of the table of mean errors; the standard error is that of the mean over the images."""
+    target = model.target_generator
     return {
         "run": name,
         "task": task_of(config).replace("\n", " "),
-        "target": getattr(model.target_generator, "norm_pix", model.target_generator.space),
+        "target": target.norm_pix if isinstance(target, PixelTarget) else target.space,
         "patches": model.head.scope,
         "images": len(errors),
         "error": error_name(model),

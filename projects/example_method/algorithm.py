@@ -5,23 +5,26 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
+from mmmim.errors import UsageError
 from mmmim.models.algorithms import MaskedImageModel
-from mmmim.models.layers import PatchMask
 from mmmim.registry import MODELS
 
 
 @MODELS.register_module()
 class MeanMatchingMIM(MaskedImageModel):
-    """A second loss asks that the hidden patches are right on average, too."""
+    """A second loss asks that what is scored, the hidden patches, is right on average, too."""
+
+    predicts = ("numbers",)
 
     def __init__(self, *args: Any, mean_weight: float = 0.1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if mean_weight < 0:
+            raise UsageError(f"mean_weight={mean_weight} must not be negative")
         self.mean_weight = mean_weight
 
-    def reconstruction_loss(self, images: Tensor, latent: Tensor, mask: PatchMask | None) -> dict[str, Tensor]:
-        where = None if mask is None else mask.hidden  # (B,K)
-        prediction = self.neck(latent, mask, where)  # (B,K,T)
-        target = self.target_generator(images, where)  # (B,K,T)
-        losses = self.head.loss(prediction, target)
+    def compare(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
+        losses = super().compare(prediction, target, weight)
+        if weight is not None:  # of masks finer than the encoder's outputs, 0 = visible
+            prediction, target = prediction * weight, target * weight
         losses["loss_mean"] = self.mean_weight * F.mse_loss(prediction.mean(1), target.mean(1))
         return losses

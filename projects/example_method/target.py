@@ -20,6 +20,6 @@ class LowPassTarget(PixelTarget):
             raise UsageError(f"kernel={kernel} must be odd")
         self.kernel = kernel
 
-    def __call__(self, images: Tensor, where: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, where: Tensor | None = None) -> Tensor:
         padded = F.pad(images, [self.kernel // 2] * 4, mode="reflect")
-        return super().__call__(F.avg_pool2d(padded, self.kernel, stride=1), where)  # (B,n,T)
+        return super().forward(F.avg_pool2d(padded, self.kernel, stride=1), where)  # (B,n,T)

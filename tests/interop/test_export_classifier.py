@@ -15,7 +15,7 @@ from test_export import RESNET, STAGES, VIT
 
 from mmmim.commands import export as export_command
 from mmmim.commands.running import run_tool
-from mmmim.config.text import model_settings
+from mmmim.config.text import config_value
 from mmmim.errors import UsageError
 from mmmim.interop.convert import convert_file
 from mmmim.interop.export import export, read_encoder
@@ -113,6 +113,7 @@ def test_official_files_have_the_head(tmp_path: Path, backbone: dict) -> None:
     [
         (dict(PLAIN, out_type="avg"), "ln", {}, "are normed twice"),
         (SWIN, "ln", {}, "are normed twice"),
+        (CONV, "ln", {}, "ResNet has no norm before its last layer"),
         (dict(PLAIN, out_type="cls"), ["ln", "bn"], {}, r"has the norms \['ln', 'bn'\]"),
         (dict(PLAIN, out_type="raw"), (), dict(neck=dict(type="mmmim.ProbeBlocks", depth=1)), "is a neck"),
     ],
@@ -148,6 +149,6 @@ def test_a_config_is_read_without_running_it(tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     run = f"os.mkdir({str(victim)!r})"
     text = f"import os\n{run}\nmodel = dict(backbone=dict(out_type='cls', depth=-1), x={run})\n"
-    assert model_settings(text) == dict(backbone=dict(out_type="cls", depth=-1), x=None)
+    assert config_value(text, "model") == dict(backbone=dict(out_type="cls", depth=-1), x=None)
     assert not victim.exists()
-    assert model_settings("model = (") == model_settings(None) == model_settings("a = 1") == {}
+    assert all(config_value(text, "model") is None for text in ("model = (", None, "a = 1"))

@@ -340,7 +340,10 @@ SMALL = dict(GENERATOR, share_layers=2)
         (dict(backbone=RESNET, generator=dict(SMALL, num_heads=6)), "backbone is a ResNet"),
         (dict(generator=dict(SMALL, patch_size=24, share_layers=0)), "24"),
         (dict(generator=dict(SMALL, patch_size=8, share_layers=0), **REVDET), "token_size=.16, 16. must be.*8, 8"),
-        (dict(head=dict(type="mmmim.BinaryCrossEntropyHead")), "does not fit PixelTarget; use a ReconstructionHead"),
+        (
+            dict(head=dict(type="mmmim.BinaryCrossEntropyHead")),
+            "PixelTarget, whose values are numbers; use a Recon",
+        ),
         (dict(REVDET, head=dict(type="mmmim.ReconstructionHead", scope="all")), "use a BinaryCrossEntropyHead"),
         (dict(head=dict(type="mmmim.ReconstructionHead")), "scope"),
         (dict(loss_weights=dict(enhance=1.0)), "enhance"),

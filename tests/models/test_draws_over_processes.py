@@ -75,8 +75,8 @@ def in_process(rank: int, processes: int, monkeypatch: pytest.MonkeyPatch) -> No
 
 def every_part(package: Any, base: type, instances: list) -> bool:
     """Whether there is a case for each part of the package."""
-    public = {name for name in package.__all__ if isinstance(getattr(package, name), type)}
-    parts = {name for name in public if issubclass(getattr(package, name), base)} - {base.__name__}
+    public = {name: getattr(package, name) for name in package.__all__ if isinstance(getattr(package, name), type)}
+    parts = {n for n, part in public.items() if issubclass(part, base) and part.__module__ != base.__module__}
     return parts == {name_of(part) for part in instances}
 
 

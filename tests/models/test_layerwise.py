@@ -109,7 +109,7 @@ def test_simmims_protocol_is_one_block_of_it() -> None:
     tokens = model.backbone.embed(images)
     biases = model.backbone._shared_biases((2, 2))
     for block in model.backbone.blocks[:2]:
-        tokens = model.backbone._run_block(block, tokens, biases, (2, 2))
+        tokens = model.backbone.run_block(block, tokens, biases, (2, 2))
     probe = model.head.probes["block2"]
     torch.testing.assert_close(model(images)["block2"], probe.fc(tokens[:, 1:].mean(1)))
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
-from mmmim.models.heads import Align
+from mmmim.errors import UsageError
+from mmmim.models.heads import Align, Head
 from mmmim.registry import MODELS
 
 ARCH = dict(embed_dims=24, depth=3, num_heads=2)
@@ -139,3 +141,83 @@ def test_conmim_contrasts_patches_or_images() -> None:
         conmim(neck=dict(type="mmmim.PatchProjector", hidden=12, pool=True))
     with pytest.raises(ValueError, match=r"set neck.pool=True, or head.type='PatchContrastHead'"):
         conmim(head=dict(type="mmmim.InstanceContrastHead"))
+
+
+# ---------------------------------------------------------------- kinds of values, masks
+
+BEIT = dict(type="mmmim.BEiTViT", arch=ARCH, img_size=32, patch_size=8)
+LINEAR = dict(backbone=BEIT, neck=dict(type="mmmim.LinearDecoder"))
+BINARY = dict(type="mmmim.BinaryCrossEntropyHead")
+ZOOM = dict(type="mmmim.IntegratedZoomTarget")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            dict(head=BINARY),
+            r"head BinaryCrossEntropyHead does not fit target_generator PixelTarget.*a ReconstructionH",
+        ),
+        (
+            dict(head=dict(type="mmmim.PatchContrastHead")),
+            r"PatchContrastHead does not fit .*PixelTarget.*use a Recons",
+        ),
+        (
+            dict(target_generator=ZOOM),
+            r"ReconstructionHead does not fit .*IntegratedZoomTarget.*use an IntegratedZoomH",
+        ),
+        (
+            dict(head=dict(type="mmmim.IntegratedZoomHead")),
+            r"IntegratedZoomHead does not fit .*PixelTarget.*use a Reco",
+        ),
+        (
+            dict(target_generator=dict(type="mmmim.MomentumEncoder")),
+            r"MomentumEncoder gives features, but MaskedImageModel predicts .*; use model.type='ConMIM'",
+        ),
+        (
+            dict(target_generator=dict(type="mmmim.ReplacedTokenTarget", token_size=8)),
+            r"ReplacedTokenTarget gives 0 or 1, but MaskedImageModel predicts .*; use model.type='CIM'",
+        ),
+        (
+            dict(backbone=BEIT, neck=dict(type="mmmim.PatchProjector", hidden=8, pool=True)),
+            r"neck.pool=True of PatchProjector: head ReconstructionHead scores patches; set neck.pool=False",
+        ),
+        (
+            dict(LINEAR, backbone=dict(BEIT, mask_mode=None)),
+            r"mask_mode=None of BEiTViT hides nothing, but there is a masker, RandomMasker; set .*'replace'",
+        ),
+        (
+            dict(LINEAR, backbone=SWIN, target_generator=dict(type="mmmim.HOGTarget", cell=4)),
+            r"RandomMasker hides cells of 1x1 tokens, but ReconstructionHead scores whole outputs of HOGTarget, and "
+            r"one of Swin stands for 2x2; set masker.cell_size=\(4, 4\), or use .* such as PixelTarget",
+        ),
+    ],
+    ids=str,
+)
+def test_parts_that_do_not_fit_are_both_named(changes: dict, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        build(**changes)
+
+
+def test_conmim_predicts_features_alone() -> None:
+    with pytest.raises(
+        UsageError, match=r"PixelTarget gives numbers, but ConMIM predicts features; use .*'MaskedImageM"
+    ):
+        conmim(target_generator=dict(type="mmmim.PixelTarget"))
+    with pytest.raises(UsageError, match=r"ReconstructionHead does not fit .*MomentumEncoder.*use a PatchContrastHead"):
+        conmim(head=dict(type="mmmim.ReconstructionHead"))
+
+
+def test_weighted_heads_count_whole_outputs() -> None:
+    """Masks of Swin's tokens become weights of its outputs, of which four tokens are hidden together."""
+
+    class Weighted(Head):
+        scope = "weighted"
+
+        def loss(self, prediction: Tensor, target: Tensor, *, weight: Tensor | None = None) -> dict[str, Tensor]:
+            assert weight is not None and weight.shape == prediction.shape[:2] == (2, 64)
+            return dict(loss=prediction.mean(), hidden=weight.float().mean())
+
+    masker = dict(type="mmmim.RandomMasker", mask_ratio=0.25, cell_size=4)
+    model = build(**dict(LINEAR, backbone=SWIN, masker=masker, head=dict(type=Weighted)))
+    assert model(torch.randn(2, 3, 32, 32), mode="loss")["hidden"] == 0.25

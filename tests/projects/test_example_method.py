@@ -10,8 +10,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from mmmim.errors import UsageError
 from mmmim.launch.options import load_config
 from mmmim.models.layers import patchify
+from mmmim.registry import MODELS
 from mmmim.visualization.sources import load_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,3 +86,46 @@ def test_the_example_stays_short() -> None:
         len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "projects/example_method").glob("*.*")
     ]
     assert sum(lines) < 150
+
+
+# ---------------------------------------------------------------- with other parts and data
+
+
+def mix(config: str, **changes: Any) -> Any:
+    """A shipped config of another method, with the example's algorithm, masker and target."""
+    load_config(CONFIG)  # imports the example
+    model = load_config(config).model
+    parts = dict(
+        type="MeanMatchingMIM",
+        masker=dict(type="CheckerboardMasker", cell=2),
+        target_generator=dict(type="LowPassTarget"),
+        head=dict(type="mmmim.ReconstructionHead"),
+    )
+    return MODELS.build({**model, **parts, **changes})
+
+
+@pytest.mark.parametrize(
+    ("config", "changes"),
+    [
+        ("configs/beit/vit-tiny_toy.py", {}),
+        ("configs/simmim/swin-tiny_toy.py", {}),
+        ("configs/simmim/swin-tiny_toy.py", dict(masker=dict(type="CheckerboardMasker", cell=8))),
+        ("configs/mae/vit-tiny_toy.py", dict(degradation=dict(type="mmmim.Fisheye"))),
+    ],
+)
+def test_every_encoder_and_every_view(config: str, changes: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BEiT's data brings its crops at a tokenizer's resolution, which pixels have no use for."""
+    monkeypatch.chdir(ROOT)
+    model, (height, width) = mix(config, **changes), (64, 64)
+    pixels = dict(inputs=(2, 3, height, width), token_inputs=(2, 3, height // 2, width // 2))
+    batch = {name: torch.randint(0, 256, size, dtype=torch.uint8) for name, size in pixels.items()}
+    model.set_step(0, 0)
+    losses = model(**model.data_preprocessor(batch, training=True), mode="loss")
+    assert set(losses) == {"loss_reconstruction", "loss_mean"} and all(value.isfinite() for value in losses.values())
+
+
+def test_targets_without_a_mean_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    tokens = load_config("configs/beit/vit-tiny_toy.py").model.target_generator
+    with pytest.raises(UsageError, match=r"TokenTarget gives classes, but MeanMatchingMIM predicts numbers; use model"):
+        mix("configs/beit/vit-tiny_toy.py", target_generator=tokens)

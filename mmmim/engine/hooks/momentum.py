@@ -9,6 +9,7 @@ from mmengine.runner import Runner
 
 from mmmim.engine.internals import accumulation_of
 from mmmim.errors import UsageError
+from mmmim.models.target_generators import EncoderTarget
 from mmmim.registry import HOOKS
 
 
@@ -20,8 +21,7 @@ class MomentumUpdateHook(Hook):
     priority = "ABOVE_NORMAL"  # before checkpoints are written
 
     def before_train(self, runner: Runner) -> None:
-        generator = getattr(_model(runner), "target_generator", None)
-        if not hasattr(generator, "update"):
+        if not isinstance(getattr(_model(runner), "target_generator", None), EncoderTarget):
             raise UsageError(
                 "MomentumUpdateHook: the model has no target_generator of type MomentumEncoder; remove the hook from "
                 "default_hooks or custom_hooks"

@@ -175,7 +175,7 @@ def _check(part: str, module: nn.Module, state: dict[str, Tensor], theirs: dict[
 
 def _described(module: nn.Module) -> str:
     """The module as the shapes of the leading tensors make it."""
-    shown = ("embed_dims", "dims", "depth", "depths", "img_size", "patch_size", "in_channels", "grid")
+    shown = ("embed_dims", "stage_dims", "dims", "depth", "depths", "img_size", "patch_size", "in_channels", "grid")
     values = {name: getattr(module, name) for name in shown if not callable(getattr(module, name, len))}
     return f"{type(module).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmmim.errors import UsageError
 from mmmim.models.backbones import ViT
-from mmmim.models.backbones.vit import ARCHS
+from mmmim.models.backbones.plain_vit import ARCHS
 from mmmim.models.layers import FIXED_POSITIONS, Grid
 from mmmim.models.necks import MAEDecoder
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mmmim.checkpoint.names import ENCODER_PREFIX, strip_prefix
-from mmmim.interop.encoder import SETTINGS, Encoder
+from mmmim.interop.encoder import StoredEncoder
 from mmmim.models.necks import MAEDecoder
 
 from .conversion import Conversion
@@ -59,8 +59,8 @@ def follow_up(converted: Conversion, out: str | Path) -> list[str]:
     meta, arch = converted.meta, converted.meta["arch"]
     recipe = _recipe(converted) if isinstance(arch, str) else None
     if recipe is None:
-        encoder = Encoder(strip_prefix(converted.state, ENCODER_PREFIX), meta)
-        settings = dict(type=f"mmmim.{encoder.kind}", **SETTINGS[encoder.kind](encoder))
+        encoder = StoredEncoder(strip_prefix(converted.state, ENCODER_PREFIX), meta)
+        settings = dict(type=f"mmmim.{encoder.kind}", **encoder.arguments)
         loading = dict(type="Pretrained", checkpoint=str(out), prefix=ENCODER_PREFIX)
         return ["no config here has this encoder; in one of yours:", f"backbone = {dict(settings, init_cfg=loading)}"]
     commands: list[str] = []

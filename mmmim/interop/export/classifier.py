@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mmmim.checkpoint.names import strip_prefix
 from mmmim.errors import UsageError
-from mmmim.interop.encoder import SETTINGS, Encoder
+from mmmim.interop.encoder import StoredEncoder
 
 
 class Classifier(NamedTuple):
@@ -43,7 +43,7 @@ class Classifier(NamedTuple):
         return dict(weight=torch.ones(dims), bias=torch.zeros(dims)) if self.norm == "ln_fixed" else {}
 
 
-def read_classifier(encoder: Encoder) -> Classifier:
+def read_classifier(encoder: StoredEncoder) -> Classifier:
     """The head of the checkpoint.
 
     Raises:
@@ -53,7 +53,7 @@ def read_classifier(encoder: Encoder) -> Classifier:
     backbone, head = (encoder.settings.get(part) or {} for part in ("backbone", "head"))
     if "fc.weight" not in state:
         raise UsageError("--with-head: the checkpoint holds no head of a classifier; leave the option out")
-    if "out_type" not in backbone and encoder.kind != "ResNet":
+    if "out_type" not in backbone:
         raise UsageError(
             "--with-head: the checkpoint does not say what its head sees (the config is missing in its meta)"
         )
@@ -69,17 +69,17 @@ def read_classifier(encoder: Encoder) -> Classifier:
         raise UsageError(f"--with-head: the head has the norms {norms}, other libraries' have one at most")
     pool = "cls" if backbone.get("out_type") == "cls" else "avg"
     found = Classifier(pool, norms[0] if norms else None, state)
-    if found.has_fc_norm and (encoder.has_norm or encoder.kind not in ("ViT", "BEiTViT")):
+    if found.has_fc_norm and encoder.has_norm:
         raise UsageError("--with-head: the pooled features are normed twice; other libraries' models do it once")
     return found
 
 
-def build_classifier(encoder: Encoder, classifier: Classifier) -> nn.Module:
+def build_classifier(encoder: StoredEncoder, classifier: Classifier) -> nn.Module:
     """Our own classifier, in double precision."""
     from mmmim.models.classifiers import ImageClassifier
 
     model = ImageClassifier(
-        backbone=dict(SETTINGS[encoder.kind](encoder), type=f"mmmim.{encoder.kind}", out_type=classifier.pool),
+        backbone=dict(encoder.arguments, type=f"mmmim.{encoder.kind}", out_type=classifier.pool),
         head=dict(
             type="mmmim.LinearClsHead",
             num_classes=classifier.num_classes,

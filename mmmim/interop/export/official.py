@@ -16,9 +16,10 @@ from torch import Tensor
 
 from mmmim.checkpoint.names import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, strip_prefix
 from mmmim.errors import UsageError
-from mmmim.interop.encoder import Encoder, Features, build_encoder
+from mmmim.interop.encoder import Features, StoredEncoder, build_encoder
 from mmmim.interop.mmpretrain_layout import check_windows
 from mmmim.models.backbones.swin_names import timm_to_official
+from mmmim.models.backbones.swin_timm import is_dynamic
 
 Names = tuple[tuple[str, str], ...]
 HEAD: Names = (
@@ -48,7 +49,7 @@ IMAGENET_MEAN, INCEPTION_MEAN = [123.675, 116.28, 103.53], [127.5, 127.5, 127.5]
 ONE_LAYER = {"neck.layers.0.weight", "neck.layers.0.bias"}
 
 
-def official_layout(encoder: Encoder, target: str = "official") -> str:
+def official_layout(encoder: StoredEncoder, target: str = "official") -> str:
     """The layout that holds this encoder: ``mae``, ``beit`` or ``simmim``; ``target`` names one, or is ``official``."""
     fitting = _layouts(encoder)
     if not fitting:
@@ -60,7 +61,7 @@ def official_layout(encoder: Encoder, target: str = "official") -> str:
     return target
 
 
-def _layouts(encoder: Encoder) -> list[str]:
+def _layouts(encoder: StoredEncoder) -> list[str]:
     """Fitting ones, the likeliest first."""
     if encoder.kind in ("Swin", "SwinV2"):
         return ["simmim"]
@@ -71,28 +72,30 @@ def _layouts(encoder: Encoder) -> list[str]:
     return []
 
 
-def _why_none(encoder: Encoder) -> str:
+def _why_none(encoder: StoredEncoder) -> str:
     if encoder.kind == "ResNet":
         return "a ResNet has torchvision's names already; use --to torchvision"
     if encoder.has_windows:
         return "no official ViT has windows; use --to safetensors"
     if encoder.is_plain_vit:
         return "the official MAE always adds positions, this encoder has none; use --to timm"
+    if encoder.kind != "BEiTViT":
+        return f"no official code has a {encoder.kind}; use --to timm or --to safetensors"
     return "the official BEiT has no bias of the keys, and MAE no relative positions; use --to safetensors"
 
 
-def _decodes_pixels(encoder: Encoder) -> bool:
+def _decodes_pixels(encoder: StoredEncoder) -> bool:
     return set(encoder.others) >= ONE_LAYER and _cell(encoder) is not None
 
 
-def _cell(encoder: Encoder) -> int | None:
+def _cell(encoder: StoredEncoder) -> int | None:
     """Side of the square of pixels that SimMIM's layer predicts for an output of the encoder."""
     channels, outputs = encoder.meta["in_channels"], len(encoder.others["neck.layers.0.weight"])
     side = encoder.meta["patch_size"][0] << (len(encoder.meta.get("depths", ())) or 1) - 1
     return side if outputs == channels * side**2 else None
 
 
-def to_official(encoder: Encoder, layout: str) -> tuple[dict[str, Tensor], list[str]]:
+def to_official(encoder: StoredEncoder, layout: str) -> tuple[dict[str, Tensor], list[str]]:
     """The weights under the official names, encoder, decoder and head; and the names of those that have no place."""
     everything = {ENCODER_PREFIX + name: value for name, value in encoder.state.items()} | dict(encoder.others)
     plain = "head.fc.weight" in everything or "backbone.mask_token" not in everything  # fine-tuned: no encoder.
@@ -115,7 +118,7 @@ def to_official(encoder: Encoder, layout: str) -> tuple[dict[str, Tensor], list[
     return state, left_out
 
 
-def _without_place(encoder: Encoder, layout: str, probe: bool) -> list[str]:
+def _without_place(encoder: StoredEncoder, layout: str, probe: bool) -> list[str]:
     """Decoders and heads that are not the layout's own."""
     neck = {name for name in encoder.others if name.startswith("neck.")}
     if layout == "mae":
@@ -129,7 +132,7 @@ def _without_place(encoder: Encoder, layout: str, probe: bool) -> list[str]:
     return sorted(names)
 
 
-def _by_channels(value: Tensor, encoder: Encoder) -> Tensor:
+def _by_channels(value: Tensor, encoder: StoredEncoder) -> Tensor:
     """Ours are ordered (row, column, channel); the pixel shuffle counts (channel, row, column)."""
     channels = encoder.meta["in_channels"]
     side = isqrt(len(value) // channels)
@@ -137,7 +140,7 @@ def _by_channels(value: Tensor, encoder: Encoder) -> Tensor:
     return rows[..., None, None] if value.ndim > 1 else rows.flatten()  # of a convolution
 
 
-def read_back(encoder: Encoder, layout: str, file: Path) -> dict[str, Tensor]:
+def read_back(encoder: StoredEncoder, layout: str, file: Path) -> dict[str, Tensor]:
     """The file as ``tools/convert.py`` reads it, under our full names.
 
     Raises:
@@ -146,14 +149,14 @@ def read_back(encoder: Encoder, layout: str, file: Path) -> dict[str, Tensor]:
     from mmmim.interop.convert import Choices, convert, read_source
 
     meta = encoder.meta
-    fixed = not encoder.dynamic_size  # a dynamic Swin keeps whole windows in stages that are smaller
+    fixed = not is_dynamic(meta)  # a dynamic Swin keeps whole windows in stages that are smaller
     height, width = meta["img_size"]
     window = meta["window_size"][0] if encoder.kind == "SwinV2" else None
     choices = Choices(meta.get("num_heads"), (height, width) if fixed else None, window)
     return convert(read_source(file), layout, choices).state
 
 
-def build_official(encoder: Encoder, layout: str, file: Path) -> Features:
+def build_official(encoder: StoredEncoder, layout: str, file: Path) -> Features:
     back = read_back(encoder, layout, file)
     written, left_out = to_official(encoder, layout)
     expected = {ENCODER_PREFIX + name: value for name, value in encoder.state.items()} | dict(encoder.others)
@@ -175,21 +178,21 @@ def build_official(encoder: Encoder, layout: str, file: Path) -> Features:
     return build_encoder(encoder, state)
 
 
-def write_official(encoder: Encoder, layout: str, file: Path) -> None:
+def write_official(encoder: StoredEncoder, layout: str, file: Path) -> None:
     stored: dict[str, Any] = dict(model=to_official(encoder, layout)[0])
     if layout == "beit" and (mean := encoder.meta.get("mean")) in (IMAGENET_MEAN, INCEPTION_MEAN):
         stored["args"] = dict(imagenet_default_mean_and_std=mean == IMAGENET_MEAN)  # an option of BEiT's code
     torch.save(stored, file)
 
 
-def official_usage(encoder: Encoder, layout: str, file: str | Path) -> str:
+def official_usage(encoder: StoredEncoder, layout: str, file: str | Path) -> str:
     if encoder.kind in ("Swin", "SwinV2"):
         check_windows(encoder, layout)
     state, left_out = to_official(encoder, layout)
     height, width = encoder.meta["img_size"]
     heads = f" --num-heads {encoder.meta['num_heads']}" if layout == "mae" else ""
     told = height == width and "depths" not in encoder.meta  # by the number of positions
-    size = "" if encoder.dynamic_size or told else f" --img-size {height} {width}"
+    size = "" if is_dynamic(encoder.meta) or told else f" --img-size {height} {width}"
     window = f" --window-size {encoder.meta['window_size'][0]}" if encoder.kind == "SwinV2" else ""
     lines = [
         f"state = torch.load({str(file)!r})['model']  # {len(state)} tensors under the names of {layout}'s code",

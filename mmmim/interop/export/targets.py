@@ -7,18 +7,18 @@ from pathlib import Path
 import torch
 
 from mmmim.errors import UsageError
-from mmmim.interop.encoder import Encoder, Features, build_encoder
+from mmmim.interop.encoder import Features, StoredEncoder, build_encoder
 from mmmim.interop.mmpretrain_layout import from_mmpretrain, mmpretrain_usage, to_mmpretrain
 
 from .classifier import Classifier, build_classifier, read_classifier
 from .official import build_official, official_layout, official_usage, write_official
-from .timm_models import build_timm, run_code, timm_classifier_state, timm_code, timm_state
+from .timm_models import build_timm, run_code, timm_code, timm_state
 from .torchvision_models import build_torchvision, torchvision_code
 
 TOLERANCE = 1e-5
 
 
-def export(encoder: Encoder, target: str, out: str | Path, with_head: bool = False) -> tuple[str, float]:
+def export(encoder: StoredEncoder, target: str, out: str | Path, with_head: bool = False) -> tuple[str, float]:
     """Write ``encoder`` to ``out`` as ``target`` wants it, and compare features of what was written.
 
     Returns:
@@ -64,32 +64,32 @@ def export(encoder: Encoder, target: str, out: str | Path, with_head: bool = Fal
     return usage, difference
 
 
-def _write_timm(encoder: Encoder, out: Path) -> None:
+def _write_timm(encoder: StoredEncoder, out: Path) -> None:
     torch.save(timm_state(encoder), out)
 
 
-def _write_safetensors(encoder: Encoder, out: Path) -> None:
+def _write_safetensors(encoder: StoredEncoder, out: Path) -> None:
     from safetensors.torch import save_file
 
     save_file(encoder.state, out, metadata={"mmmim": json.dumps(encoder.meta)})
 
 
-def _write_mmpretrain(encoder: Encoder, out: Path) -> None:
+def _write_mmpretrain(encoder: StoredEncoder, out: Path) -> None:
     torch.save(dict(state_dict=to_mmpretrain(encoder), meta=dict(mmmim=encoder.meta)), out)
 
 
-def _build_safetensors(encoder: Encoder, file: Path) -> Features:
+def _build_safetensors(encoder: StoredEncoder, file: Path) -> Features:
     from safetensors.torch import load_file
 
     return build_encoder(encoder, load_file(file))
 
 
-def _build_mmpretrain(encoder: Encoder, file: Path) -> Features:
+def _build_mmpretrain(encoder: StoredEncoder, file: Path) -> Features:
     """mmpretrain is not asked: its names and columns are led back."""
     return build_encoder(encoder, from_mmpretrain(encoder, torch.load(file, weights_only=True)["state_dict"]))
 
 
-def _safetensors_usage(encoder: Encoder, out: Path) -> str:
+def _safetensors_usage(encoder: StoredEncoder, out: Path) -> str:
     return f"state = safetensors.torch.load_file({str(out)!r})  # timm's parameter names"
 
 
@@ -108,7 +108,7 @@ CLASSIFIERS = {"timm": timm_code, "torchvision": torchvision_code}
 def _with_head(target: str, classifier: Classifier) -> tuple[Callable, Callable, Callable]:
     code = CLASSIFIERS[target]
     return (
-        lambda encoder, out: torch.save(timm_classifier_state(encoder, classifier), out),
+        lambda encoder, out: torch.save(timm_state(encoder, classifier), out),
         lambda encoder, out: run_code(code(encoder, out, classifier)),
         lambda encoder, out: code(encoder, out, classifier),
     )

@@ -10,14 +10,15 @@ import torchvision
 from torch import Tensor, nn
 
 from mmmim.errors import UsageError
-from mmmim.interop.encoder import Encoder, Features
+from mmmim.interop.encoder import Features, StoredEncoder
+from mmmim.models.backbones.resnet_timm import block_class, check_head, check_stem, output_stride_of
 
 from .classifier import Classifier
 
 DILATED = {32: [False, False, False], 16: [False, False, True], 8: [False, True, True]}  # stages 2, 3 and 4
 
 
-def torchvision_code(encoder: Encoder, file: str | Path, classifier: Classifier | None = None) -> str:
+def torchvision_code(encoder: StoredEncoder, file: str | Path, classifier: Classifier | None = None) -> str:
     """Code that makes ``model`` and loads ``file`` into it; it needs ``torchvision`` and ``torch``.
 
     Raises:
@@ -25,25 +26,26 @@ def torchvision_code(encoder: Encoder, file: str | Path, classifier: Classifier 
     """
     if encoder.kind != "ResNet":
         raise UsageError(f"--to torchvision: only a ResNet has torchvision's parameter names, this is a {encoder.kind}")
-    check_stem(encoder, "torchvision")
+    check_stem(encoder.meta, encoder.state, "torchvision")
+    check_head("torchvision", classifier is not None and classifier.has_fc_norm)
     meta, settings = encoder.meta, ""
+    output_stride, block = output_stride_of(meta), block_class(encoder.state)
     if meta["in_channels"] != 3:
         raise UsageError(
             f"--to torchvision: its ResNet takes 3 channels, this one in_channels={meta['in_channels']}; use --to timm"
         )
-    if encoder.output_stride != 32:
-        if encoder.resnet_block == "BasicBlock":
+    if output_stride != 32:
+        if block == "BasicBlock":
             raise UsageError(
-                f"--to torchvision: its BasicBlock cannot be dilated (output_stride={encoder.output_stride}); "
-                "use --to timm"
+                f"--to torchvision: its BasicBlock cannot be dilated (output_stride={output_stride}); use --to timm"
             )
-        settings = f"replace_stride_with_dilation={DILATED[encoder.output_stride]}"
+        settings = f"replace_stride_with_dilation={DILATED[output_stride]}"
     if classifier is not None:
         settings = ", ".join(filter(None, (settings, f"num_classes={classifier.num_classes}")))
     if isinstance(meta["arch"], str):
         model = f"{meta['arch']}({settings})"
     else:
-        block = f"torchvision.models.resnet.{encoder.resnet_block}"
+        block = f"torchvision.models.resnet.{block}"
         model = f"ResNet({', '.join(filter(None, (block, str(meta['depths']), settings)))})"
     lines = [f"model = torchvision.models.{model}", f"model.load_state_dict(torch.load({str(file)!r}))"]
     if classifier is None:
@@ -51,16 +53,7 @@ def torchvision_code(encoder: Encoder, file: str | Path, classifier: Classifier 
     return "\n".join(lines)
 
 
-def check_stem(encoder: Encoder, target: str) -> None:
-    stem = encoder.state["conv1.weight"]
-    if (encoder.meta["stem"], len(stem)) != ("7x7", 64):
-        raise UsageError(
-            f"--to {target}: the first convolution of {target}'s ResNet is 7x7 with 64 channels, this one is "
-            f"{encoder.meta['stem']} with {len(stem)} (width={encoder.meta['width']}); use --to safetensors"
-        )
-
-
-def build_torchvision(encoder: Encoder, file: Path) -> Features:
+def build_torchvision(encoder: StoredEncoder, file: Path) -> Features:
     names: dict[str, Any] = dict(torchvision=torchvision, torch=torch)
     exec(torchvision_code(encoder, file), names)
     maps = nn.Sequential(*list(names["model"].children())[:-2]).eval().double()  # without pooling and fc

@@ -11,6 +11,8 @@ from mmmim.errors import UsageError, agree
 from mmmim.registry import MODELS, build_part
 
 from ..layers import PatchMask, take, uncached_autocast
+from ..maskers import BaseMasker, ScoredMasker
+from ..necks.base import Projector
 from .masked_image_model import MaskedImageModel
 
 
@@ -29,6 +31,9 @@ class CCMIM(MaskedImageModel):
         stop_grad: Treat the hidden branch as a constant teacher, run without graph.
     """
 
+    makes_scores = True
+    masker: BaseMasker
+
     def __init__(
         self,
         *args: Any,
@@ -42,32 +47,39 @@ class CCMIM(MaskedImageModel):
         if contrast_weight < 0:
             raise UsageError(f"contrast_weight={contrast_weight} must not be negative")
         if self.masker is None:
-            raise UsageError("CCMIM divides the patches into two sets: masker must be given")
-        if self.backbone.mask_mode != "drop":
-            raise UsageError(
-                f"CCMIM encodes visible patches only: mask_mode={self.backbone.mask_mode!r} must be 'drop'"
-            )
+            raise UsageError("masker=None: CCMIM divides the patches into two sets; give an ImportanceMasker")
         if not self.backbone.num_prefix and (contrast_weight > 0 or self.masker.needs_scores):
             reader = "contrast_weight" if contrast_weight > 0 else f"masker {type(self.masker).__name__}"
             raise UsageError(
                 f"backbone.with_cls_token=False: {reader} reads the class token, which this encoder does not have; set "
                 "backbone.with_cls_token=True, or contrast_weight=0 with a RandomMasker or BlockMasker, which is MAE"
             )
+        if self.masker.needs_scores:
+            ScoredMasker.fits("masker", self.masker)
         self.contrast_weight = contrast_weight
         self.stop_grad = stop_grad
         if contrast_weight > 0:
             self._build_contrast(projector or {}, contrast or dict(type="mmmim.InfoNCE"))
 
+    def _check_encoder(self) -> None:
+        super()._check_encoder()
+        if self.backbone.mask_mode != "drop":
+            raise UsageError(
+                f"CCMIM encodes visible patches only, but mask_mode={self.backbone.mask_mode!r} of "
+                f"{type(self.backbone).__name__} encodes all; use mask_mode='drop' of a ViT, or "
+                "model.type='MaskedImageModel'"
+            )
+
     def _build_contrast(self, projector: dict, contrast: dict) -> None:
         width = self.backbone.embed_dims
         agree("projector", projector, "the backbone's outputs", in_dims=width)
-        self.projector = build_part({"type": "mmmim.ContrastProjector", **projector}, in_dims=width)
+        self.projector = Projector.build("projector", {"type": "mmmim.ContrastProjector", **projector}, in_dims=width)
         agree("contrast", contrast, "the projector's outputs", dims=self.projector.out_dims)
         self.contrast = build_part(contrast, dims=self.projector.out_dims, hidden=width)
 
     def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:
         if self.contrast_weight == 0 and not self.masker.needs_scores:
-            return super().loss(images)
+            return super().loss(images, **views)
         corrupted = self.degrade(images, self.draw_degradation(images))
         tokens = self.backbone.embed(corrupted)  # (B,N,D)
         mask, statistics = self.divide(corrupted, tokens)  # (B,h,w)
@@ -90,8 +102,8 @@ class CCMIM(MaskedImageModel):
     def score_patches(self, tokens: Tensor) -> Tensor:
         """Log-scores ``(B, N)`` fp32 of all patches, from the full image and the online weights (Eq. 4)."""
         with uncached_autocast(tokens.device.type):
-            layers = self.masker.layers(self.backbone.depth)
-            return self.masker.log_score(self.backbone.cls_logits(tokens.detach(), layers))
+            masker = ScoredMasker.fits("masker", self.masker)
+            return masker.log_score(self.backbone.cls_logits(tokens.detach(), masker.layers(self.backbone.depth)))
 
     def divide(self, images: Tensor, tokens: Tensor) -> tuple[PatchMask, dict[str, Tensor]]:
         """The division of the patches, and what to watch of it while training."""

@@ -7,12 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmmim.errors import UsageError, agree
-from mmmim.registry import MODELS, build_part
+from mmmim.registry import MODELS
 
-from ..backbones.beit_vit import BEiTViT
-from ..generators import Corrupted
+from ..data_preprocessors import statistics_of
+from ..generators import Corrupted, Generator
 from ..layers import Grid, PatchMask, at_least_fp32, grid_of
-from ..target_generators import DenseTarget
+from ..maskers import BaseMasker
+from ..target_generators import DenseTarget, ReplacedTokenTarget
+from .agreement import BINARY, CLASSES, NUMBERS, check_head, check_neck, check_scores, name
 from .masked_image_model import MaskedImageModel
 
 
@@ -31,6 +33,8 @@ class CIM(MaskedImageModel):
         loss_weights: Of ``generator`` and ``enhancer``; the paper takes 10 for ResPix, 1 for RevDet.
     """
 
+    predicts = (NUMBERS, CLASSES, BINARY)
+
     def __init__(
         self,
         *args: Any,
@@ -42,15 +46,13 @@ class CIM(MaskedImageModel):
         super().__init__(*args, **kwargs)
         if self.degradation is not None:
             raise UsageError("CIM's generator corrupts the images; leave degradation out")
-        is_vit = isinstance(self.backbone, BEiTViT)
-        widths = dict(embed_dims=self.backbone.embed_dims, num_heads=self.backbone.num_heads) if is_vit else {}
-        self.generator = build_part(
+        self.generator = Generator.build(
+            "generator",
             generator,
-            **widths,
-            patch_size=self.backbone.patch_size if is_vit else (16, 16),
+            **(dict(patch_size=(16, 16)) | self.backbone.lends()),
             input_size=self.backbone.img_size,
             in_channels=self.backbone.in_channels,
-            **getattr(self.data_preprocessor, "statistics", {}),
+            **statistics_of(self.data_preprocessor),
         )
         self.masker = None if masker is None else self._build_masker(masker)
         self.loss_weights = dict(generator=1.0, enhancer=1.0) | (loss_weights or {})
@@ -59,33 +61,33 @@ class CIM(MaskedImageModel):
         self._check_generator()
 
     def _check_generator(self) -> None:
-        if getattr(self.generator, "erases", False):
+        if self.generator.erases:
             self._check_erasing()
         else:
             self._check_grid()
         if self.head.scope != "all":
-            raise UsageError(f"CIM scores all places of the image: set head.scope='all', not {self.head.scope!r}")
-        if self.detects_replaced != getattr(self.head, "predicts_binary", False):
             raise UsageError(
-                f"head {type(self.head).__name__} does not fit {type(self.target_generator).__name__}; use a "
-                f"{'BinaryCrossEntropyHead' if self.detects_replaced else 'ReconstructionHead'}"
+                f"CIM scores all places of the image, but scope={self.head.scope!r} of {name(self.head)} does not; set "
+                "head.scope='all'"
             )
+        check_head(self.head, self.target_generator)
+        check_neck(self.neck, self.backbone, self.head, hides=False)
         if self.detects_replaced:
             self._check_tokens()
         if self.share_layers:
             self._check_sharing()
 
     def _check_erasing(self) -> None:
-        name, target = type(self.generator).__name__, type(self.target_generator).__name__
+        generator, target = name(self.generator), self.target_generator
         if self.masker is not None:
-            raise UsageError(f"masker: {name} chooses what it erases itself; set masker=None")
-        if not isinstance(self.target_generator, DenseTarget):
-            raise UsageError(f"{name} erases pixels, which {target} does not predict; use a PixelTarget")
+            raise UsageError(f"masker {name(self.masker)}: {generator} chooses what it erases itself; set masker=None")
+        if not isinstance(target, DenseTarget):
+            raise UsageError(f"{generator} erases pixels, which {name(target)} does not predict; use a PixelTarget")
 
     def _check_grid(self) -> None:
         if self.masker is None:
-            name = type(self.generator).__name__
-            raise UsageError(f"masker=None: {name} replaces hidden patches; use a RandomMasker")
+            raise UsageError(f"masker=None: {name(self.generator)} replaces hidden patches; use a RandomMasker")
+        check_scores(self.masker, self, self.makes_scores)
         (height, width), (rows, columns) = self.backbone.img_size, self.generator.patch_size
         if height % rows or width % columns:
             raise UsageError(
@@ -95,50 +97,49 @@ class CIM(MaskedImageModel):
         self.masker.num_hidden((height // rows, width // columns))
 
     def _check_tokens(self) -> None:
-        if not getattr(self.generator, "makes_tokens", False):
+        generator, target = self.generator, self.target_generator
+        if not generator.makes_tokens:
             raise UsageError(
-                f"ReplacedTokenTarget needs tokens, which a {type(self.generator).__name__} does not make; use a "
-                "TokenGenerator, or PixelTarget"
+                f"{name(target)} needs tokens, which a {name(generator)} does not make; use a TokenGenerator, or "
+                "PixelTarget"
             )
-        if self.target_generator.token_size != self.generator.patch_size:
+        if isinstance(target, ReplacedTokenTarget) and target.token_size != generator.patch_size:
             raise UsageError(
-                f"target_generator.token_size={self.target_generator.token_size} must be the generator's "
-                f"patch_size={self.generator.patch_size}"
+                f"target_generator.token_size={target.token_size} must be the generator's "
+                f"patch_size={generator.patch_size}"
             )
 
     def _check_sharing(self) -> None:
-        small = self.generator.encoder
-        wanted = dict(embed_dims=small.embed_dims, num_heads=small.num_heads, patch_size=small.patch_size)
+        wanted = dict(self.generator.lender_facts)
         given = {name: getattr(self.backbone, name, None) for name in wanted}
-        plain = isinstance(self.backbone, BEiTViT) and self.backbone.rel_pos == "none"
-        if given != wanted or not plain or self.share_layers > self.backbone.depth:
+        if given != wanted or not self.backbone.lends_blocks or self.share_layers > self.backbone.depth:
             raise UsageError(
                 f"generator.share_layers={self.share_layers} needs a BEiTViT(rel_pos='none') of at least so many "
                 f"blocks with {wanted}; the backbone is a {type(self.backbone).__name__} with {given}; leave "
                 "embed_dims and num_heads out of the generator, or set share_layers=0"
             )
 
-    def _build_masker(self, masker: dict) -> Any:
-        patch_size = getattr(self.generator, "patch_size", None)
+    def _build_masker(self, masker: dict) -> BaseMasker:
+        patch_size = self.generator.patch_size
         agree("masker", masker, "the generator's patches", patch_size=patch_size)
-        return build_part(masker, patch_size=patch_size)
+        return BaseMasker.build("masker", masker, patch_size=patch_size)
 
-    def _check_masker(self) -> None:
-        """Masks are the generator's, see ``_check_generator``."""
+    def _check_parts(self) -> None:
+        """Wait for the generator, whose masks they are, see ``_check_generator``."""
 
     @property
     def share_layers(self) -> int:
-        return getattr(self.generator, "share_layers", 0)
+        return self.generator.share_layers
 
     @property
     def detects_replaced(self) -> bool:
-        return getattr(self.target_generator, "reads_replaced", False)
+        return self.target_generator.reads_replaced
 
     # ---------------------------------------------------------------- one step
 
     def loss(self, images: Tensor, token_images: Tensor | None = None, **views: Tensor) -> dict[str, Tensor]:
         made = self.corrupt(images, self.draw_mask(images), token_images)
-        enhanced = self.head.loss(self.enhance(made.images), self.target(images, made), self.weight(images, made))
+        enhanced = self.compare(self.enhance(made.images), self.target(images, made), self.weight(images, made))
         with torch.no_grad():
             enhanced["corrupted_mse"] = F.mse_loss(at_least_fp32(made.images), at_least_fp32(images))
         return self._weighted(made.losses, "generator") | self._weighted(enhanced, "enhancer")
@@ -151,12 +152,13 @@ class CIM(MaskedImageModel):
         return self.decode(images, self.backbone(images)[-1], None)
 
     def target(self, images: Tensor, made: Corrupted) -> Tensor:
-        return self.target_generator(made.replaced if self.detects_replaced else images)
+        return self.target_generator(made.replaced) if self.detects_replaced else self.values(images)
 
     def weight(self, images: Tensor, made: Corrupted) -> Tensor | None:
         """1 for the values ``(B, N, T)`` whose pixels were all erased; None where every value is scored."""
         if made.erased is None:
             return None
+        assert isinstance(self.target_generator, DenseTarget)  # see _check_erasing
         pixels = made.erased.to(images.dtype).expand_as(images)
         return self.target_generator.patches(self.target_generator.reduce(pixels).floor())
 

@@ -6,9 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
-from mmmim.registry import MODELS, build_part
+from mmmim.registry import MODELS
 
+from ..data_preprocessors import statistics_of
+from ..degradations import Degradation
+from ..heads.base import ContrastHead
 from ..layers import PatchMask, full_precision, patchify, take, unpatchify
+from ..target_generators.base import EncoderTarget
+from .agreement import FEATURES
 from .masked_image_model import MaskedImageModel
 
 ENCODERS = "backbone.", "target_generator.backbone."
@@ -29,6 +34,10 @@ class ConMIM(MaskedImageModel):
             fine-tune) or the trained one (``online``); the other one is ``target_generator.backbone``.
     """
 
+    predicts = (FEATURES,)
+    target_generator: EncoderTarget
+    head: ContrastHead
+
     def __init__(
         self,
         *args: Any,
@@ -44,28 +53,21 @@ class ConMIM(MaskedImageModel):
         if self.masker is not None and self.backbone.mask_mode != "replace":
             raise UsageError(f"ConMIM replaces hidden patches: mask_mode={self.backbone.mask_mode!r} must be 'replace'")
         self._check_contrast()
-        known = dict(getattr(self.data_preprocessor, "statistics", {}), in_channels=self.backbone.in_channels)
-        self.query_view: Any = None if query_view is None else build_part(query_view, **known)
-        self.key_view: Any = None if key_view is None else build_part(key_view, **known)
+        known: dict[str, Any] = dict(statistics_of(self.data_preprocessor), in_channels=self.backbone.in_channels)
+        self.query_view = None if query_view is None else Degradation.build("query_view", query_view, **known)
+        self.key_view = None if key_view is None else Degradation.build("key_view", key_view, **known)
         if share_photometric and query_view != key_view:
             raise UsageError("share_photometric=True needs query_view and key_view to be equal")
         self.share_photometric = share_photometric
         self.target_generator.attach(self.backbone, self.neck)
-        source = getattr(self.target_generator, "source", "momentum")
         self.export_weights = one_of("export_weights", export_weights, ("momentum", "online"))
-        if export_weights == "momentum" and source == "momentum":
+        if export_weights == "momentum" and self.target_generator.source == "momentum":
             self.register_state_dict_post_hook(_swap_encoders)
             self.register_load_state_dict_pre_hook(_swap_encoders)
 
     def _check_contrast(self) -> None:
-        cell, block = getattr(self.masker, "cell", (1, 1)), self.tokens_per_cell
-        encoder, head = type(self.backbone).__name__, type(self.head).__name__
-        if self.masker is not None and (cell[0] % block[0] or cell[1] % block[1]):
-            raise UsageError(
-                f"masker hides cells of {cell[0]}x{cell[1]} tokens, but ConMIM contrasts outputs, and one of "
-                f"{encoder} stands for {block[0]}x{block[1]}; set masker.cell_size={self.cell_size}"
-            )
-        pools, whole = getattr(self.neck, "pool", False), getattr(self.head, "contrasts_images", False)
+        head = type(self.head).__name__
+        pools, whole = self.neck.pool, self.head.contrasts_images
         if pools != whole:
             fix = f"set neck.pool={whole}, or head.type='{'InstanceContrastHead' if pools else 'PatchContrastHead'}'"
             raise UsageError(f"neck.pool={pools}, but {head} contrasts {'images' if whole else 'patches'}; {fix}")
@@ -78,14 +80,14 @@ class ConMIM(MaskedImageModel):
         queries = self.neck(self.backbone(query_view, mask)[-1], mask, where)  # (B,K,d)
         keys = self.target_generator(key_view)  # (B,N,d)
         losses = self.head.loss(queries, keys, where)
-        return dict(losses, momentum=torch.tensor(getattr(self.target_generator, "next_momentum", 0.0)))
+        return dict(losses, momentum=torch.tensor(self.target_generator.next_momentum))
 
     @torch.no_grad()
     def views(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The crop as the trained and as the slow encoder see it; geometry is the same."""
         size = (images.shape[-2], images.shape[-1])
 
-        def seen(view: Any, params: dict[str, Tensor] | None) -> tuple[Tensor, dict[str, Tensor] | None]:
+        def seen(view: Degradation | None, params: dict[str, Tensor] | None) -> tuple[Tensor, dict[str, Tensor] | None]:
             if view is None:
                 return images, None
             if params is None:

@@ -11,8 +11,9 @@ from torch import Tensor
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
+from ..data_preprocessors import statistics_of
 from ..layers import ColorSpace, at_least_fp32, full_precision
-from ..tokenizers.tiny_dvae import to_likelihood_range
+from ..tokenizers.tiny_dvae import TinyDVAE, to_likelihood_range
 
 
 @MODELS.register_module()
@@ -45,13 +46,16 @@ class DVAE(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         if not tau[0] >= tau[1] > 0:
             raise UsageError(f"tau={tau} must be two positive temperatures, the last one not above the first")
-        statistics = getattr(self.data_preprocessor, "statistics", dict(mean=[0.0] * 3, std=[255.0] * 3))
+        statistics = statistics_of(self.data_preprocessor) or dict(mean=(0.0,) * 3, std=(255.0,) * 3)
         if len(statistics["mean"]) != 3:
             raise UsageError(
                 f"data_preprocessor.mean has {len(statistics['mean'])} values, but TinyDVAE works on RGB: give 3"
             )
         own = dict(checkpoint=None, allow_random="checkpoint" not in tokenizer, save_weights=True)
-        self.tokenizer: Any = MODELS.build({**own, **tokenizer}).requires_grad_(True)
+        built = MODELS.build({**own, **tokenizer})
+        if not isinstance(built, TinyDVAE):
+            raise UsageError(f"tokenizer: DVAE trains a TinyDVAE or a subclass of it, not a {type(built).__name__}")
+        self.tokenizer = built.requires_grad_(True)
         self.tau, self.tau_until, self.kl_weight, self.kl_until = tau, tau_until, kl_weight, kl_until
         self.color_space = ColorSpace(**statistics)
         self.progress = 0.0

@@ -7,11 +7,28 @@ from mmengine.model import BaseModel
 from torch import Tensor
 
 from mmmim.errors import UsageError, agree
-from mmmim.registry import MODELS, build_part
+from mmmim.registry import MODELS
 from mmmim.seeding import mix
 
+from ..backbones.base import Encoder
+from ..data_preprocessors import statistics_of
 from ..degradations import build_degradation
+from ..heads.base import Head
 from ..layers import Grid, PatchMask, full_precision, grid_of
+from ..maskers import BaseMasker
+from ..necks.base import Neck
+from ..target_generators.base import TargetGenerator
+from .agreement import (
+    CLASSES,
+    NUMBERS,
+    ZOOM,
+    check_head,
+    check_masker,
+    check_neck,
+    check_scored,
+    check_scores,
+    check_target,
+)
 
 
 @MODELS.register_module()
@@ -28,7 +45,14 @@ class MaskedImageModel(BaseModel):
         neck: Decoder from latent tokens to target values.
         target_generator: What has to be predicted.
         head: Prediction and target -> losses.
+
+    Attributes:
+        makes_scores: It scores patches for maskers that need it.
+        predicts: Kinds of values that it predicts, see :mod:`~mmmim.models.algorithms.agreement`.
     """
+
+    makes_scores: bool = False
+    predicts: tuple[str, ...] = (NUMBERS, CLASSES, ZOOM)
 
     def __init__(
         self,
@@ -42,36 +66,38 @@ class MaskedImageModel(BaseModel):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
-        self.backbone = MODELS.build(backbone)
-        self.cell_size: tuple[int, int] = getattr(self.backbone, "stride", self.backbone.patch_size)
+        self.backbone = Encoder.build("backbone", backbone)
+        self.cell_size: Grid = self.backbone.stride
         self._check_encoder()
         channels = dict(in_channels=self.backbone.in_channels)
-        images = dict(channels, input_size=self.backbone.img_size, **getattr(self.data_preprocessor, "statistics", {}))
+        images = dict(channels, input_size=self.backbone.img_size, **statistics_of(self.data_preprocessor))
         agree("target_generator", target_generator, "the backbone's outputs", patch_size=self.cell_size, **channels)
-        self.target_generator = build_part(target_generator, patch_size=self.cell_size, **images)
+        known: dict[str, Any] = dict(images, patch_size=self.cell_size)
+        self.target_generator = TargetGenerator.build("target_generator", target_generator, **known)
+        check_target(self.target_generator, self, self.predicts)
         self.neck = self._build_neck(neck, hides=masker is not None)
-        self.head = build_part(head or dict(type="mmmim.ReconstructionHead"), patch_size=self.cell_size)
-        self.masker: Any = None if masker is None else self._build_masker(masker)
-        self.degradation: Any = build_degradation(degradation, patch_size=self.backbone.patch_size, **images)
+        self.head = Head.build("head", head or dict(type="mmmim.ReconstructionHead"), patch_size=self.cell_size)
+        self.masker: BaseMasker | None = None if masker is None else self._build_masker(masker)
+        self.degradation = build_degradation(degradation, patch_size=self.backbone.patch_size, **images)
         self.step_generator: torch.Generator | None = None
         self._check_parts()
 
     def _check_encoder(self) -> None:
         """The parts read tokens, of images with as many channels as the data has."""
-        if (kind := getattr(self.backbone, "out_type", "raw")) != "raw":
+        if (kind := self.backbone.out_type) != "raw":
             raise UsageError(f"backbone.out_type={kind!r}: {type(self).__name__} reads tokens; leave out_type at 'raw'")
-        mean = getattr(self.data_preprocessor, "statistics", {}).get("mean")
+        mean = statistics_of(self.data_preprocessor).get("mean")
         if mean is not None and len(mean) != self.backbone.in_channels:
             raise UsageError(
                 f"backbone.in_channels={self.backbone.in_channels}, but data_preprocessor.mean has {len(mean)} values, "
                 "one per channel of the images; set both, and dataset.channels, to the same number"
             )
 
-    def _build_masker(self, masker: dict) -> Any:
+    def _build_masker(self, masker: dict) -> BaseMasker:
         agree("masker", masker, "the backbone's tokens", patch_size=self.backbone.patch_size)
-        return build_part(masker, patch_size=self.backbone.patch_size)
+        return BaseMasker.build("masker", masker, patch_size=self.backbone.patch_size)
 
-    def _build_neck(self, neck: dict, hides: bool) -> Any:
+    def _build_neck(self, neck: dict, hides: bool) -> Neck:
         (height, width), (rows, columns) = self.backbone.img_size, self.cell_size
         known = dict(
             in_dims=self.backbone.embed_dims,
@@ -81,50 +107,22 @@ class MaskedImageModel(BaseModel):
             num_prefix=self.backbone.num_prefix,
         )
         agree("neck", neck, "backbone and target_generator", **known)
-        return build_part(neck, use_mask_token=hides, **known)
+        return Neck.build("neck", neck, use_mask_token=hides, **known)
 
     def _check_parts(self) -> None:
+        check_head(self.head, self.target_generator)
         self._check_masker()
-        wanted, given = getattr(self.neck, "input_tokens", None), self._encoded_tokens()
-        if wanted is not None and given is not None and wanted != given:
-            mode = "replace" if wanted == "all" else "drop"
-            raise UsageError(
-                f"{type(self.neck).__name__} decodes {wanted} tokens, but mask_mode={self.backbone.mask_mode!r} of "
-                f"{type(self.backbone).__name__} encodes {given}; use mask_mode={mode!r} or another neck"
-            )
-        classes, head = hasattr(self.target_generator, "num_classes"), type(self.head).__name__
-        if classes != getattr(self.head, "predicts_classes", False):
-            fitting = "CrossEntropyHead" if classes else "ReconstructionHead"
-            raise UsageError(
-                f"head {head} does not fit target_generator {type(self.target_generator).__name__}, whose values are "
-                f"{'classes' if classes else 'numbers'}; use a {fitting}"
-            )
-
-    def _encoded_tokens(self) -> str | None:
-        if self.masker is None:
-            return None
-        return "visible" if self.backbone.mask_mode == "drop" else "all"
+        check_neck(self.neck, self.backbone, self.head, hides=self.masker is not None)
 
     def _check_masker(self) -> None:
-        if self.masker is None:
-            if self.head.scope == "hidden":
-                raise UsageError(
-                    f"{type(self.head).__name__}(scope='hidden') scores hidden patches, but there is no masker; "
-                    "give a masker or set head.scope='all'"
-                )
-            return
-        h, w = grid = self.backbone.grid_size
-        hidden = self.masker.num_hidden(grid)
-        if self.backbone.mask_mode == "drop" and hidden >= h * w:
-            ratio = getattr(self.masker, "mask_ratio", None)
+        if self.masker is not None:
+            check_scores(self.masker, self, self.makes_scores)
+            check_masker(self.masker, self.backbone)
+            check_scored(self.masker, self.tokens_per_cell, self.target_generator, self.head, self.backbone)
+        elif self.head.scope == "hidden":
             raise UsageError(
-                f"{type(self.masker).__name__}(mask_ratio={ratio}) hides {hidden} of {h * w} patches on the grid "
-                f"{grid}; at least one must be visible where only the visible ones are encoded"
-            )
-        if getattr(self.masker, "needs_scores", False) and not hasattr(self, "score_patches"):
-            raise UsageError(
-                f"masker {type(self.masker).__name__} needs patch scores, which {type(self).__name__} does not make; "
-                "use model.type='CCMIM', or a RandomMasker or BlockMasker"
+                f"{type(self.head).__name__}(scope='hidden') scores hidden patches, but there is no masker "
+                "(masker=None); give a masker or set head.scope='all'"
             )
 
     # ---------------------------------------------------------------- one step
@@ -178,7 +176,7 @@ class MaskedImageModel(BaseModel):
 
     def decode(self, images: Tensor, latent: Tensor, mask: PatchMask | None, where: Tensor | None = None) -> Tensor:
         """What the neck predicts of the crops ``images`` at the outputs ``where``, or at all."""
-        grid = dict(grid=self.output_grid(images)) if getattr(self.neck, "needs_grid", False) else {}
+        grid = dict(grid=self.output_grid(images)) if self.neck.needs_grid else {}
         return self.neck(latent, mask, where, **grid)
 
     def output_grid(self, images: Tensor) -> Grid:
@@ -192,6 +190,7 @@ class MaskedImageModel(BaseModel):
         return self.backbone.grid(images)
 
     def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask:
+        assert self.masker is not None
         grid = self.mask_grid(images)
         mask = self.masker(
             grid, len(images), images=images, generator=self.step_generator, device=images.device, **scores
@@ -204,7 +203,15 @@ class MaskedImageModel(BaseModel):
         clean = self.clean(images)
         where, weight = self.scored(clean, mask)  # (B,K) or (B,N,T)
         prediction = self.decode(images, latent, mask, where)  # (B,K,T)
-        target = self.target_generator(clean, where, **views)
+        return self.compare(prediction, self.values(clean, where, **views), weight)
+
+    def values(self, images: Tensor, where: Tensor | None = None, token_images: Tensor | None = None) -> Any:
+        """Return what has to be predicted of clean images; ``token_images`` go to targets that read them."""
+        reads = self.target_generator.reads_token_images and token_images is not None
+        return self.target_generator(images, where, **(dict(token_images=token_images) if reads else {}))
+
+    def compare(self, prediction: Tensor, target: Any, weight: Tensor | None = None) -> dict[str, Tensor]:
+        """Return the losses of predictions; the place for another loss on them."""
         return self.head.loss(prediction, target, **({} if weight is None else dict(weight=weight)))
 
     def scored(self, images: Tensor, mask: PatchMask | None) -> tuple[Tensor | None, Tensor | None]:
@@ -214,11 +221,9 @@ class MaskedImageModel(BaseModel):
             return None, None
         if mask.num_hidden == 0 and self.backbone.mask_mode == "drop":  # MAE at ratio 0 is an auto-encoder
             return None, None
-        if self.head.scope == "weighted":
-            return None, mask.mask.flatten(1)
         cells = mask.coarsen(self.tokens_per_cell)
         if cells is not None:
-            return cells.hidden, None
+            return (cells.hidden, None) if self.head.scope == "hidden" else (None, cells.mask.flatten(1))
         return None, self.target_generator.weights(mask, images)
 
     @property

@@ -35,8 +35,8 @@ def _fit(table: Tensor, span: Grid, module: Any) -> Tensor:
     return resized if module.num_prefix else resized[: len(resized) - extra]
 
 
-def adapt_beit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Load hook: resize position tables, hand out copies of a shared one, drop what is not owned here."""
+def adapt_beit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefix: str) -> None:
+    """Resize position tables, hand out copies of a shared one, drop what is not owned here."""
     adapt_vit_state_dict(module, state_dict, prefix)
     target: Any = module
     own = dict(module.named_parameters())

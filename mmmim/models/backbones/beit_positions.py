@@ -43,10 +43,6 @@ class RelativePositionViT(PlainViT):
     Blocks with windows have tables of the window's offsets, and share ``window_rel_pos_bias``.
     """
 
-    blocks: nn.ModuleList
-    embed_dims: int
-    grid_size: Grid
-    num_heads: int
     rel_pos: str
     rel_pos_resize: str
     relative_position_index: Tensor
@@ -95,5 +91,6 @@ class RelativePositionViT(PlainViT):
             return self._bias(block.attn.relative_position_bias_table, grid, windowed)
         return shared.get(windowed)
 
-    def _run_block(self, block: Any, x: Tensor, shared: dict[bool, Tensor], grid: Grid) -> Tensor:
+    def run_block(self, block: Any, x: Tensor, *rest: Any) -> Tensor:
+        shared, grid = rest
         return block(x, self._block_bias(block, shared, grid), grid)

@@ -1,23 +1,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import torch
 from timm.layers import LayerNorm, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
-from ..layers import Grid, PatchMask, grid_of, resize_pos_embed, sincos_pos_embed, to_pair
+from ..layers import Grid, PatchMask, resize_pos_embed, sincos_pos_embed, to_pair
 from ..layers.relative_position import RESIZE_METHODS
 from .beit_blocks import Attention, Block, WindowAttention, init_beit_
 from .beit_loading import adapt_beit_state_dict
 from .beit_positions import RelativePositions, RelativePositionViT
-from .vit import ARCHS, OUT_TYPES
+from .timm_model import TimmModel
+from .vit_timm import beit
 
 
 @MODELS.register_module()
@@ -30,7 +30,7 @@ class BEiTViT(RelativePositionViT):
     ``rel_pos='none', layer_scale=None, qkv_bias='qkv'`` into its ``VisionTransformer``.
 
     Args:
-        arch: A name of :data:`~mmmim.models.backbones.vit.ARCHS` or ``dict(embed_dims, depth, num_heads, mlp_ratio)``.
+        arch: A name of :data:`.plain_vit.ARCHS` or ``dict(embed_dims, depth, num_heads, mlp_ratio)``.
         img_size: Pixels, ``int`` or ``(H, W)``; other sizes resize the position tables at run time.
         rel_pos: One bias table ``shared`` by all blocks, one per ``block``, or ``none``. A checkpoint with a shared
             table loads into ``block``: each block starts from a copy. ``decomposed``, with windows only: per block
@@ -54,6 +54,8 @@ class BEiTViT(RelativePositionViT):
             (real std 0.0108); ``timm`` does not truncate and leaves the patch convolution at PyTorch's default.
         pretrain_img_size: Image size of the checkpoint, needed only if its grid is neither square nor this model's.
     """
+
+    task_norms: ClassVar[tuple[str, ...]] = ("fc_norm.*",)
 
     def __init__(
         self,
@@ -80,25 +82,21 @@ class BEiTViT(RelativePositionViT):
         pretrain_img_size: int | tuple[int, int] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        settings = dict(ARCHS[one_of("arch", arch, ARCHS)] if isinstance(arch, str) else arch)
-        self.arch = arch if isinstance(arch, str) else settings
-        self.embed_dims: int = settings["embed_dims"]
-        self.depth: int = settings["depth"]
-        self.num_heads: int = settings["num_heads"]
-        if self.embed_dims % self.num_heads:
-            raise UsageError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={self.num_heads}")
-
-        self.img_size = to_pair(img_size)
-        self.patch_size = self.stride = to_pair(patch_size)
-        self.in_channels = in_channels
+        super().__init__(
+            img_size=img_size,
+            patch_size=patch_size,
+            in_channels=in_channels,
+            mask_mode=mask_mode,
+            out_type=out_type,
+            with_cp=with_cp,
+            init_cfg=init_cfg,
+        )
+        settings = self._choose_arch(arch)
         self.rel_pos = one_of("rel_pos", rel_pos, ("shared", "block", "decomposed", "none"))
         self.rel_pos_resize = one_of("rel_pos_resize", rel_pos_resize, RESIZE_METHODS)
         self.pos_kind = one_of("pos_embed", pos_embed, ("none", "learned", "zeros", "sincos"))
         self.layer_scale = layer_scale
         self.qkv_bias = one_of("qkv_bias", qkv_bias, ("qv", "qkv"))
-        self.mask_mode = one_of("mask_mode", mask_mode, ("replace", None))
-        self.out_type = one_of("out_type", out_type, OUT_TYPES)
         if fc_norm and out_type != "avg":
             raise UsageError(f"fc_norm=True norms the mean of the patches, but out_type={out_type!r}; use 'avg'")
         self.out_indices = self._valid_indices("out_indices", out_indices)
@@ -106,10 +104,8 @@ class BEiTViT(RelativePositionViT):
         if rel_pos == "decomposed" and window_size is None:
             raise UsageError("rel_pos='decomposed' has no positions for a class token; set window_size, which drops it")
         self.global_blocks = self._global_blocks(global_blocks)
-        self.with_cp = with_cp
         self.init = one_of("init", init, ("simmim", "timm"))
         self.pretrain_img_size = None if pretrain_img_size is None else to_pair(pretrain_img_size)
-        self.grid_size = grid_of(torch.empty(1, 1, *self.img_size, device="meta"), self.patch_size)
 
         self.patch_embed = PatchEmbed(None, self.patch_size, in_channels, self.embed_dims)  # type: ignore[arg-type]  # pairs are fine
         self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims)) if self.num_prefix else None
@@ -139,9 +135,7 @@ class BEiTViT(RelativePositionViT):
 
         tokens = (self.cls_token, self.mask_token, self.pos_embed if pos_embed == "learned" else None)
         init_beit_(self, self.blocks, [token for token in tokens if token is not None], init)
-        self.frozen_stages = frozen_stages
-        self._freeze()
-        self.register_load_state_dict_pre_hook(adapt_beit_state_dict)
+        self.freeze(frozen_stages)
 
     # ---------------------------------------------------------------- building
 
@@ -167,19 +161,23 @@ class BEiTViT(RelativePositionViT):
             return Attention(self.embed_dims, self.num_heads, self.qkv_bias)
         return WindowAttention(self.embed_dims, self.num_heads, self.qkv_bias, self.window_size)
 
-    def _frozen_modules(self) -> list[nn.Module]:
-        if self.frozen_stages < 0:
-            return []
-        tables = [m for m in self.children() if isinstance(m, RelativePositions)] if self.frozen_stages > 0 else []
-        last = [self.norm, self.fc_norm] if self.frozen_stages >= self.depth else []
-        return [self.patch_embed, *self.blocks[: self.frozen_stages], *tables, *last]
+    def freezable(self) -> list[list[nn.Module]]:
+        """Tables that blocks share are frozen with the first block."""
+        stem, first, *others = super().freezable()
+        tables = [m for m in self.children() if isinstance(m, RelativePositions)]
+        stages = [stem, [*first, *tables], *others]
+        stages[-1].append(self.fc_norm)
+        return stages
+
+    def adapt_state_dict(self, state_dict: dict[str, Tensor], prefix: str) -> None:
+        super().adapt_state_dict(state_dict, prefix)
+        adapt_beit_state_dict(self, state_dict, prefix)
 
     # ---------------------------------------------------------------- encoding
 
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
         """Class and patch tokens with absolute positions ``(B, P+N, D)``, mask tokens for the hidden patches."""
-        if images.shape[1] != self.in_channels:
-            raise UsageError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
+        self.check_channels(images)
         grid, x = self.grid(images), self.patch_embed(images)
         if mask is not None:
             x = self._hide(x, mask, grid)
@@ -190,21 +188,15 @@ class BEiTViT(RelativePositionViT):
         return x + resize_pos_embed(self.pos_embed, self.grid_size, grid, self.num_prefix)
 
     def _hide(self, tokens: Tensor, mask: PatchMask, grid: Grid) -> Tensor:
-        if self.mask_token is None:
-            raise UsageError("a mask needs the mask token; set backbone.mask_mode='replace'")
-        if mask.grid != grid:
-            raise ValueError(f"mask grid {mask.grid} does not fit the image's patch grid {grid}")
-        return torch.where(mask.mask.flatten(1).unsqueeze(-1), self.mask_token, tokens)
+        mask_token = self.checked_mask_token(mask, grid)
+        return torch.where(mask.mask.flatten(1).unsqueeze(-1), mask_token, tokens)
 
     def encode(self, x: Tensor, grid: Grid) -> tuple[Tensor, ...]:
         """Run the blocks on ``x (B, P+N, D)``; outputs of the same shape of the blocks in ``out_indices``."""
         shared = self._shared_biases(grid)
         outputs = []
         for index, block in enumerate(self.blocks[: self.out_indices[-1] + 1]):
-            if self.with_cp and torch.is_grad_enabled() and x.requires_grad:
-                x = checkpoint(self._run_block, block, x, shared, grid, use_reentrant=False)
-            else:
-                x = self._run_block(block, x, shared, grid)
+            x = self.run(block, x, shared, grid)
             if index in self.out_indices:
                 outputs.append(self.norm(x) if index == self.depth - 1 else x)
         return tuple(outputs)
@@ -220,37 +212,43 @@ class BEiTViT(RelativePositionViT):
                 if index in layers:
                     rows.append(block.attn.cls_logits(block.norm1(x), self._block_bias(block, shared, grid)))
                 if index < max(layers):
-                    x = self._run_block(block, x, shared, grid)
+                    x = self.run_block(block, x, shared, grid)
         return rows
 
     def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
         """``images (B, C, H, W)`` -> one output of ``out_type`` per entry of ``out_indices``."""
-        frozen = self.frozen_stages >= self.depth
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+        with self.graph():
             grid = self.grid(images)
             outputs = [self._format(x, grid) for x in self.encode(self.embed(images, mask), grid)]
             if self.out_indices[-1] == self.depth - 1:
                 outputs[-1] = self.fc_norm(outputs[-1])
         return tuple(outputs)
 
-    # ---------------------------------------------------------------- protocols
+    # ---------------------------------------------------------------- neighbours
+
+    @property
+    def lends_blocks(self) -> bool:  # type: ignore[override]
+        return self.rel_pos == "none"
+
+    def lends(self) -> dict[str, Any]:
+        return dict(embed_dims=self.embed_dims, num_heads=self.num_heads, patch_size=self.patch_size)
+
+    # ---------------------------------------------------------------- from a checkpoint
 
     def describe(self) -> dict[str, Any]:
-        """Plain facts stored in a checkpoint's ``meta['mmmim']``."""
-        windows = dict(window_size=self.window_size, global_blocks=list(self.global_blocks))
-        return dict(
-            backbone="BEiTViT",
-            arch=self.arch,
-            embed_dims=self.embed_dims,
-            depth=self.depth,
-            num_heads=self.num_heads,
-            img_size=list(self.img_size),
-            patch_size=list(self.patch_size),
-            in_channels=self.in_channels,
-            rel_pos=self.rel_pos,
-            pos_embed=self.pos_kind,
-            layer_scale=self.layer_scale,
-            qkv_bias=self.qkv_bias,
-            with_cls_token=self.cls_token is not None,
-            **(windows if self.window_size else {}),
-        )
+        facts = dict(super().describe(), rel_pos=self.rel_pos, layer_scale=self.layer_scale, qkv_bias=self.qkv_bias)
+        if self.window_size:
+            facts |= dict(window_size=self.window_size, global_blocks=list(self.global_blocks))
+        return facts
+
+    @classmethod
+    def settings_from(cls, meta: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
+        windows = ("window_size", "global_blocks") if "window_size" in meta else ()
+        own = {name: meta[name] for name in ("rel_pos", "layer_scale", "qkv_bias", *windows)}
+        return dict(super().settings_from(meta, state), **own, mask_mode=None)
+
+    @classmethod
+    def timm_model(
+        cls, meta: Mapping[str, Any], state: Mapping[str, Tensor], pool: str | None = None, fc_norm: bool = False
+    ) -> TimmModel:
+        return beit(meta, dict(state), pool, fc_norm)

@@ -15,7 +15,7 @@ from torch import nn
 
 from mmmim.errors import UsageError
 
-from .freezing import FreezableEncoder
+from .base import Encoder
 
 RATES = ("decay_rate", "layer_decay_rate")
 
@@ -56,7 +56,7 @@ def _check(constructor: Any, model: nn.Module, wrapper: OptimWrapper) -> None:
 
 
 def _our_backbones(model: nn.Module) -> list[Any]:
-    return [module for module in model.modules() if isinstance(module, FreezableEncoder)]
+    return [module for module in model.modules() if isinstance(module, Encoder)]
 
 
 def _rate(constructor: Any) -> float | None:

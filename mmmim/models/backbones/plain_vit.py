@@ -1,43 +1,62 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from timm.layers import DropPath
+from timm.layers import DropPath, PatchEmbed
 from torch import Tensor, nn
 
-from mmmim.errors import UsageError
+from mmmim.errors import UsageError, one_of
 
 from ..layers import Grid, grid_of
-from .freezing import FreezableEncoder
+from .base import Encoder, valid_indices
+
+ARCHS: dict[str, dict[str, Any]] = {
+    "tiny": dict(embed_dims=192, depth=12, num_heads=3),
+    "small": dict(embed_dims=384, depth=12, num_heads=6),
+    "base": dict(embed_dims=768, depth=12, num_heads=12),
+    "large": dict(embed_dims=1024, depth=24, num_heads=16),
+    "huge": dict(embed_dims=1280, depth=32, num_heads=16),
+}
 
 
-class PlainViT(FreezableEncoder):
-    """What the plain Vision Transformers share: output types, layer ids."""
+class PlainViT(Encoder):
+    """What the plain Vision Transformers share: settings, output types, positions of another image size."""
+
+    out_types = ("raw", "featmap", "cls", "avg")
 
     depth: int
-    num_prefix: int
-    out_type: str
-    patch_size: tuple[int, int]
+    num_heads: int
+    blocks: nn.ModuleList
+    patch_embed: PatchEmbed
+    norm: nn.Module
     cls_token: nn.Parameter | None
-    mask_token: nn.Parameter | None
     pos_embed: nn.Parameter | None
+    pos_kind: str
+    pretrain_img_size: Grid | None
+
+    def _choose_arch(self, arch: str | dict) -> dict[str, Any]:
+        """Set widths and depth, and return them with what else the architecture says."""
+        settings = dict(ARCHS[one_of("arch", arch, ARCHS)] if isinstance(arch, str) else arch)
+        self.arch = arch if isinstance(arch, str) else settings
+        self.embed_dims, self.depth = settings["embed_dims"], settings["depth"]
+        self.num_heads = settings["num_heads"]
+        if self.embed_dims % self.num_heads:
+            raise UsageError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={self.num_heads}")
+        return settings
 
     def _valid_indices(self, argument: str, indices: int | Sequence[int]) -> tuple[int, ...]:
-        listed = [indices] if isinstance(indices, int) else list(indices)
-        if bad := [i for i in listed if not -self.depth <= i < self.depth]:
-            raise UsageError(f"{argument}={bad} out of range for depth {self.depth} (0-based)")
-        return tuple(sorted({i % self.depth for i in listed}))
+        return valid_indices(argument, indices, self.depth, f"depth {self.depth}")
 
-    @property
-    def freezable_stages(self) -> int:
-        return self.depth
+    def freezable(self) -> list[list[nn.Module]]:
+        return [[self.patch_embed], *([block] for block in self.blocks[:-1]), [self.blocks[-1], self.norm]]
 
-    def _frozen_tokens(self) -> list[nn.Parameter | None]:
-        return [self.cls_token, self.mask_token, self.pos_embed]
+    def block_list(self) -> list[nn.Module]:
+        return list(self.blocks)
 
-    def grid(self, images: Tensor) -> Grid:
+    def grid(self, images: Tensor | tuple[int, int]) -> Grid:
         return grid_of(images, self.patch_size, self._padding if self.out_type == "featmap" else "")
 
     @property
@@ -75,12 +94,26 @@ class PlainViT(FreezableEncoder):
         for module in dropping:
             module.train()
 
-    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
-        """Layer id for layer-wise lr decay: stem 0, block i -> i+1, the rest depth+1; and the number of ids."""
-        num_layers = self.depth + 2
-        name = param_name.removeprefix(prefix)
-        if name.startswith(("patch_embed", "cls_token", "mask_token", "pos_embed")):
-            return 0, num_layers
-        if name.startswith("blocks."):
-            return int(name.split(".")[1]) + 1, num_layers
-        return num_layers - 1, num_layers
+    def describe(self) -> dict[str, Any]:
+        return dict(
+            super().describe(),
+            depth=self.depth,
+            num_heads=self.num_heads,
+            pos_embed=self.pos_kind,
+            with_cls_token=self.cls_token is not None,
+        )
+
+    @classmethod
+    def settings_from(cls, meta: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
+        arch = {name: meta[name] for name in ("embed_dims", "depth", "num_heads")}
+        return dict(
+            super().settings_from(meta, state),
+            patch_size=tuple(meta["patch_size"]),
+            arch=dict(arch, mlp_ratio=mlp_width(state) / meta["embed_dims"]),
+            pos_embed=meta["pos_embed"],
+            final_norm="norm.weight" in state,
+        )
+
+
+def mlp_width(state: Mapping[str, Tensor]) -> int:
+    return state["blocks.0.mlp.fc1.weight"].shape[0]

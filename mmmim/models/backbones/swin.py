@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from timm.models.swin_transformer import PatchMerging
@@ -10,7 +11,9 @@ from mmmim.registry import MODELS
 
 from ..layers.relative_position import resize_bias_table
 from .swin_common import SwinBlock, SwinEncoder, SwinStage
+from .swin_timm import swin_transformer
 from .swin_windows import join_heads, split_heads, window_attention
+from .timm_model import TimmModel
 
 
 class WindowAttention(TimmWindowAttention):
@@ -63,7 +66,7 @@ class Swin(SwinEncoder):
     }
 
     def build_stage(self, stage: int, drop_path: list[float]) -> SwinStage:
-        dim, heads, window = self.dims[stage], self.num_heads[stage], self.windows[stage]
+        dim, heads, window = self.stage_dims[stage], self.num_heads[stage], self.windows[stage]
         blocks: list[nn.Module] = []
         for index, rate in enumerate(drop_path):
             attn = WindowAttention(dim, heads, window_size=window)
@@ -77,11 +80,17 @@ class Swin(SwinEncoder):
             if isinstance(module, WindowAttention):
                 nn.init.trunc_normal_(module.relative_position_bias_table, std=0.02)
 
-    def adapt_state_dict(self, module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-        super().adapt_state_dict(module, state_dict, prefix)
+    def adapt_state_dict(self, state_dict: dict[str, Tensor], prefix: str) -> None:
+        super().adapt_state_dict(state_dict, prefix)
         for name, own in self.named_parameters():
             table = state_dict.get(prefix + name)
             if not name.endswith(".relative_position_bias_table") or table is None:
                 continue
             if len(table) != len(own) and table.shape[1:] == own.shape[1:]:
                 state_dict[prefix + name] = resize_bias_table(table, self.windows[int(name.split(".")[1])])
+
+    @classmethod
+    def timm_model(
+        cls, meta: Mapping[str, Any], state: Mapping[str, Tensor], pool: str | None = None, fc_norm: bool = False
+    ) -> TimmModel:
+        return swin_transformer(meta, dict(state))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from timm.layers import DropPath, PatchEmbed, calculate_drop_path_rates
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from mmmim.errors import UsageError, one_of
 
-from ..layers import Grid, PatchMask, grid_of, patchify, to_pair
-from .freezing import FreezableEncoder
+from ..layers import Grid, PatchMask, patchify, to_pair
 from .lean_mlp import LeanMlp
+from .staged import StagedEncoder
 from .swin_windows import ATTN_IMPLS, axis_windows, nearest, shift_mask, tiles
 
-OUT_TYPES = ("raw", "featmap", "avg")
 BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask", "k_bias")
 
 
@@ -55,20 +53,12 @@ class SwinStage(nn.Module):
         self.downsample = downsample
         self.blocks = nn.ModuleList(blocks)
 
-    def forward(self, x: Tensor, with_cp: bool = False) -> Tensor:
-        x = self.downsample(x)
-        for block in self.blocks:
-            recompute = with_cp and torch.is_grad_enabled() and x.requires_grad
-            x = checkpoint(block, x, use_reentrant=False) if recompute else block(x)
-        return x
 
-
-class SwinEncoder(FreezableEncoder):
+class SwinEncoder(StagedEncoder):
     """Base of :class:`Swin` and :class:`SwinV2`, which build the stages."""
 
     archs: ClassVar[dict[str, dict[str, Any]]]
-    num_prefix = 0
-    depths: tuple[int, ...]
+    task_norms: ClassVar[tuple[str, ...]] = ("norm[0-9].*",)
 
     def __init__(
         self,
@@ -87,52 +77,46 @@ class SwinEncoder(FreezableEncoder):
         attn_impl: str = "auto",
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(
+            img_size=img_size,
+            patch_size=patch_size,
+            in_channels=in_channels,
+            mask_mode=mask_mode,
+            out_type=out_type,
+            with_cp=with_cp,
+            pads_images=True,
+            init_cfg=init_cfg,
+        )
+        self.dynamic_size = self.pads_images = out_type == "featmap" if dynamic_size is None else dynamic_size
         self.settings = dict(self.archs[one_of("arch", arch, self.archs)] if isinstance(arch, str) else arch)
         self.arch = arch if isinstance(arch, str) else self.settings
-        self.depths = tuple(self.settings["depths"])
-        self.num_heads = tuple(self.settings["num_heads"])
-        self.num_stages = len(self.depths)
-        self.dims = tuple(self.settings["embed_dims"] << stage for stage in range(self.num_stages))
+        self.depths, self.num_heads = tuple(self.settings["depths"]), tuple(self.settings["num_heads"])
+        self.choose_outputs([self.settings["embed_dims"] << stage for stage in range(len(self.depths))], out_indices)
         self._check_heads()
-
-        self.img_size = to_pair(img_size)
         self.window_size = to_pair(window_size)
-        self.patch_size = to_pair(patch_size)
-        self.in_channels = in_channels
-        self.mask_mode = one_of("mask_mode", mask_mode, ("replace", None))
-        self.out_type = one_of("out_type", out_type, OUT_TYPES)
-        self.dynamic_size = out_type == "featmap" if dynamic_size is None else dynamic_size
-        self.out_indices = self._valid_indices(out_indices)
-        self.embed_dims = self.dims[self.out_indices[-1]]
-        self.stride = to_pair([p << self.out_indices[-1] for p in self.patch_size])
-        self.with_cp = with_cp
         self.attn_impl = one_of("attn_impl", attn_impl, ATTN_IMPLS)
         self.windows, self.shifts = self._build_windows()
-        self.grid_size = self.grid(torch.empty(1, 1, *self.img_size, device="meta"))
 
         self.patch_embed = PatchEmbed(
             None,
             self.patch_size,  # type: ignore[arg-type]  # pairs are fine
             in_channels,
-            self.dims[0],
+            self.stage_dims[0],
             norm_layer=nn.LayerNorm,
             output_fmt="NHWC",
         )
-        self.mask_token = nn.Parameter(torch.zeros(1, 1, self.dims[0])) if mask_mode == "replace" else None
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, self.stage_dims[0])) if mask_mode == "replace" else None
         rates: Any = calculate_drop_path_rates(drop_path_rate, list(self.depths), stagewise=True)
         self.layers = nn.ModuleList(self.build_stage(stage, rates[stage]) for stage in range(self.num_stages))
         earlier = [stage for stage in self.out_indices if stage < self.num_stages - 1]
         for stage in earlier:
-            self.add_module(f"norm{stage}", nn.LayerNorm(self.dims[stage]))
-        self.norm = nn.LayerNorm(self.dims[-1])
+            self.add_module(f"norm{stage}", nn.LayerNorm(self.stage_dims[stage]))
+        self.norm = nn.LayerNorm(self.stage_dims[-1])
         self.pretrain_only = ("mask_token", *(f"*.{name}" for name in BUFFERS))
         self.downstream_only = tuple(f"norm{stage}.*" for stage in earlier)
 
         self.init_parameters()
-        self.frozen_stages = frozen_stages
-        self._freeze()
-        self.register_load_state_dict_pre_hook(self.adapt_state_dict)
+        self.freeze(frozen_stages)
 
     def build_stage(self, stage: int, drop_path: list[float]) -> SwinStage:
         raise NotImplementedError
@@ -142,14 +126,8 @@ class SwinEncoder(FreezableEncoder):
     def _check_heads(self) -> None:
         if len(self.num_heads) != self.num_stages:
             raise UsageError(f"arch: depths={self.depths} and num_heads={self.num_heads} differ in length")
-        if bad := [(d, h) for d, h in zip(self.dims, self.num_heads, strict=True) if d % h]:
+        if bad := [(d, h) for d, h in zip(self.stage_dims, self.num_heads, strict=True) if d % h]:
             raise UsageError(f"arch: width {bad[0][0]} is not divisible by num_heads={bad[0][1]}")
-
-    def _valid_indices(self, indices: int | Sequence[int]) -> tuple[int, ...]:
-        listed = [indices] if isinstance(indices, int) else list(indices)
-        if not listed or (bad := [i for i in listed if not -self.num_stages <= i < self.num_stages]):
-            raise UsageError(f"out_indices={listed and bad} out of range for {self.num_stages} stages (0-based)")
-        return tuple(sorted(i % self.num_stages for i in listed))
 
     def _build_windows(self) -> tuple[list[Grid], list[Grid]]:
         """Window and shift of each stage.
@@ -196,35 +174,19 @@ class SwinEncoder(FreezableEncoder):
     def _norm(self, stage: int) -> nn.Module:
         return self.norm if stage == self.num_stages - 1 else getattr(self, f"norm{stage}")
 
-    def _frozen_modules(self) -> list[nn.Module]:
-        if self.frozen_stages < 0:
-            return []
-        if self.frozen_stages == self.num_stages:
-            return list(self.children())
-        norms = [
-            getattr(self, f"norm{s}") for s in self.out_indices if s < min(self.frozen_stages, self.num_stages - 1)
-        ]
-        last = [self.norm] if self.frozen_stages >= self.num_stages else []
-        return [self.patch_embed, *self.layers[: self.frozen_stages], *norms, *last]
+    def freezable(self) -> list[list[nn.Module]]:
+        normed = {*self.out_indices, self.num_stages - 1}
+        stages = [[layer, *([self._norm(s)] if s in normed else [])] for s, layer in enumerate(self.layers)]
+        return [[self.patch_embed], *stages]
 
-    def _frozen_tokens(self) -> list[nn.Parameter | None]:
-        return [self.mask_token]
-
-    @property
-    def freezable_stages(self) -> int:
-        return self.num_stages
+    def block_list(self) -> list[nn.Module]:
+        layers: list[Any] = list(self.layers)
+        return [block for layer in layers for block in layer.blocks]
 
     # ---------------------------------------------------------------- encoding
 
-    def grid(self, images: Tensor) -> Grid:
-        if not self.dynamic_size:
-            return grid_of(images, self.patch_size)
-        (height, width), (ph, pw) = images.shape[-2:], self.patch_size
-        return -(-height // ph), -(-width // pw)
-
     def _check_images(self, images: Tensor) -> None:
-        if images.shape[1] != self.in_channels:
-            raise UsageError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
+        self.check_channels(images)
         if not self.dynamic_size:
             size = (images.shape[2], images.shape[3])
             self._check_size(size, lambda axis, n: tiles(n, [w[axis] for w in self.windows]), "image size")
@@ -242,65 +204,50 @@ class SwinEncoder(FreezableEncoder):
         tokens = self.patch_embed.norm(F.linear(pixels, conv.weight.flatten(1), conv.bias))
         if mask is None:
             return tokens
-        if self.mask_token is None:
-            raise UsageError("a mask needs the mask token; set backbone.mask_mode='replace'")
-        if mask.grid != tuple(tokens.shape[1:3]):
-            raise ValueError(f"mask grid {mask.grid} does not fit the image's token grid {tuple(tokens.shape[1:3])}")
-        return torch.where(mask.mask.unsqueeze(-1), self.mask_token.to(tokens.dtype), tokens)
+        token = self.checked_mask_token(mask, (tokens.shape[1], tokens.shape[2]))
+        return torch.where(mask.mask.unsqueeze(-1), token.to(tokens.dtype), tokens)
 
-    def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
-        """``images (B, C, H, W)`` -> one output of ``out_type`` per stage in ``out_indices``, each normed."""
-        frozen = self.frozen_stages >= self.num_stages
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
-            x, outputs = self.embed(images, mask), []
-            for index, stage in enumerate(self.layers[: self.out_indices[-1] + 1]):
-                x = stage(x, self.with_cp)
-                if index in self.out_indices:
-                    outputs.append(self._format(self._norm(index)(x)))
-        return tuple(outputs)
+    def run_stage(self, stage: int, x: Tensor) -> Tensor:
+        layer: Any = self.layers[stage]
+        x = layer.downsample(x)
+        for block in layer.blocks:
+            x = self.run(block, x)
+        return x
 
-    def _format(self, x: Tensor) -> Tensor:
+    def output(self, stage: int, x: Tensor) -> Tensor:
+        """Return a stage's map ``(B, h, w, D)``, normed, in the form of ``out_type``."""
+        x = self._norm(stage)(x)
         if self.out_type == "raw":
             return x.flatten(1, 2)  # (B,n,D)
         if self.out_type == "avg":
             return x.mean((1, 2))  # (B,D)
         return x.permute(0, 3, 1, 2).contiguous()  # (B,D,h,w)
 
-    # ---------------------------------------------------------------- protocols
+    # ---------------------------------------------------------------- from a checkpoint
 
-    def adapt_state_dict(self, module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-        """Load hook: buffers of a file never count, nor does a mask token where there is none."""
+    def adapt_state_dict(self, state_dict: dict[str, Tensor], prefix: str) -> None:
+        """Buffers of a file never count."""
+        super().adapt_state_dict(state_dict, prefix)
         for name in [n for n in state_dict if n.startswith(prefix) and n.rpartition(".")[2] in BUFFERS]:
             del state_dict[name]
-        if self.mask_token is None:
-            state_dict.pop(prefix + "mask_token", None)
-
-    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
-        """Layer id for layer-wise lr decay, counted in blocks: stem 0, block i -> i+1, the rest the last id.
-
-        A merge, which timm stores at the start of the next stage, has the id of the last block before it.
-        """
-        num_layers = sum(self.depths) + 2
-        name = param_name.removeprefix(prefix)
-        if name.startswith(("patch_embed", "mask_token")):
-            return 0, num_layers
-        if not name.startswith("layers."):
-            return num_layers - 1, num_layers
-        _, stage, part, block, *_ = name.split(".")
-        before = sum(self.depths[: int(stage)])
-        return before + (int(block) + 1 if part == "blocks" else 0), num_layers
 
     def describe(self) -> dict[str, Any]:
-        """Plain facts stored in a checkpoint's ``meta['mmmim']``."""
         return dict(
-            backbone=type(self).__name__,
-            arch=self.arch,
-            embed_dims=self.dims[0],
+            super().describe(),
+            embed_dims=self.stage_dims[0],
             depths=list(self.depths),
             num_heads=list(self.num_heads),
-            img_size=list(self.img_size),
             window_size=list(self.window_size),
             dynamic_size=self.dynamic_size,
-            patch_size=list(self.patch_size),
-            in_channels=self.in_channels,
+        )
+
+    @classmethod
+    def settings_from(cls, meta: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
+        return dict(
+            super().settings_from(meta, state),
+            patch_size=tuple(meta["patch_size"]),
+            window_size=tuple(meta["window_size"]),
+            arch={name: meta[name] for name in ("embed_dims", "depths", "num_heads")},
+            dynamic_size=meta.get("dynamic_size", False),
+            mask_mode=None,
         )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -15,7 +15,9 @@ from mmmim.registry import MODELS
 
 from ..layers import Grid, to_pair
 from .swin_common import SwinBlock, SwinEncoder, SwinStage
+from .swin_timm import pretrained_windows, swin_transformer_v2
 from .swin_windows import join_heads, split_heads, window_attention
+from .timm_model import TimmModel
 
 
 class CosineWindowAttention(TimmWindowAttention):
@@ -98,7 +100,7 @@ class SwinV2(SwinEncoder):
         super().__init__(arch, img_size, window_size, **options)
 
     def build_stage(self, stage: int, drop_path: list[float]) -> SwinStage:
-        dim, heads, window = self.dims[stage], self.num_heads[stage], self.windows[stage]
+        dim, heads, window = self.stage_dims[stage], self.num_heads[stage], self.windows[stage]
         if len(self.pretrained_window_sizes) != self.num_stages:
             raise UsageError(
                 f"pretrained_window_sizes={self.pretrained_window_sizes} needs one entry per stage ({self.num_stages})"
@@ -132,3 +134,17 @@ class SwinV2(SwinEncoder):
             pretrained_window_sizes=list(self.pretrained_window_sizes),
             extra_norm_every_n_blocks=self.extra_norm,
         )
+
+    @classmethod
+    def settings_from(cls, meta: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
+        return dict(
+            super().settings_from(meta, state),
+            pretrained_window_sizes=pretrained_windows(meta),
+            extra_norm_every_n_blocks=meta["extra_norm_every_n_blocks"],
+        )
+
+    @classmethod
+    def timm_model(
+        cls, meta: Mapping[str, Any], state: Mapping[str, Tensor], pool: str | None = None, fc_norm: bool = False
+    ) -> TimmModel:
+        return swin_transformer_v2(meta, dict(state))

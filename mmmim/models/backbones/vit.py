@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from timm.layers import LayerNorm, PatchEmbed, calculate_drop_path_rates
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
@@ -18,7 +18,6 @@ from ..layers import (
     block_rows,
     block_with_cls_logits,
     cls_logits,
-    grid_of,
     patchify,
     resize_pos_embed,
     take,
@@ -26,16 +25,9 @@ from ..layers import (
 )
 from ..layers.init import xavier_linear_
 from .plain_vit import PlainViT
+from .timm_model import TimmModel
 from .vit_loading import adapt_vit_state_dict
-
-ARCHS: dict[str, dict[str, Any]] = {
-    "tiny": dict(embed_dims=192, depth=12, num_heads=3),
-    "small": dict(embed_dims=384, depth=12, num_heads=6),
-    "base": dict(embed_dims=768, depth=12, num_heads=12),
-    "large": dict(embed_dims=1024, depth=24, num_heads=16),
-    "huge": dict(embed_dims=1280, depth=32, num_heads=16),
-}
-OUT_TYPES = ("raw", "featmap", "cls", "avg")
+from .vit_timm import vision_transformer
 
 
 @MODELS.register_module()
@@ -45,7 +37,7 @@ class ViT(PlainViT):
     Parameters carry timm's names: the state dict loads strictly into ``timm``'s ``vit_*`` models.
 
     Args:
-        arch: A name of :data:`ARCHS` or ``dict(embed_dims, depth, num_heads, mlp_ratio=4)``.
+        arch: A name of :data:`.plain_vit.ARCHS` or ``dict(embed_dims, depth, num_heads, mlp_ratio=4)``.
         img_size: Pixels, ``int`` or ``(H, W)``; other sizes interpolate any kind of positions as a map.
         pos_embed: ``sincos`` (fixed), ``sincos1d`` (fixed, over the raster index), ``learned`` or ``none``.
         freeze_pos: Keep the position table fixed; default: unless it is ``learned``.
@@ -56,6 +48,8 @@ class ViT(PlainViT):
         with_cp: Recompute blocks in the backward pass to save memory.
         pretrain_img_size: Image size of the checkpoint, needed only if its grid is neither square nor this model's.
     """
+
+    mask_modes: ClassVar[tuple[str | None, ...]] = ("drop", "replace")
 
     def __init__(
         self,
@@ -76,27 +70,21 @@ class ViT(PlainViT):
         pretrain_img_size: int | tuple[int, int] | None = None,
         init_cfg: dict | None = None,
     ) -> None:
-        super().__init__(init_cfg)
-        settings = ARCHS[one_of("arch", arch, ARCHS)] if isinstance(arch, str) else dict(arch)
-        self.arch = arch if isinstance(arch, str) else settings
-        self.embed_dims: int = settings["embed_dims"]
-        self.depth: int = settings["depth"]
-        self.num_heads: int = settings["num_heads"]
-        if self.embed_dims % self.num_heads:
-            raise UsageError(f"arch: embed_dims={self.embed_dims} is not divisible by num_heads={self.num_heads}")
-
-        self.img_size = to_pair(img_size)
-        self.patch_size = self.stride = to_pair(patch_size)
-        self.in_channels = in_channels
+        super().__init__(
+            img_size=img_size,
+            patch_size=patch_size,
+            in_channels=in_channels,
+            mask_mode=mask_mode,
+            out_type=out_type,
+            with_cp=with_cp,
+            init_cfg=init_cfg,
+        )
+        settings = self._choose_arch(arch)
         self.pos_kind = one_of("pos_embed", pos_embed, (*FIXED_POSITIONS, "learned", "none"))
-        self.mask_mode = one_of("mask_mode", mask_mode, ("drop", "replace"))
-        self.out_type = one_of("out_type", out_type, OUT_TYPES)
         if out_type == "cls" and not with_cls_token:
             raise UsageError("out_type='cls' needs with_cls_token=True; use out_type='avg'")
         self.out_indices = self._valid_indices("out_indices", out_indices)
-        self.with_cp = with_cp
         self.pretrain_img_size = None if pretrain_img_size is None else to_pair(pretrain_img_size)
-        self.grid_size = grid_of(torch.empty(1, 1, *self.img_size, device="meta"), self.patch_size)
         self.num_prefix = int(with_cls_token)
 
         self.patch_embed = PatchEmbed(None, self.patch_size, in_channels, self.embed_dims)  # type: ignore[arg-type]  # pairs are fine
@@ -116,12 +104,9 @@ class ViT(PlainViT):
         )
         self.norm = LayerNorm(self.embed_dims) if final_norm else nn.Identity()
         self.pretrain_only = ("mask_token",) if final_norm else ("mask_token", "norm.*")
-        self.downstream_only: tuple[str, ...] = ()
 
         self._init_parameters()
-        self.frozen_stages = frozen_stages
-        self._freeze()
-        self.register_load_state_dict_pre_hook(adapt_vit_state_dict)
+        self.freeze(frozen_stages)
 
     # ---------------------------------------------------------------- building
 
@@ -144,11 +129,9 @@ class ViT(PlainViT):
             if token is not None:
                 nn.init.normal_(token, std=0.02)
 
-    def _frozen_modules(self) -> list[nn.Module]:
-        if self.frozen_stages < 0:
-            return []
-        last = [self.norm] if self.frozen_stages >= self.depth else []
-        return [self.patch_embed, *self.blocks[: self.frozen_stages], *last]
+    def adapt_state_dict(self, state_dict: dict[str, Tensor], prefix: str) -> None:
+        super().adapt_state_dict(state_dict, prefix)
+        adapt_vit_state_dict(self, state_dict, prefix)
 
     # ---------------------------------------------------------------- encoding
 
@@ -162,8 +145,7 @@ class ViT(PlainViT):
 
     def embed(self, images: Tensor, where: Tensor | None = None) -> Tensor:
         """Patch tokens with positions ``(B, N, D)``; with ids ``where (B, n)`` only those patches are embedded."""
-        if images.shape[1] != self.in_channels:
-            raise UsageError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
+        self.check_channels(images)
         _, positions = self._positions(self.grid(images))
         if where is None:
             return self.patch_embed(images) + positions
@@ -184,8 +166,7 @@ class ViT(PlainViT):
         x = self.with_cls(tokens)
         outputs = []
         for index, block in enumerate(self.blocks):
-            recompute = self.with_cp and torch.is_grad_enabled() and x.requires_grad
-            x = checkpoint(block, x, use_reentrant=False) if recompute else block(x)
+            x = self.run(block, x)
             if index in self.out_indices:
                 outputs.append(self.norm(x) if index == self.depth - 1 else x)
             if index == self.out_indices[-1]:
@@ -220,8 +201,7 @@ class ViT(PlainViT):
 
     def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
         """``images (B, C, H, W)`` -> one output of ``out_type`` per entry of ``out_indices``."""
-        frozen = self.frozen_stages >= self.depth
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not frozen):
+        with self.graph():
             outputs = self.encode(self._tokens(images, mask))
         if mask is not None and self.mask_mode == "drop":
             return outputs
@@ -230,28 +210,22 @@ class ViT(PlainViT):
     def _tokens(self, images: Tensor, mask: PatchMask | None) -> Tensor:
         if mask is None:
             return self.embed(images)
-        if mask.grid != self.grid(images):
-            raise ValueError(f"mask grid {mask.grid} does not fit the image's patch grid {self.grid(images)}")
-        if self.mask_token is None:
+        mask_token = self.checked_mask_token(mask, self.grid(images))
+        if mask_token is None:
             return self.embed(images, mask.visible)
         _, positions = self._positions(mask.grid)
         hidden = mask.mask.flatten(1).unsqueeze(-1)  # (B,N,1)
         tokens = self.patch_embed(images)
-        return torch.where(hidden, self.mask_token.to(tokens.dtype), tokens) + positions
+        return torch.where(hidden, mask_token.to(tokens.dtype), tokens) + positions
 
-    # ---------------------------------------------------------------- protocols
+    # ---------------------------------------------------------------- from a checkpoint
 
-    def describe(self) -> dict[str, Any]:
-        """Plain facts stored in a checkpoint's ``meta['mmmim']``."""
-        return dict(
-            backbone="ViT",
-            arch=self.arch,
-            embed_dims=self.embed_dims,
-            depth=self.depth,
-            num_heads=self.num_heads,
-            img_size=list(self.img_size),
-            patch_size=list(self.patch_size),
-            in_channels=self.in_channels,
-            pos_embed=self.pos_kind,
-            with_cls_token=self.cls_token is not None,
-        )
+    @classmethod
+    def settings_from(cls, meta: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
+        return dict(super().settings_from(meta, state), with_cls_token=meta["with_cls_token"])
+
+    @classmethod
+    def timm_model(
+        cls, meta: Mapping[str, Any], state: Mapping[str, Tensor], pool: str | None = None, fc_norm: bool = False
+    ) -> TimmModel:
+        return vision_transformer(meta, dict(state), pool, fc_norm)

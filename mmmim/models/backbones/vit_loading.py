@@ -28,10 +28,10 @@ def _stored_grid(num_patches: int, module: Any) -> Grid:
     return isqrt(num_patches), isqrt(num_patches)
 
 
-def adapt_vit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """Load hook: resize the position table, drop tensors that only pre-training uses and this model does not own."""
+def adapt_vit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefix: str) -> None:
+    """Resize the position table, drop the final norm where this model does not own one."""
     own = dict(module.named_parameters())
-    for name in ("mask_token", "norm.weight", "norm.bias"):
+    for name in ("norm.weight", "norm.bias"):
         if name not in own:
             state_dict.pop(prefix + name, None)
     table = state_dict.get(prefix + "pos_embed")

@@ -10,6 +10,8 @@ from mmmim.errors import UsageError, one_of
 from mmmim.models.classifiers.labels import check_classes, check_labels
 from mmmim.registry import MODELS, build_part
 
+from ..backbones import Encoder
+from ..heads.base import ClsHead
 from ..heads.layerwise_cls_head import LayerwiseClsHead
 
 
@@ -35,8 +37,9 @@ class ImageClassifier(BaseModel):
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.backbone: Any = _build(backbone)
-        self.neck: Any = None if neck is None else _build(neck, **self._facts())
-        self.head: Any = _build(head, levels=_levels(self.backbone))
+        self.neck = None if neck is None else _build(neck, **self._facts())
+        levels = self.backbone.level_dims() if isinstance(self.backbone, Encoder) else {}
+        self.head = ClsHead.fits("head", _build(head, levels=levels))
         trains = any(parameter.requires_grad for parameter in self.backbone.parameters())
         self.stage = "ft" if trains else "ssl"  # what a checkpoint's encoder has seen
         self.all_levels = isinstance(self.head, LayerwiseClsHead)
@@ -103,15 +106,6 @@ def _pooled(features: Tensor) -> Tensor:
     if features.ndim == 3:
         raise UsageError("ImageClassifier: the backbone returns tokens; set backbone.out_type='avg' or 'cls'.")
     return features  # (B, D)
-
-
-def _levels(backbone: Any) -> dict[str, int]:
-    """Name and width of each of the backbone's outputs; names count from 1."""
-    indices = getattr(backbone, "out_indices", ())
-    if hasattr(backbone, "num_stages"):
-        widths = backbone.stage_dims if hasattr(backbone, "stage_dims") else backbone.dims
-        return {f"stage{index + 1}": widths[index] for index in indices}
-    return {f"block{index + 1}": backbone.embed_dims for index in indices}
 
 
 def _build(part: dict | nn.Module, **known: Any) -> nn.Module:

@@ -1,3 +1,3 @@
-from .image_preprocessor import ImagePreprocessor
+from .image_preprocessor import ImagePreprocessor, statistics_of
 
-__all__ = ["ImagePreprocessor"]
+__all__ = ["ImagePreprocessor", "statistics_of"]

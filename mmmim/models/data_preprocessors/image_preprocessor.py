@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from mmengine.model import BaseDataPreprocessor
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
@@ -40,7 +40,7 @@ class ImagePreprocessor(BaseDataPreprocessor):
             raise UsageError(f"mean, std: one value per channel each, got {len(mean)} and {len(std)}")
         if min(std) <= 0:
             raise UsageError(f"std: values must be above 0, got {tuple(std)}")
-        self.statistics = dict(mean=tuple(mean), std=tuple(std))
+        self.statistics: dict[str, tuple[float, ...]] = dict(mean=tuple(mean), std=tuple(std))
         self.register_buffer("mean", torch.tensor(mean).to(torch.get_default_dtype()).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).to(torch.get_default_dtype()).view(-1, 1, 1), persistent=False)
         self.batch_augment = _build(batch_augment) if isinstance(batch_augment, dict) else batch_augment
@@ -74,6 +74,12 @@ class ImagePreprocessor(BaseDataPreprocessor):
                 f"{name}: expected (B, {len(self.mean)}, H, W) for the {len(self.mean)} values of mean and std, got "
                 f"{tuple(images.shape)}; set dataset.channels and data_preprocessor.mean, std to the same number"
             )
+
+
+def statistics_of(preprocessor: nn.Module) -> dict[str, tuple[float, ...]]:
+    """Return the ``mean`` and ``std`` that a preprocessor normalises by; nothing where it is not an
+    :class:`ImagePreprocessor`, so that parts keep their own defaults."""
+    return preprocessor.statistics if isinstance(preprocessor, ImagePreprocessor) else {}
 
 
 def _build(augment: dict) -> Callable:

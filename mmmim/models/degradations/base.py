@@ -1,22 +1,27 @@
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 from torch import Generator, Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 
 from mmmim.errors import UsageError
 
+from ..contract import Part
 from ..layers import Noise, to_pair
 
 Size = tuple[int, int]
 
 
-class Degradation(nn.Module):
+class Degradation(Part, nn.Module):
     """Image -> degraded image, batched, with parameters of its own for every image.
 
     ``sample`` draws the parameters; the call is a pure function of images and parameters, so any batch can be
     replayed. Subclasses write :meth:`draw` and :meth:`degrade`.
     """
+
+    contract = ("sample", "forward", "degrade", "output_size", "clean")
 
     def sample(
         self,
@@ -42,8 +47,9 @@ class Degradation(nn.Module):
         self._check(images)
         return self.degrade(images, **params)
 
+    @abstractmethod
     def degrade(self, images: Tensor, **params: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Return the degraded images; ``params`` are what :meth:`draw` gave."""
 
     def output_size(self, size: Size) -> Size:
         """Of the degraded images."""

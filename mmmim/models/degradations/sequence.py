@@ -5,7 +5,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from mmmim.errors import UsageError
-from mmmim.registry import build_part
 
 from ..layers import Noise
 from .base import Degradation, Size
@@ -14,8 +13,8 @@ from .base import Degradation, Size
 def build_degradation(config: dict | list[dict] | None, **known: Any) -> Degradation | None:
     """One degradation, or several in a list, one after the other; what they leave open is filled with ``known``."""
     if isinstance(config, (list, tuple)):
-        return DegradationSequence([build_part(_own_name(step), **known) for step in config])
-    return None if config is None else build_part(_own_name(config), **known)
+        return DegradationSequence([Degradation.build("degradation", _own_name(step), **known) for step in config])
+    return None if config is None else Degradation.build("degradation", _own_name(config), **known)
 
 
 def _own_name(config: dict) -> dict:

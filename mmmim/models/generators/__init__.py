@@ -1,8 +1,16 @@
-from .base import Corrupted
+from .base import Corrupted, Generator
 from .erasing_generator import ErasingGenerator
 from .pixel_generator import PixelGenerator
 from .sampling import sample_tokens
 from .small_beit import SmallBEiT
 from .token_generator import TokenGenerator
 
-__all__ = ["Corrupted", "ErasingGenerator", "PixelGenerator", "SmallBEiT", "TokenGenerator", "sample_tokens"]
+__all__ = [
+    "Corrupted",
+    "ErasingGenerator",
+    "Generator",
+    "PixelGenerator",
+    "SmallBEiT",
+    "TokenGenerator",
+    "sample_tokens",
+]

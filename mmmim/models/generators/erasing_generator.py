@@ -9,13 +9,13 @@ from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask
-from .base import Corrupted
+from .base import Corrupted, Generator
 
 MODES = ("pixel", "rand", "const")
 
 
 @MODELS.register_module()
-class ErasingGenerator(nn.Module):
+class ErasingGenerator(Generator):
     """Random erasing (`Zhong et al., 2020`) in place of a network, with which CIM compares its generator for ResNet-50
     (Section 3.3, "image corrupting strategy"). The enhancer recovers the erased pixels from the visible ones.
 

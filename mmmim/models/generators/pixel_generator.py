@@ -11,11 +11,12 @@ from mmmim.errors import UsageError
 from mmmim.registry import MODELS, build_part
 
 from ..layers import ColorSpace, PatchMask, at_least_fp32, full_precision, grid_of, patchify, take, to_pair, unpatchify
-from .base import Corrupted
+from ..necks.base import Neck
+from .base import Corrupted, Generator
 
 
 @MODELS.register_module()
-class PixelGenerator(nn.Module):
+class PixelGenerator(Generator):
     """CIM's generator without tokens (Table 10): MAE predicts the pixels of hidden patches, and values around the
     prediction are sampled.
 
@@ -47,7 +48,8 @@ class PixelGenerator(nn.Module):
         self.encoder = build_part(backbone, img_size=input_size, patch_size=self.patch_size, in_channels=in_channels)
         if self.encoder.mask_mode != "drop":
             raise UsageError(f"generator.backbone encodes visible patches only; mask_mode={self.encoder.mask_mode!r}")
-        self.decoder = build_part(
+        self.decoder = Neck.build(
+            "generator.neck",
             neck,
             in_dims=self.encoder.embed_dims,
             out_dims=self.patch_size[0] * self.patch_size[1] * in_channels,

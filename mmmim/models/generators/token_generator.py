@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from mmmim.errors import UsageError, WeightsError, one_of
 from mmmim.registry import MODELS
 
-from ..backbones.beit_vit import BEiTViT
 from ..layers import ColorSpace, PatchMask, at_least_fp32, full_precision, to_pair
 from ..layers.init import beit_linear_
 from ..target_generators.token import TokenTarget
-from .base import Corrupted
+from .base import Corrupted, Generator
 from .sampling import SAMPLE_MODES, sample_tokens
 from .small_beit import SmallBEiT
 
@@ -22,7 +21,7 @@ UPSAMPLING = ("bicubic", "bilinear", "nearest")
 
 
 @MODELS.register_module()
-class TokenGenerator(nn.Module):
+class TokenGenerator(Generator):
     """CIM's generator (Appendix A.3): a small BEiT predicts the visual tokens of the hidden patches (Eq. 1), a token is
     sampled for each (Eq. 2), and the frozen tokenizer paints the image with them.
 
@@ -71,16 +70,14 @@ class TokenGenerator(nn.Module):
         self.color_space = ColorSpace(mean, std)
         self.tokens = TokenTarget(tokenizer, patch_size, mean=mean, std=std)
         self.encoder = SmallBEiT(embed_dims, depth, num_heads, share_layers, input_size, patch_size, in_channels)
+        self.share_layers = share_layers
+        self.lender_facts = dict(embed_dims=embed_dims, num_heads=num_heads, patch_size=self.patch_size)
         self.head = nn.Linear(embed_dims, self.tokens.num_classes)
         beit_linear_(self.head)
         if frozen:
             self.encoder.requires_grad_(False)
             self.head.requires_grad_(False)
             self.eval()
-
-    @property
-    def share_layers(self) -> int:
-        return self.encoder.share_layers
 
     def train(self, mode: bool = True) -> TokenGenerator:
         return super().train(mode and not self.frozen)
@@ -90,7 +87,7 @@ class TokenGenerator(nn.Module):
         images: Tensor,
         mask: PatchMask,
         token_images: Tensor | None = None,
-        lender: BEiTViT | None = None,
+        lender: nn.Module | None = None,
     ) -> Corrupted:
         """``images (B, 3, H, W)`` normalised; ``token_images`` the same crop at the tokenizer's resolution."""
         golden = self.golden(images, token_images)  # (B,N)
@@ -107,7 +104,7 @@ class TokenGenerator(nn.Module):
         views = {} if token_images is None else dict(token_images=token_images)
         return self.tokens(images, **views).squeeze(-1)
 
-    def logits(self, images: Tensor, mask: PatchMask, lender: BEiTViT | None = None) -> Tensor:
+    def logits(self, images: Tensor, mask: PatchMask, lender: nn.Module | None = None) -> Tensor:
         return self.head(self.encoder(images, mask, lender))
 
     def losses(self, logits: Tensor, golden: Tensor) -> dict[str, Tensor]:

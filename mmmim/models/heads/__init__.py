@@ -1,3 +1,4 @@
+from .base import ClsHead, ContrastHead, Head
 from .binary import BinaryCrossEntropyHead
 from .cls_heads import LinearClsHead
 from .contrastive import Align, InfoNCE
@@ -10,7 +11,10 @@ from .reconstruction import ReconstructionHead
 __all__ = [
     "Align",
     "BinaryCrossEntropyHead",
+    "ClsHead",
+    "ContrastHead",
     "CrossEntropyHead",
+    "Head",
     "InfoNCE",
     "InstanceContrastHead",
     "IntegratedZoomHead",

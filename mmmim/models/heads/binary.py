@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmmim.errors import one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
+from .base import Head
 from .reconstruction import SCOPES, masked_mean
 
 
 @MODELS.register_module()
-class BinaryCrossEntropyHead(nn.Module):
+class BinaryCrossEntropyHead(Head):
     """Mean binary cross-entropy of logits, for targets that are 0 or 1.
 
     Args:

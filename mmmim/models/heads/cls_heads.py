@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch.nn.functional as F
-from mmengine.model import BaseModule
 from timm.layers import trunc_normal_
 from timm.loss import BinaryCrossEntropy
 from torch import Tensor, nn
@@ -13,6 +12,7 @@ from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import at_least_fp32
+from .base import ClsHead
 
 NORMS = {
     "ln": lambda dims: nn.LayerNorm(dims, eps=1e-6),
@@ -22,7 +22,7 @@ NORMS = {
 
 
 @MODELS.register_module()
-class LinearClsHead(BaseModule):
+class LinearClsHead(ClsHead):
     """Pooled features ``(B, in_channels)`` -> norms -> linear layer -> classification loss.
 
     Args:

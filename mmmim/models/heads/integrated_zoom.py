@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision, patchify, to_pair, unpatchify
 from ..target_generators.integrated_zoom import ZoomTargets
+from .base import Head
 
 
 @MODELS.register_module()
-class IntegratedZoomHead(nn.Module):
+class IntegratedZoomHead(Head):
     """``inner_weight * L_in + band_weight * L_out`` of masked and zoomed-in inputs (Beyond Masking, task m+a).
 
     The prediction stands for the whole crop: it is enlarged (area) to the crop's R x R pixels. L_in is the mean squared
@@ -26,6 +27,7 @@ class IntegratedZoomHead(nn.Module):
     """
 
     scope = "weighted"
+    value_type = ZoomTargets
 
     def __init__(
         self,

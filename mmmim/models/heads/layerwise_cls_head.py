@@ -3,17 +3,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
+from .base import ClsHead
 from .cls_heads import LinearClsHead
 
 
 @MODELS.register_module()
-class LayerwiseClsHead(BaseModule):
+class LayerwiseClsHead(ClsHead):
     """One linear probe per output of the backbone, all of them trained in one pass over the images.
 
     Each level has norms, linear layer and loss of its own (:class:`LinearClsHead`). The losses are summed, which gives

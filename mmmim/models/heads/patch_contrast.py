@@ -3,13 +3,14 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from mmengine.dist import get_rank
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision, take
+from .base import ContrastHead
 from .contrastive import gather_rows
 
 CHUNK = 4096  # queries whose logits against all keys of the process are held at a time
@@ -20,7 +21,7 @@ def unit_rows(x: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class PatchContrastHead(nn.Module):
+class PatchContrastHead(ContrastHead):
     """Denoising contrast of ConMIM (Eq. 3): every masked patch has to find its own key among those of its image.
 
     ``L = mean_b mean_j (log sum_i exp(q_j k_i / tau) - q_j k_j / tau)`` over the masked patches j of image b and the
@@ -35,8 +36,6 @@ class PatchContrastHead(nn.Module):
         reduction: Mean over the patches of each image, then over images (``image``, Eq. 3), or over all patches
             (``token``, the authors' code); equal where all images have as many masked patches.
     """
-
-    scope = "weighted"
 
     def __init__(
         self,
@@ -135,14 +134,13 @@ def spread(x: Tensor) -> Tensor:
 
 
 @MODELS.register_module()
-class InstanceContrastHead(nn.Module):
+class InstanceContrastHead(ContrastHead):
     """Contrast of whole images (ConMIM, Table 4): the key of the same image among those of all images.
 
     Args:
         gather: Take the other images from all processes.
     """
 
-    scope = "weighted"
     contrasts_images = True
 
     def __init__(self, temperature: float = 0.1, gather: bool = True) -> None:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import full_precision
+from .base import Head
 
 LOSSES = dict(l1=F.l1_loss, l2=F.mse_loss, smooth_l1=F.smooth_l1_loss)
 SCOPES = ("hidden", "all")
@@ -21,7 +22,7 @@ def masked_mean(error: Tensor, weight: Tensor | None) -> Tensor:
 
 
 @MODELS.register_module()
-class ReconstructionHead(nn.Module):
+class ReconstructionHead(Head):
     """Mean error over target values and predicted patches; every image predicts the same number of patches.
 
     Args:

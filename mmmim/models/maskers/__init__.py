@@ -1,8 +1,16 @@
-from .base import BaseMasker
+from .base import BaseMasker, ScoredMasker
 from .block_masker import BlockMasker
 from .center_masker import CenterMasker
 from .importance_masker import ImportanceMasker
 from .random_masker import RandomMasker
 from .square_masker import SquareMasker
 
-__all__ = ["BaseMasker", "BlockMasker", "CenterMasker", "ImportanceMasker", "RandomMasker", "SquareMasker"]
+__all__ = [
+    "BaseMasker",
+    "BlockMasker",
+    "CenterMasker",
+    "ImportanceMasker",
+    "RandomMasker",
+    "ScoredMasker",
+    "SquareMasker",
+]

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from abc import abstractmethod
+from typing import ClassVar
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from mmmim.errors import UsageError, one_of
 
+from ..contract import Part
 from ..layers import Grid, PatchMask, to_pair
 
 
-class BaseMasker:
+class BaseMasker(Part):
     """Common part of all maskers: how many cells are hidden, and what a cell is.
 
     A cell is a block of ``cell_size`` pixels that is hidden or visible as a whole; by default it is one patch.
@@ -24,9 +26,16 @@ class BaseMasker:
             the hidden ones up, K = ceil(N * mask_ratio) (SimMIM); ``nearest`` rounds (CIM). In floating point they
             differ by one on some grids.
         num_masked: Number of hidden cells in place of a ratio, or ``(least, most)``: a number for every batch (CIM).
+
+    Attributes:
+        cell: Rows and columns of patches in a cell.
+        needs_scores: It is called with ``scores (B, N)`` of the patches, see :class:`ScoredMasker`.
     """
 
-    needs_scores = False
+    contract: ClassVar[tuple[str, ...]] = ("cell", "needs_scores", "num_hidden", "__call__")
+
+    cell: Grid
+    needs_scores: bool = False
 
     def __init__(
         self,
@@ -83,7 +92,7 @@ class BaseMasker:
     def draw(
         self, cells: Grid, batch_size: int, generator: Generator | None, device: torch.device | str | None
     ) -> PatchMask:
-        """Masks on the grid of cells."""
+        """Return masks on the grid of cells; subclasses write it, or :meth:`__call__`."""
         raise NotImplementedError
 
     def __call__(
@@ -91,11 +100,30 @@ class BaseMasker:
         grid: Grid,
         batch_size: int,
         *,
+        images: Tensor | None = None,
+        scores: Tensor | None = None,
         generator: Generator | None = None,
         device: torch.device | str | None = None,
-        **_: Any,
     ) -> PatchMask:
+        """Return masks of ``batch_size`` images on a patch grid; ``images (B, C, H, W)`` and ``scores (B, N)`` of the
+        patches are for maskers that read them."""
         return self.draw(self.cells(grid), batch_size, generator, device).refine(self.cell)
+
+
+class ScoredMasker(BaseMasker):
+    """A masker that reads how much the encoder's class token attends to each patch (CCMIM)."""
+
+    contract: ClassVar[tuple[str, ...]] = (*BaseMasker.contract, "layers", "log_score")
+
+    needs_scores = True
+
+    @abstractmethod
+    def layers(self, depth: int) -> tuple[int, ...]:
+        """Return the 0-based blocks, of ``depth``, whose class-token attention is scored."""
+
+    @abstractmethod
+    def log_score(self, rows: list[Tensor]) -> Tensor:
+        """Return log-scores ``(B, N)`` from each block's class-token logits ``(B, H, 1+N)``, its own key first."""
 
 
 def cell_in_patches(cell_size: int | tuple[int, int] | None, patch_size: int | tuple[int, int] | None) -> Grid:

@@ -9,7 +9,7 @@ from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, global_rand
-from .base import BaseMasker
+from .base import ScoredMasker
 
 PRESETS: dict[str, dict[str, Any]] = {
     "proportional": dict(score="logit", score_layers="last", noise="exp"),
@@ -20,7 +20,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @MODELS.register_module()
-class ImportanceMasker(BaseMasker):
+class ImportanceMasker(ScoredMasker):
     """Importance sampling of ccMIM (`ICLR 2023`, Eq. 4-6): hide the K patches with the largest ``l_i - log r_i``.
 
     ``l`` is a log-score of the class token's attention to patch i, ``r`` random weights. The paper fixes neither the
@@ -36,8 +36,6 @@ class ImportanceMasker(BaseMasker):
         noise: r = ``exp`` E ~ Exp(1), ``softmax_uniform`` exp(u), ``uniform`` u, or ``none`` (top-K, the "importance"
             row of Table 5).
     """
-
-    needs_scores = True
 
     def __init__(
         self,
@@ -96,9 +94,10 @@ class ImportanceMasker(BaseMasker):
         grid: Grid,
         batch_size: int,
         *,
+        images: Tensor | None = None,
         scores: Tensor | None = None,
         generator: Generator | None = None,
-        **_: Any,  # the device is that of the scores
+        device: torch.device | str | None = None,  # not read: it is that of the scores
     ) -> PatchMask:
         if scores is None:
             raise UsageError("ImportanceMasker needs scores (B, N); use it in CCMIM, or RandomMasker elsewhere")

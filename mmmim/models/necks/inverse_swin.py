@@ -9,10 +9,11 @@ from mmmim.registry import MODELS
 
 from ..backbones.swin import SwinV1Block, WindowAttention
 from ..layers import Grid, PatchMask, patchify, take, to_pair, unpatchify
+from .base import GridNeck
 
 
 @MODELS.register_module()
-class InverseSwinDecoder(nn.Module):
+class InverseSwinDecoder(GridNeck):
     """A Swin Transformer upside down as prediction head (SimMIM, Table 2).
 
     Tokens are widened to 8C, then four stages of Swin blocks double the resolution and halve the width; a last
@@ -26,7 +27,6 @@ class InverseSwinDecoder(nn.Module):
     """
 
     input_tokens = "all"
-    needs_grid = True
 
     def __init__(
         self,

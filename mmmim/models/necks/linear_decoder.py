@@ -7,10 +7,11 @@ from mmmim.registry import MODELS
 
 from ..layers import PatchMask, take
 from ..layers.init import beit_linear_
+from .base import Neck
 
 
 @MODELS.register_module()
-class LinearDecoder(nn.Module):
+class LinearDecoder(Neck):
     """SimMIM's prediction head: one linear layer from each token to the values of its patch (`Xie et al., 2022`).
 
     The paper writes it as a 1x1 convolution and a pixel shuffle over the whole map; computed for the patches that are

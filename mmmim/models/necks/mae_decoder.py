@@ -10,10 +10,11 @@ from mmmim.registry import MODELS
 
 from ..layers import FIXED_POSITIONS, Grid, PatchMask, block_rows, resize_pos_embed, take
 from ..layers.init import xavier_linear_
+from .base import GridNeck
 
 
 @MODELS.register_module()
-class MAEDecoder(nn.Module):
+class MAEDecoder(GridNeck):
     """Light transformer that predicts patches from visible tokens and mask tokens (`He et al., 2022`).
 
     Args:
@@ -26,7 +27,6 @@ class MAEDecoder(nn.Module):
     """
 
     input_tokens = "visible"
-    needs_grid = True
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask, take
+from .base import Neck, Projector
 
 NORMS = ("bn", "sync_bn", "ln", "none")
 ROWS = ("all", "patches", "masked")
@@ -43,7 +44,7 @@ def normed_mlp(widths: Sequence[int], norm: str, last_affine: bool) -> nn.Sequen
 
 
 @MODELS.register_module()
-class ContrastProjector(nn.Module):
+class ContrastProjector(Projector):
     """Two-layer projector g of ccMIM: Linear -> BN -> ReLU -> Linear -> BN, no biases, per-process batch statistics.
 
     Args:
@@ -81,7 +82,7 @@ class ContrastProjector(nn.Module):
 
 
 @MODELS.register_module()
-class PatchProjector(nn.Module):
+class PatchProjector(Neck):
     """Projection head of ConMIM, token by token: three Linear layers without bias, norm after each, ReLU between.
 
     Args:

@@ -1,3 +1,4 @@
+from .base import EncoderTarget, TargetGenerator
 from .color import ColorBinTarget, ColorClusterTarget
 from .dense import DenseTarget
 from .hog import HOGTarget
@@ -11,10 +12,12 @@ __all__ = [
     "ColorBinTarget",
     "ColorClusterTarget",
     "DenseTarget",
+    "EncoderTarget",
     "HOGTarget",
     "IntegratedZoomTarget",
     "MomentumEncoder",
     "PixelTarget",
     "ReplacedTokenTarget",
+    "TargetGenerator",
     "TokenTarget",
 ]

@@ -24,6 +24,7 @@ class ColorTarget(DenseTarget):
         mean, std: Of the data preprocessor, in units of 0..255; filled from it.
     """
 
+    num_classes: int
     mean: Tensor
     std: Tensor
 

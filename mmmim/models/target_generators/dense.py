@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmmim.errors import UsageError
 
 from ..layers import PatchMask, grid_of, patchify, take, to_pair
+from .base import TargetGenerator
 
 
-class DenseTarget(nn.Module):
+class DenseTarget(TargetGenerator):
     """Common part of targets that have a value at every pixel, or at every block of ``downsample`` pixels.
 
     Maps ``(B, C, H/downsample, W/downsample)`` are listed patch by patch in (row, column, channel) order.
@@ -19,12 +20,17 @@ class DenseTarget(nn.Module):
         downsample: 1 keeps the image's resolution, 2 halves it, ... as far as a patch has whole pixels.
     """
 
+    weighs_values = True
+
     def __init__(self, patch_size: int | tuple[int, int] = 16, in_channels: int = 3, downsample: int = 1) -> None:
         super().__init__()
         self.patch_size = to_pair(patch_size)
         self.in_channels = in_channels
         if downsample < 1 or any(side % downsample for side in self.patch_size):
-            raise UsageError(f"downsample={downsample} must divide patch_size={self.patch_size}")
+            raise UsageError(
+                f"downsample={downsample} must divide patch_size={self.patch_size}, the pixels of an output of the "
+                "encoder; set target_generator.downsample to a divisor of both"
+            )
         self.downsample = downsample
         self.values = self.patch_size[0] // downsample, self.patch_size[1] // downsample  # of a patch, per channel
 

@@ -4,18 +4,19 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import full_precision, grid_of, take, to_pair
+from .base import TargetGenerator
 
 SOBEL_X = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 
 
 @MODELS.register_module()
-class HOGTarget(nn.Module):
+class HOGTarget(TargetGenerator):
     """Histograms of oriented gradients per patch, as MaskFeat (`Wei et al., 2022`): ``(B, n, C*bins*cells)``.
 
     Sobel gradients on the reflect-padded image, angle over ``bins`` unsigned orientations, magnitude weighted by a
@@ -38,7 +39,10 @@ class HOGTarget(nn.Module):
         super().__init__()
         self.patch_size = to_pair(patch_size)
         if any(side % cell for side in self.patch_size):
-            raise UsageError(f"cell={cell} must divide patch_size={self.patch_size}")
+            raise UsageError(
+                f"cell={cell} must divide patch_size={self.patch_size}, the pixels of an output of the encoder; set "
+                f"target_generator.cell={math.gcd(cell, *self.patch_size)}"
+            )
         self.bins, self.cell, self.in_channels = bins, cell, in_channels
         self.cells = self.patch_size[0] // cell, self.patch_size[1] // cell
         self.dims = in_channels * bins * self.cells[0] * self.cells[1]

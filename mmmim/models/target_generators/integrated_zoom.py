@@ -31,6 +31,8 @@ class IntegratedZoomTarget(PixelTarget):
         **kwargs: Of :class:`PixelTarget`.
     """
 
+    value_type = ZoomTargets
+
     def __init__(
         self, *args: Any, input_size: int | tuple[int, int] = 224, band_norm: str = "input", **kwargs: Any
     ) -> None:

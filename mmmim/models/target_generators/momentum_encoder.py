@@ -13,12 +13,13 @@ from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
 from ..layers import uncached_autocast
+from .base import EncoderTarget
 
 FORGOTTEN = 256  # training passes without an update, after which a warning is due
 
 
 @MODELS.register_module()
-class MomentumEncoder(nn.Module):
+class MomentumEncoder(EncoderTarget):
     """Features of a slow copy of encoder and projector as targets (ConMIM, Section 4, "asymmetric model
     progress rates").
 
@@ -33,7 +34,6 @@ class MomentumEncoder(nn.Module):
         drop_path: Drop paths in the slow copy, too, as the authors' code does.
     """
 
-    space = "features"
     _online: tuple[nn.Module, nn.Module]
 
     def __init__(
@@ -61,7 +61,7 @@ class MomentumEncoder(nn.Module):
         if self.source == "online":
             return
         self.backbone: Any = copy.deepcopy(backbone)
-        self.neck: Any = copy.deepcopy(neck)
+        self.neck = copy.deepcopy(neck)
         self.requires_grad_(False)
         if not self.drop_path:
             for module in self.backbone.modules():

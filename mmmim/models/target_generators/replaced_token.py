@@ -2,16 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import ColorSpace, grid_of, patchify, to_pair
+from .base import TargetGenerator
 
 
 @MODELS.register_module()
-class ReplacedTokenTarget(nn.Module):
+class ReplacedTokenTarget(TargetGenerator):
     """Which tokens of the image a generator has replaced, 0 or 1: ``(B, N, P)``, P = tokens per output of the encoder
     (CIM's RevDet; `Fang et al., 2023 <https://arxiv.org/abs/2202.03382>`_).
 
@@ -37,12 +38,12 @@ class ReplacedTokenTarget(nn.Module):
         if any(patch % token for patch, token in zip(self.patch_size, self.token_size, strict=True)):
             raise UsageError(
                 f"an output of the encoder stands for {self.patch_size} pixels, no multiple of "
-                f"token_size={self.token_size}"
+                f"token_size={self.token_size}; set target_generator.token_size and generator.patch_size to a divisor"
             )
         self.tokens = self.patch_size[0] // self.token_size[0], self.patch_size[1] // self.token_size[1]
         self.dims = self.tokens[0] * self.tokens[1]
 
-    def forward(self, replaced: Tensor) -> Tensor:
+    def forward(self, replaced: Tensor) -> Tensor:  # type: ignore[override]  # reads_replaced
         """``(B, h, w)`` bool on the grid of tokens."""
         return patchify(replaced[:, None].float(), self.tokens)
 

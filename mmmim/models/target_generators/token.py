@@ -1,20 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import at_least_fp32, check_rgb, grid_of, patchify, take, to_pair
+from ..tokenizers.base import Tokenizer
+from .base import TargetGenerator
 
 
 @MODELS.register_module()
-class TokenTarget(nn.Module):
+class TokenTarget(TargetGenerator):
     """Ids that a frozen tokenizer gives the image: ``(B, n, P)``, P = tokens per patch, ``dims = P * num_codes``.
 
     The tokenizer reads ``token_images``, the same crop at the size at which each patch gets ``tokens_per_patch`` rows
@@ -29,6 +30,8 @@ class TokenTarget(nn.Module):
     """
 
     space = "tokens"
+    reads_token_images = True
+    num_classes: int
     mean: Tensor
     std: Tensor
 
@@ -43,16 +46,16 @@ class TokenTarget(nn.Module):
     ) -> None:
         super().__init__()
         check_rgb("TokenTarget", in_channels)
-        self.tokenizer: Any = MODELS.build(tokenizer).requires_grad_(False).eval()
+        self.tokenizer = Tokenizer.fits("tokenizer", MODELS.build(tokenizer)).requires_grad_(False).eval()
         self.patch_size, self.tokens_per_patch = to_pair(patch_size), tokens_per_patch
-        self.num_classes: int = self.tokenizer.num_codes
+        self.num_classes = self.tokenizer.num_codes
         self.dims = tokens_per_patch**2 * self.num_classes
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 
     def init_weights(self) -> None:
         """Read the tokenizer's weights, so that a missing file ends a run before its first step."""
-        if hasattr(self.tokenizer, "init_weights"):
+        if isinstance(self.tokenizer, Tokenizer):
             self.tokenizer.init_weights()
 
     def train(self, mode: bool = True) -> TokenTarget:

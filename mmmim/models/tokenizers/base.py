@@ -7,12 +7,13 @@ from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
 
+from ..contract import Part
 from ..layers import at_least_fp32
 
 DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
 
 
-class Tokenizer(nn.Module):
+class Tokenizer(Part, nn.Module):
     """A frozen image tokenizer: a code of ``num_codes`` for every ``stride x stride`` pixels, and back.
 
     Images are RGB in [0, 1]; what value range the network itself wants is its own matter. Weights are read when they
@@ -29,6 +30,8 @@ class Tokenizer(nn.Module):
         chunk: Images per pass.
         allow_random: Work without weights (for tests: random codes mean nothing).
     """
+
+    contract = ("num_codes", "stride", "encode", "decode")
 
     num_codes: int
     stride: int

@@ -1,0 +1,50 @@
+"""timm's model of a ResNet, whose names are torchvision's, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from mmmim.errors import UsageError
+
+from .timm_model import Code, TimmModel
+
+
+def output_stride_of(meta: Mapping[str, Any]) -> int:
+    """Return 16 or 8 where the last stages are dilated, else 32."""
+    return meta.get("output_stride", 32)
+
+
+def block_class(state: Mapping[str, Tensor]) -> str:
+    """Return the name that timm and torchvision give the blocks' class."""
+    return "Bottleneck" if "layer1.0.conv3.weight" in state else "BasicBlock"
+
+
+def check_head(target: str, fc_norm: bool) -> None:
+    if fc_norm:
+        raise UsageError(f"--with-head: {target}'s ResNet has no norm before its last layer, this head has one")
+
+
+def check_stem(meta: Mapping[str, Any], state: Mapping[str, Tensor], target: str) -> None:
+    channels = len(state["conv1.weight"])
+    if (meta["stem"], channels) != ("7x7", 64):
+        raise UsageError(
+            f"--to {target}: the first convolution of {target}'s ResNet is 7x7 with 64 channels, this one is "
+            f"{meta['stem']} with {channels} (width={meta['width']}); use --to safetensors"
+        )
+
+
+def resnet(meta: Mapping[str, Any], state: dict[str, Tensor], fc_norm: bool) -> TimmModel:
+    check_head("timm", fc_norm)
+    check_stem(meta, state, "timm")
+    arguments = dict(
+        block=Code(f"timm.models.resnet.{block_class(state)}"),
+        layers=tuple(meta["depths"]),
+        num_classes=0,
+        in_chans=meta["in_channels"],
+        output_stride=output_stride_of(meta),
+    )
+    is_named = isinstance(meta["arch"], str) and (meta["in_channels"], output_stride_of(meta)) == (3, 32)
+    return TimmModel("resnet.ResNet", arguments, state, meta["arch"] if is_named else None, head="fc")

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+
+class Code(str):
+    """An argument that is code, not text."""
+
+    __repr__ = str.__str__
+
+
+class TimmModel(NamedTuple):
+    """timm's model of an encoder: how it is built, and the weights under its names."""
+
+    path: str  # of its class, below timm.models
+    arguments: dict[str, Any]
+    state: dict[str, Tensor]
+    name: str | None = None  # for timm.create_model, where that is all it needs
+    head: str = "head"  # a classifier's last layer, and the norm before it
+    fc_norm: str = "fc_norm"
+    has_norm: bool = True  # else its final norm is taken out

@@ -1,0 +1,42 @@
+"""Whether what a config describes is the part of a model that it stands for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mmmim.errors import UsageError
+from mmmim.registry import build_part
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Part:
+    """Common part of the base classes of parts; ``contract`` names all that a model asks of such a part."""
+
+    contract: ClassVar[tuple[str, ...]]
+
+    @classmethod
+    def build(cls, argument: str, config: dict, **known: Any) -> Self:
+        """Return the part of a ``config``, what it leaves open filled with the ``known`` facts, if it :meth:`fits`."""
+        return cls.fits(argument, build_part(config, **known))
+
+    @classmethod
+    def fits(cls, argument: str, part: Any) -> Self:
+        """Return ``part`` itself: of a subclass, or of any class that has everything in ``contract``.
+
+        Raises:
+            UsageError: something is missing; the message names the argument, the class, what it lacks and this class.
+        """
+        missing = [name for name in cls.contract if not _has(part, name)]
+        if missing:
+            package = cls.__module__.removesuffix(".base")
+            raise UsageError(
+                f"{argument}: class {type(part).__name__} has no {', no '.join(missing)}; let it inherit from "
+                f"{package}.{cls.__name__} and define what that class leaves open"
+            )
+        return part
+
+
+def _has(part: Any, name: str) -> bool:
+    return hasattr(part, name) and not getattr(getattr(type(part), name, None), "__isabstractmethod__", False)

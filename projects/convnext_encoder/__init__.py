@@ -1,0 +1,5 @@
+"""An encoder of one's own in one file; the configs import it by ``custom_imports``."""
+
+from .convnext import ConvNeXt
+
+__all__ = ["ConvNeXt"]
