@@ -1,4 +1,4 @@
-"""The main job on built-in data: pre-train, probe, segment, detect, draw. Ends with a summary."""
+"""The whole workflow on built-in data: pre-train, probe, segment, detect, draw. Ends with a summary."""
 
 import sys
 

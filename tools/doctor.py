@@ -1,4 +1,4 @@
-"""Says what is installed, what fits together and what does not. Exit status 1 where something cannot work."""
+"""Report what is installed, what fits together and what does not. The exit status is 1 where something cannot work."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ problems: list[str] = []
 
 
 def say(mark: str, text: str) -> None:
+    """Print a line, and remember it where it is a problem."""
     print(f"[{mark:^7}] {text}")
     if mark == "problem":
         problems.append(text)
 
 
 def installed(distribution: str) -> str | None:
+    """Return the installed version of a distribution, or None."""
     try:
         return version(distribution)
     except PackageNotFoundError:
@@ -36,16 +38,18 @@ def installed(distribution: str) -> str | None:
 
 
 def check_python() -> None:
+    """Check the version of Python."""
     fits = (3, 10) <= sys.version_info[:2] <= (3, 12)
     say("ok" if fits else "problem", f"Python {sys.version.split()[0]} (3.10, 3.11 or 3.12)")
 
 
 def check_torch() -> None:
+    """Check that torch and torchvision are of the same release."""
     import torch
 
     pair = f"torch {torch.__version__} with torchvision {installed('torchvision')}"
     try:
-        import torchvision  # of another release: fails here already
+        import torchvision  # fails here if it is of another release
 
         torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([1.0]), 0.5)
     except Exception as error:
@@ -55,6 +59,7 @@ def check_torch() -> None:
 
 
 def check_imports() -> None:
+    """Check that the other libraries can be imported."""
     for name in ("timm", "sklearn", "matplotlib", "cv2"):
         try:
             say("ok", f"{name} {importlib.import_module(name).__version__}")
@@ -63,6 +68,7 @@ def check_imports() -> None:
 
 
 def check_openmmlab() -> None:
+    """Check that each OpenMMLab package is installed once, by its fork or by its classic distribution."""
     for name, (fork, classics) in OPENMMLAB.items():
         ours, theirs = installed(fork), [c for c in classics if installed(c)]
         found = [f"{distribution} {installed(distribution)}" for distribution in ([fork] if ours else []) + theirs]
@@ -79,21 +85,23 @@ def check_openmmlab() -> None:
 
 
 def check_operators() -> None:
+    """Report which operators mmcv has, and whether OpenCV is installed twice."""
     compiled = any(file for folder in sys.path for file in Path(folder, "mmcv").glob("_ext*.so"))
     how = "compiled" if compiled else "not compiled; NMS and RoIAlign come from torchvision (enough for Mask R-CNN)"
     say("ok", f"mmcv operators: {how}")
     if installed("opencv-python") and installed("opencv-python-headless"):
-        say("note", "opencv-python and opencv-python-headless share one folder; the headless build alone is enough")
+        say("note", "opencv-python and opencv-python-headless share one folder; the headless build is enough")
 
 
 def check_machine() -> None:
+    """Report cores, disk space, shared memory and GPUs."""
     import torch
 
     free = shutil.disk_usage(ROOT).free / 2**30
     say("ok" if free > 5 else "note", f"{os.cpu_count()} CPU cores, {free:.0f} GiB free on this disk")
     if Path("/dev/shm").is_dir():
         shared = shutil.disk_usage("/dev/shm").total / 2**30
-        hint = "" if shared >= 1 else "; loader workers may die of it, in Docker start with --shm-size=8g"
+        hint = "" if shared >= 1 else "; too little may kill loader workers; start Docker with --shm-size=8g"
         say("ok" if shared >= 1 else "note", f"{shared:.1f} GiB of shared memory{hint}")
     if not torch.cuda.is_available():
         say("note", "no CUDA device: toy configs run on the CPU, the full recipes need GPUs")
@@ -108,6 +116,7 @@ def check_machine() -> None:
 
 
 def main() -> int:
+    """Run all checks and return 1 where there is a problem."""
     checks: list[Callable[[], None]] = [
         check_python,
         check_torch,
@@ -119,7 +128,7 @@ def main() -> int:
     for check in checks:
         try:
             check()
-        except (ImportError, OSError) as error:  # the latter from a shared library that is missing
+        except (ImportError, OSError) as error:  # a missing shared library raises an OSError
             say("problem", str(error))
     print(f"\n{len(problems)} problem(s)" if problems else "\nEverything fits together.")
     return bool(problems)

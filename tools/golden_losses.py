@@ -1,12 +1,12 @@
 """Losses of the first steps of every toy config in float64, compared with the stored ones in tests/golden.
 
 python tools/golden_losses.py                                     compare all configs/*/*_toy.py
-python tools/golden_losses.py configs/mae/vit-tiny_toy.py         compare one
+python tools/golden_losses.py configs/mae/vit-tiny_toy.py         compare one of them
 python tools/golden_losses.py --update                            store what the code gives now
 
-What is stored is the loss and the terms that it is the sum of. Other values that a step logs (accuracies, cosines)
-train nothing, and a count of largest logits jumps where two are nearly equal. A change of the stored losses is
-explained in its commit.
+The loss and the terms that sum up to it are stored. Other values that a step logs (accuracies, cosines) train nothing,
+and a count of largest logits jumps where two of them are nearly equal. The commit that changes stored losses explains
+why.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "golden"
 STEPS = 8
 BATCH = 16
-# Relative. SSE4.1 and AVX2 differ by up to 5e-13 (torch on x86-64); a learning rate that is wrong by 1e-6 of itself is
+# Relative. SSE4.1 and AVX2 differ by up to 5e-13 (torch on x86-64). A learning rate with a relative error of 1e-6 is
 # noticed.
 TOLERANCE = 1e-10
 
@@ -33,16 +33,18 @@ Losses = dict[str, list[float]]
 
 
 def toy_configs() -> list[Path]:
+    """Return all toy configs of pre-training."""
     return sorted(ROOT.glob("configs/*/*_toy.py"))
 
 
 def golden_file(config: Path) -> Path:
+    """Return the file that stores the losses of a config."""
     return FOLDER / f"{config.parent.name}_{config.stem}.json"
 
 
 @contextmanager
 def float64() -> Iterator[None]:
-    """Weights, random numbers and whatever else has no precision of its own are float64."""
+    """Make float64 the default for weights, random numbers and everything else that sets no precision of its own."""
     import torch
 
     before = torch.get_default_dtype()
@@ -54,8 +56,10 @@ def float64() -> Iterator[None]:
 
 
 def exact_picture(index: int) -> Any:
-    """A picture of 96 x 96 pixels, drawn and enlarged in whole numbers: the sines of the built-in pictures may round
-    to another colour elsewhere."""
+    """Return a picture of 96 x 96 pixels that is drawn and enlarged in whole numbers.
+
+    The sines in the built-in pictures may round to another colour on another machine.
+    """
     import numpy as np
     from PIL import Image
 
@@ -66,7 +70,7 @@ def exact_picture(index: int) -> Any:
 
 
 def exact_run(cfg: Any) -> Any:
-    """The Runner of a config in float64, on pictures that are the same everywhere."""
+    """Return the Runner of a config in float64, on pictures that are the same on every machine."""
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
 
@@ -75,15 +79,18 @@ def exact_run(cfg: Any) -> Any:
             runner.train_dataloader.dataset.load = exact_picture
 
     runner = Runner.from_cfg(cfg)
-    runner.model.double()  # buffers whose precision is their own
+    runner.model.double()  # also buffers that set their own precision
     runner.register_hook(ExactPictures(), priority="VERY_HIGH")
     return runner
 
 
 def first_losses(config: Path, steps: int = STEPS, options: dict[str, Any] | None = None) -> Losses:
-    """Name -> values of the first steps. ``options`` change the config, as ``--cfg-options`` do.
+    """Return the values of the first steps by name.
 
     MMEngine's rule says which values are losses: those with ``loss`` in their name are summed up and trained.
+
+    Args:
+        options: Changes to the config, as ``--cfg-options`` makes them.
     """
     from mmmim.launch.options import load_config
     from mmmim.launch.prepare import prepare
@@ -103,7 +110,7 @@ def first_losses(config: Path, steps: int = STEPS, options: dict[str, Any] | Non
 
 
 def differences(now: Losses, stored: Losses, tolerance: float = TOLERANCE) -> list[str]:
-    """What is out of tolerance, in words; the first bad step of each loss."""
+    """Return in words what is out of tolerance: the first such step of each loss."""
     found = [
         f"{name}: only {'stored' if name in stored else 'computed'}" for name in sorted(now.keys() ^ stored.keys())
     ]
@@ -120,6 +127,7 @@ def differences(now: Losses, stored: Losses, tolerance: float = TOLERANCE) -> li
 
 
 def store(config: Path, losses: Losses) -> None:
+    """Write the losses of a config to its file."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     rounded = {name: [float(f"{value:.13g}") for value in values] for name, values in losses.items()}
     lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(values)}" for name, values in rounded.items())
@@ -127,6 +135,7 @@ def store(config: Path, losses: Losses) -> None:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="*", type=Path, metavar="CONFIG")
     parser.add_argument("--update", action="store_true", help="store the losses instead of comparing")
@@ -134,14 +143,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Number of configs that differ."""
+    """Compare or store the losses, and return the number of configs that differ."""
     from mmmim.errors import UsageError
 
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     failed = 0
     for config in [path.resolve() for path in args.configs] or toy_configs():
         if not config.is_relative_to(ROOT):
-            raise UsageError(f"{config}: losses are stored for the configs in {ROOT} alone")
+            raise UsageError(f"{config}: losses are stored only for the configs in {ROOT}")
         name, file = config.relative_to(ROOT), golden_file(config)
         losses = first_losses(config)
         if args.update:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Functions of dist_*.sh and slurm_*.sh: check the number of processes, then start them.
+# Functions of dist_*.sh and slurm_*.sh that check the number of processes and start them.
 #
 # Environment: PYTHON; NNODES, NODE_RANK, MASTER_ADDR, PORT (torchrun); LOCAL_GPUS (GPUs of this node, found otherwise);
 # GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS (Slurm); DRY=1 prints the command instead of running it.
@@ -41,7 +41,7 @@ has_option() { # option arguments...
     return 1
 }
 
-# A plan or a config that is not there needs one process, whatever the number asked for; may not return.
+# A dry run, or a config that does not exist, needs only one process. This function does not return in these cases.
 run_alone_if_nothing_to_start() { # tool config gpus arguments...
     local tool=$1 config=$2 gpus=$3
     shift 3
@@ -104,7 +104,7 @@ launch_torchrun() { # script tool positionals arguments...
     check_node $((gpus / nodes))
 
     local port=${PORT:-}
-    if [[ -z $port ]]; then # nodes must agree on it, two runs on one node must not
+    if [[ -z $port ]]; then # all nodes must use the same port, two runs on one node different ones
         port=$((nodes > 1 ? 29500 : 20000 + RANDOM % 12000))
     fi
     require_count PORT "$port"

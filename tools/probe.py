@@ -1,4 +1,4 @@
-"""Linear probe of a pre-trained encoder on the spot: logistic regression on frozen, standardised features."""
+"""Linear probe of a pre-trained encoder: logistic regression on frozen, standardised features, no training run."""
 
 import sys
 

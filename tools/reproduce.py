@@ -1,4 +1,4 @@
-"""Rebuild a results table of a paper: what would run, the runs, and published and own numbers side by side."""
+"""Reproduce a results table of a paper: plan and run it, and write published and own numbers side by side."""
 
 import sys
 

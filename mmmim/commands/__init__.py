@@ -1,1 +1,1 @@
-"""The commands: one file each, and the one way in which they report errors and end."""
+"""The commands, one file each, and the common way in which they report errors and exit."""

@@ -31,18 +31,20 @@ from mmmim.evaluation import avg_dist
 from mmmim.models.maskers import BaseMasker, BlockMasker, RandomMasker, SquareMasker
 from mmmim.reproduce.tables import find_table, load_tables, row_config
 
-SQUARE_CELL = 32  # the side of a square counts cells of so many pixels
-SMALLEST_BLOCK = 64**2  # pixels: 16 cells of 16 as BEiT has it, 4 of 32
-GOOD = (10, 20)  # AvgDist of the entries of high accuracy, as the paper reads its figure
-BAND: dict[str, Any] = dict(color="tab:green", alpha=0.12, lw=0, label=f"{GOOD[0]} to {GOOD[1]} pixels")
+SQUARE_CELL = 32  # pixels of a cell in which the side of a square is counted
+SMALLEST_BLOCK = 64**2  # in pixels: BEiT's 16 cells of 16 pixels, or 4 cells of 32
+GOOD_RANGE = (10, 20)  # the AvgDist that the paper finds in entries of high accuracy
+BAND_STYLE: dict[str, Any] = dict(
+    color="tab:green", alpha=0.12, lw=0, label=f"{GOOD_RANGE[0]} to {GOOD_RANGE[1]} pixels"
+)
 TICKS = (2, 5, 10, 15, 20, 50)
-COMPUTED_EXACTLY = 200  # up to so many different masks all of them are averaged, not a sample
-MASKS = {4: 200, 8: 400, 16: 2000, 32: 4000}  # for a standard error of a third of a percent
+MAX_EXACT_MASKS = 200  # where there are at most this many different masks, all of them are averaged
+NUM_MASKS = {4: 200, 8: 400, 16: 2000, 32: 4000}  # by cell size; gives a standard error of a third of a percent
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Mean AvgDist of ``masks`` masks; ``error`` is its standard error, 0 where these are all there are."""
+    """The mean AvgDist of ``masks`` masks; ``error`` is its standard error, 0 where these are all possible masks."""
 
     size: int
     strategy: str
@@ -54,17 +56,21 @@ class Entry:
 
 
 def measure(size: int, strategy: str, cell: int, value: float, masks: int | None = None, seed: int = 0) -> Entry:
-    """``value`` is the mask ratio, or the side of the square in cells."""
+    """Return the mean AvgDist of one image size, strategy and cell size.
+
+    Args:
+        value: The mask ratio, or the side of a square in cells.
+    """
     grid = (size // cell, size // cell)
     masker = make_masker(strategy, cell, value)
     hidden, total = masker.num_hidden(grid), grid[0] * grid[1]
     drawn = all_masks(masker, grid)
     exact = drawn is not None
     if drawn is None:
-        count = masks or MASKS.get(cell, 1000)
+        count = masks or NUM_MASKS.get(cell, 1000)
         drawn = masker(grid, count, generator=torch.Generator().manual_seed(seed)).mask.numpy()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # the table says so
+        warnings.simplefilter("ignore", RuntimeWarning)  # the table shows masks without visible pixels
         values = avg_dist(drawn, cell)
     error = 0.0 if exact or len(values) < 2 else float(values.std(ddof=1) / math.sqrt(len(values)))
     ratio = hidden / total if strategy == "square" else value
@@ -72,7 +78,7 @@ def measure(size: int, strategy: str, cell: int, value: float, masks: int | None
 
 
 def make_masker(strategy: str, cell: int, value: float) -> BaseMasker:
-    """A masker whose patches are the cells: nothing below a cell matters here."""
+    """Return a masker whose patches are the cells, since nothing smaller than a cell matters here."""
     if strategy == "square":
         return SquareMasker(side=int(value))
     if strategy == "block":
@@ -81,7 +87,7 @@ def make_masker(strategy: str, cell: int, value: float) -> BaseMasker:
 
 
 def all_masks(masker: BaseMasker, grid: tuple[int, int]) -> np.ndarray | None:
-    """Every mask that a uniform masker can draw, ``(n, h, w)``; None where they are too many."""
+    """Return every mask ``(n, h, w)`` that a uniform masker can draw; None where there are too many."""
     total, hidden = grid[0] * grid[1], masker.num_hidden(grid)
     if isinstance(masker, SquareMasker):
         side = masker.side
@@ -90,7 +96,7 @@ def all_masks(masker: BaseMasker, grid: tuple[int, int]) -> np.ndarray | None:
         for mask, (top, left) in zip(masks, places, strict=True):
             mask[top : top + side, left : left + side] = True
         return masks
-    if not isinstance(masker, RandomMasker) or math.comb(total, hidden) > COMPUTED_EXACTLY:
+    if not isinstance(masker, RandomMasker) or math.comb(total, hidden) > MAX_EXACT_MASKS:
         return None
     masks = np.zeros((math.comb(total, hidden), total), bool)
     for mask, ids in zip(masks, combinations(range(total), hidden), strict=True):
@@ -99,6 +105,7 @@ def all_masks(masker: BaseMasker, grid: tuple[int, int]) -> np.ndarray | None:
 
 
 def measure_all(args: argparse.Namespace) -> list[Entry]:
+    """Return the entries of all combinations that the command line asks for."""
     wanted = [("random", cell, ratio) for cell in args.cells for ratio in args.ratios]
     wanted += [("block", cell, ratio) for cell in args.block_cells for ratio in args.ratios]
     wanted += [("square", SQUARE_CELL, side) for side in args.squares]
@@ -114,7 +121,7 @@ def measure_all(args: argparse.Namespace) -> list[Entry]:
 
 
 def markdown(entries: Sequence[Entry]) -> str:
-    """A table of each size and strategy: cell sizes down, mask ratios across."""
+    """Return a Markdown table for each image size and strategy: cell sizes in rows, mask ratios in columns."""
     tables = []
     for size in dict.fromkeys(entry.size for entry in entries):
         for strategy in ("random", "block", "square"):
@@ -140,40 +147,42 @@ def _text(entry: Entry) -> str:
     return f"{entry.mean:.3f}" + (f" ± {entry.error:.3f}" if entry.error else "")
 
 
-STYLES = {"random": "o-", "block": "s--", "square": "^:"}
+LINE_STYLES = {"random": "o-", "block": "s--", "square": "^:"}
 
 
 def draw_ratios(axes: Axes, entries: Sequence[Entry]) -> None:
-    """Figure 3a: a curve for each strategy and cell size."""
-    axes.axhspan(*GOOD, **BAND)
+    """Draw Figure 3a: a curve for each strategy and cell size."""
+    axes.axhspan(*GOOD_RANGE, **BAND_STYLE)
     for strategy, cell, colour in _series(entries):
         curve = [entry for entry in entries if (entry.strategy, entry.cell) == (strategy, cell)]
         x, y = [entry.ratio for entry in curve], [entry.mean for entry in curve]
-        axes.plot(x, y, STYLES[strategy], color=colour, ms=4, lw=1.4, label=f"{strategy} {cell}")
+        axes.plot(x, y, LINE_STYLES[strategy], color=colour, ms=4, lw=1.4, label=f"{strategy} {cell}")
     axes.set(xlabel="mask ratio", ylabel="AvgDist (pixels)", yscale="log", xlim=(0, 1))
     axes.set_yticks(TICKS, labels=map(str, TICKS))
 
 
 def draw_accuracy(axes: Axes, entries: Sequence[Entry]) -> None:
-    """Figure 3b: the accuracies of Table 1 over the AvgDist found here."""
-    axes.axvspan(*GOOD, **BAND)
+    """Draw Figure 3b: the accuracies of Table 1 over the AvgDist measured here."""
+    axes.axvspan(*GOOD_RANGE, **BAND_STYLE)
     points = list(published_accuracies(entries))
     for strategy, cell, colour in _series([entry for entry, _ in points]):
         these = [(entry.mean, top1) for entry, top1 in points if (entry.strategy, entry.cell) == (strategy, cell)]
-        axes.plot(*zip(*these, strict=True), STYLES[strategy][0], color=colour, alpha=0.8, label=f"{strategy} {cell}")
+        axes.plot(
+            *zip(*these, strict=True), LINE_STYLES[strategy][0], color=colour, alpha=0.8, label=f"{strategy} {cell}"
+        )
     axes.set(xlabel="AvgDist (pixels)", ylabel="top-1 accuracy, published by the paper (%)", xscale="log")
     axes.set_xticks(TICKS, labels=map(str, TICKS))
 
 
 def _series(entries: Sequence[Entry]) -> list[tuple[str, int, str]]:
-    """Strategy and cell size in a fixed order, with a colour for the cell size."""
+    """Return all pairs of strategy and cell size in a fixed order, each with the colour of its cell size."""
     found = {(entry.strategy, entry.cell) for entry in entries}
-    order = sorted(found, key=lambda each: (list(STYLES).index(each[0]), each[1]))
+    order = sorted(found, key=lambda each: (list(LINE_STYLES).index(each[0]), each[1]))
     return [(strategy, cell, f"C{int(math.log2(cell)) % 10}") for strategy, cell in order]
 
 
 def published_accuracies(entries: Sequence[Entry]) -> Iterable[tuple[Entry, float]]:
-    """Entries at 192 pixels with the accuracy that SimMIM's Table 1 gives for them."""
+    """Yield the entries at 192 pixels with the accuracy that SimMIM's Table 1 gives for them."""
     known = {(e.strategy, e.cell, round(e.ratio, 3)): e for e in entries if e.size == 192}
     for row in find_table("table1", load_tables("simmim")).rows:
         masker: dict[str, Any] = row_config("simmim", row).model.masker
@@ -185,6 +194,7 @@ def published_accuracies(entries: Sequence[Entry]) -> Iterable[tuple[Entry, floa
 
 
 def save_figure(draw: Any, entries: Sequence[Entry], path: Path, title: str) -> None:
+    """Draw the entries with ``draw`` and write the figure to ``path``."""
     figure = Figure(figsize=(6.4, 4.4), dpi=150, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     draw(axes, entries)
@@ -197,6 +207,7 @@ def save_figure(draw: Any, entries: Sequence[Entry], path: Path, title: str) -> 
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[192, 224], help="image sides (default: 192 224)")
     parser.add_argument("--cells", type=int, nargs="*", default=[4, 8, 16, 32, 64], help="cells of random masks")
@@ -210,6 +221,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
+    """Measure all entries and write the tables, the CSV file and the figures."""
     entries = measure_all(args)
     args.out.mkdir(parents=True, exist_ok=True)
     text = markdown(entries)
@@ -227,4 +239,5 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     return run_tool(run, parse_args(argv))

@@ -3,9 +3,9 @@
     python tools/analysis/cim_parts.py configs/cim/vit-b_respix_300e.py --batch 8 --steps 2
     python tools/analysis/cim_parts.py configs/cim/vit-b_respix_300e.py --dtype bfloat16
 
-encode: golden tokens; generator: small BEiT and its loss, forward and backward; paint: sampling, decoding, enlarging;
-enhancer: encoder, head, target and loss, forward and backward; optimizer: update of the weights. The tokenizer works
-without its file: random weights cost the same.
+encode: tokens of the original images; generator: the small BEiT and its loss, forward and backward; paint: sampling,
+decoding, enlarging; enhancer: encoder, head, target and loss, forward and backward; optimizer: update of the weights.
+The tokenizer needs no file of weights: random weights cost the same.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ from mmmim.visualization.sources import TOY, load_crops
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", metavar="CONFIG")
     parser.add_argument("--batch", type=int, default=8, help="images per step (default: 8)")
     parser.add_argument("--steps", type=int, default=2, help="steps, after one to warm up (default: 2)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
-    parser.add_argument("--dtype", choices=tuple(DTYPES), help="of the tokenizer (default: as the config says)")
+    parser.add_argument("--dtype", choices=tuple(DTYPES), help="precision of the tokenizer (default: the config's)")
     return parser.parse_args(argv)
 
 
@@ -48,6 +49,7 @@ class Parts:
         self.macs: dict[str, float] = defaultdict(float)
 
     def run(self, name: str, function: Callable[[], Any], count: bool) -> Any:
+        """Call ``function``, add its cost to the part ``name``, and return its result."""
         start = time.process_time()
         with FlopCounterMode(display=False) as counter:
             result = function()
@@ -57,7 +59,7 @@ class Parts:
 
 
 def run_step(model: Any, wrapper: Any, images: Tensor, step: int, parts: Parts) -> None:
-    """One step of ``CIM.loss`` and its update, part by part."""
+    """Run one step of ``CIM.loss`` and its update, part by part."""
     model.set_step(0, step)
     generator, mask = model.generator, model.draw_mask(images)
     lender = model.backbone if model.share_layers else None
@@ -86,6 +88,7 @@ def run_step(model: Any, wrapper: Any, images: Tensor, step: int, parts: Parts) 
 
 
 def measure(args: argparse.Namespace) -> None:
+    """Time the steps and print the table of their parts."""
     torch.set_num_threads(args.threads)
     MMLogger.get_instance("cim_parts", log_level="ERROR")
     cfg = load_config(args.config)
@@ -112,4 +115,5 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     return run_tool(measure, parse_args(argv))

@@ -1,10 +1,10 @@
-"""A palette of colours for ``ColorClusterTarget``, found by k-means in the pixels of one's own images.
+"""A palette of colours for ``ColorClusterTarget``, found by k-means in the pixels of your own images.
 
     python tools/analysis/color_palette.py --images DIR --out palette.npz
     python tools/analysis/color_palette.py --images toy --clusters 64 --pixels 100000 --out palette.npz
 
-iGPT's palette of 512 colours comes from other images and another run of k-means: classes of this one are not those of
-the paper, and losses over them are not comparable.
+iGPT's palette of 512 colours comes from other images and another run of k-means: the classes of this palette are not
+those of the paper, and losses over them are not comparable.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ from mmmim.errors import UsageError
 from mmmim.visualization.sources import TOY
 
 NOTE = "own k-means, not comparable with iGPT"
-PER_IMAGE = 64  # pixels at least, so that a large folder need not be read as a whole
+PER_IMAGE = 64  # at least this many pixels, so that a large folder need not be read completely
 
 
 def sample_colors(dataset: Any, pixels: int, seed: int) -> tuple[np.ndarray, int]:
-    """``(pixels, 3)`` uint8 drawn with replacement, the same number from each of so many images."""
+    """Draw ``(pixels, 3)`` uint8 colours with replacement, the same number from each of the sampled images.
+
+    Returns:
+        The colours, and the number of images.
+    """
     rng = np.random.default_rng(seed)
     images = min(len(dataset), -(-pixels // PER_IMAGE))
     colors = []
@@ -37,7 +41,7 @@ def sample_colors(dataset: Any, pixels: int, seed: int) -> tuple[np.ndarray, int
 
 
 def find_palette(colors: np.ndarray, clusters: int, seed: int) -> tuple[np.ndarray, float]:
-    """Centres ``(K, 3)`` in [-1, 1], and the mean distance of a colour to its centre in levels of 0..255."""
+    """Return the centres ``(K, 3)`` in [-1, 1], and the mean distance of a colour to its centre in levels of 0..255."""
     distinct = len(np.unique(colors.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)))
     if clusters > distinct:
         raise UsageError(
@@ -52,6 +56,7 @@ def find_palette(colors: np.ndarray, clusters: int, seed: int) -> tuple[np.ndarr
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", required=True, metavar="DIR|toy", help="folder of images, or the built-in data")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.npz")
@@ -62,13 +67,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
+    """Find the palette and write it to the file."""
     if args.out.suffix != ".npz":
-        raise UsageError(f"--out {args.out}: the name must end in .npz, which marks a palette of one's own")
+        raise UsageError(f"--out {args.out}: the name must end in .npz, which marks a palette of your own")
     for name in ("clusters", "pixels"):
         if getattr(args, name) < 1:
             raise UsageError(f"--{name}: at least 1, got {getattr(args, name)}")
     if args.images != TOY and not Path(args.images).is_dir():
-        raise UsageError(f"--images {args.images}: there is no such folder; give one with images, or toy")
+        raise UsageError(f"--images {args.images}: there is no such folder; give a folder of images, or toy")
     dataset: Any = ToyImages() if args.images == TOY else ImageFolder(args.images, labelled=False)
     colors, images = sample_colors(dataset, args.pixels, args.seed)
     centers, error = find_palette(colors, args.clusters, args.seed)
@@ -80,4 +86,5 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     return run_tool(run, parse_args(argv))

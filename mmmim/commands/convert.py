@@ -1,6 +1,6 @@
 """Write a published checkpoint, given as a local file, as a checkpoint of mmmim.
 
-Pickled code is never run: files are read with weights_only=True, and refused where that does not do.
+Pickled code is never run: files are read with weights_only=True, and refused where that does not suffice.
 
 python tools/convert.py mae_pretrain_vit_base.pth --out mae_vit-b.pth
 python tools/convert.py FILE --out CKPT.pth --from mmpretrain
@@ -14,6 +14,7 @@ import argparse
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", metavar="FILE", help=".pth, .pt, .bin or .safetensors; nothing is downloaded")
     parser.add_argument("--out", required=True, metavar="CKPT.pth")
@@ -23,14 +24,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="mae, beit, conmim, simmim or mmpretrain (default: recognised by the names of the tensors)",
     )
-    parser.add_argument("--prefix", metavar="NAME", help="which model of a file with several, such as teacher")
-    parser.add_argument("--num-heads", type=int, metavar="N", help="of a ViT whose width is no published one")
-    parser.add_argument("--img-size", type=int, nargs="+", metavar="N", help="H W, where images were not square")
-    parser.add_argument("--window-size", type=int, metavar="N", help="of a SwinV2, in tokens (default: pixels / 16)")
+    parser.add_argument(
+        "--prefix", metavar="NAME", help="model to take from a file that holds several, such as teacher"
+    )
+    parser.add_argument(
+        "--num-heads", type=int, metavar="N", help="number of heads of a ViT whose width is not a published one"
+    )
+    parser.add_argument(
+        "--img-size", type=int, nargs="+", metavar="N", help="height and width, where images were not square"
+    )
+    parser.add_argument(
+        "--window-size", type=int, metavar="N", help="window of a SwinV2 in tokens (default: pixels / 16)"
+    )
     return parser.parse_args(argv)
 
 
 def convert(args: argparse.Namespace) -> None:
+    """Convert the file and print what was written, what was left out, and what to run next."""
     from mmmim.errors import UsageError
     from mmmim.interop.convert import Choices, convert_file, follow_up
 
@@ -59,6 +69,7 @@ def convert(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     args = parse_args(argv)
     from mmmim.commands.running import run_tool
 

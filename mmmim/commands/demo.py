@@ -1,10 +1,10 @@
-"""The main job on built-in data: pre-train, probe, segment, detect, draw. Ends with a summary.
+"""The whole workflow on built-in data: pre-train, probe, segment, detect, draw. Ends with a summary.
 
-    python tools/demo.py             work_dirs/demo/summary.json and reconstruction.png
-    python tools/demo.py --seeds 3   pre-training and probe alone, with three seeds: mean and spread
+    python tools/demo.py             writes work_dirs/demo/summary.json and reconstruction.png
+    python tools/demo.py --seeds 3   runs pre-training and probe only, with three seeds: mean and spread
     python tools/demo.py --seeds 3 --config configs/simmim/swin-tiny_toy.py --work-dir work_dirs/swin
 
-Every stage is a command that you can run yourself; it is printed before it starts, its output is in STAGE.log.
+Every stage is a command that you can run yourself. It is printed before it starts, and its output is in STAGE.log.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 
 from mmmim.commands.running import run_tool
 from mmmim.config.folder import checkout
-from mmmim.reproduce.stages import StageFailed, Stages, available_cores, fresh
+from mmmim.reproduce.stages import StageFailed, Stages, available_cores, fresh_folder
 
 PRETRAIN = "configs/ccmim/vit-tiny_toy.py"
 SEGMENT = "configs/ccmim/downstream/upernet_vit-tiny_toy.py"
@@ -29,13 +29,14 @@ DETECT = "configs/ccmim/downstream/mask-rcnn_vit-tiny_toy.py"
 
 
 def scalars(work_dir: Path) -> Iterator[dict[str, Any]]:
-    """What the runs in a work directory logged, oldest first."""
+    """Yield what the runs in a work directory logged, oldest first."""
     for file in sorted(work_dir.glob("*/vis_data/scalars.json")):
         for line in file.read_text(encoding="utf-8").splitlines():
             yield json.loads(line)
 
 
 def logged(work_dir: Path, key: str) -> list[float]:
+    """Return all logged values of ``key``; raise StageFailed where there are none."""
     values = [float(row[key]) for row in scalars(work_dir) if key in row]
     if not values:
         raise StageFailed(f"{work_dir}: the run logged no {key!r}")
@@ -43,21 +44,24 @@ def logged(work_dir: Path, key: str) -> list[float]:
 
 
 def loaded(work_dir: Path) -> str:
-    """`N/N`: backbone tensors of the dense model that came from the pre-training checkpoint."""
+    """Return `N/N`: how many backbone tensors of the dense model came from the pre-training checkpoint."""
     return json.loads((work_dir / "pretrained_report.json").read_text(encoding="utf-8"))["loaded_of_expected"]
 
 
 def pretrain_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
+    """Return the command that pre-trains."""
     options = [f"randomness.seed={seed}", "default_hooks.logger.interval=16"]
     return ["tools/train.py", config, "--work-dir", str(folder / "pretrain"), "--cfg-options", *options]
 
 
 def probe_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
+    """Return the command that probes the pre-trained and the untrained encoder."""
     out = str(folder / "probe.json")
     return ["tools/probe.py", config, str(folder / "pretrain"), "--random-init", "--seed", str(seed), "--out", out]
 
 
 def dense_command(folder: Path, name: str, config: str) -> list[str]:
+    """Return the command that trains a segmentation or detection config from the pre-training checkpoint."""
     from mmmim.checkpoint.files import stored_checkpoints
 
     checkpoint = str(stored_checkpoints(folder / "pretrain", folder / "pretrain")[0])
@@ -65,11 +69,13 @@ def dense_command(folder: Path, name: str, config: str) -> list[str]:
 
 
 def picture_command(folder: Path) -> list[str]:
+    """Return the command that draws reconstructions."""
     out = str(folder / "reconstruction.png")
     return ["tools/visualize.py", "reconstruction", PRETRAIN, str(folder / "pretrain"), "--out", out]
 
 
 def pretrain_and_probe_results(folder: Path) -> dict[str, float]:
+    """Return the first and last loss of pre-training, and both accuracies of the probe."""
     losses = logged(folder / "pretrain", "loss")
     accuracies = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
     return dict(
@@ -81,7 +87,7 @@ def pretrain_and_probe_results(folder: Path) -> dict[str, float]:
 
 
 def demo(folder: Path, cores: int) -> dict[str, Any]:
-    """All stages with one seed."""
+    """Run all stages with one seed and return the summary."""
     started = time.perf_counter()
     stages = Stages(folder, cores)
     stages.run("pretrain", pretrain_command(folder, seed=0))
@@ -108,7 +114,7 @@ def demo(folder: Path, cores: int) -> dict[str, Any]:
 
 
 def problems(summary: dict[str, Any]) -> list[str]:
-    """What a working installation cannot show."""
+    """Return the results that a working installation cannot give, in words."""
     found = []
     if not summary["pretrain_loss_last"] < summary["pretrain_loss_first"]:
         found.append("the pre-training loss did not fall")
@@ -122,6 +128,7 @@ def problems(summary: dict[str, Any]) -> list[str]:
 
 
 def table(summary: dict[str, Any], folder: Path) -> str:
+    """Return the summary as a text table."""
     trained, untrained = summary["probe_acc_pretrained"], summary["probe_acc_random_init"]
     rows = {
         "pretrain": f"loss {summary['pretrain_loss_first']:.3f} -> {summary['pretrain_loss_last']:.3f}",
@@ -133,23 +140,26 @@ def table(summary: dict[str, Any], folder: Path) -> str:
     }
     rows["total"] = str(folder / "summary.json")
     lines = [f"  {name:13} {text:62} {summary['seconds'][name]:6.0f} s" for name, text in rows.items()]
-    side_by_side = "(after the pre-training two stages run at a time)"
+    side_by_side = "(two stages at a time after the pre-training)"
     return "\n".join(["", f"ccMIM on built-in data, {summary['cores']} cores {side_by_side}", *lines])
 
 
-def over_seeds(folder: Path, cores: int, count: int, config: str) -> dict[str, Any]:
-    """Pre-training and probe with seeds 0, 1, ...; the untrained encoder and the hold-out change with the seed too."""
+def run_seeds(folder: Path, cores: int, count: int, config: str) -> dict[str, Any]:
+    """Run pre-training and probe with seeds 0, 1, ... and return the statistics.
+
+    The untrained encoder and the probe's hold-out set change with the seed, too.
+    """
     runs = []
     for seed in range(count):
-        stages = Stages(fresh(folder / f"seed{seed}"), cores)
+        stages = Stages(fresh_folder(folder / f"seed{seed}"), cores)
         stages.run("pretrain", pretrain_command(stages.folder, seed, config))
         stages.run("probe", probe_command(stages.folder, seed, config))
         runs.append(pretrain_and_probe_results(stages.folder))
-    return dict(config=config, **over_runs(runs))
+    return dict(config=config, **summarize_seeds(runs))
 
 
-def over_runs(runs: list[dict[str, float]]) -> dict[str, Any]:
-    """Mean and spread (standard deviation) of the probe."""
+def summarize_seeds(runs: list[dict[str, float]]) -> dict[str, Any]:
+    """Return the mean and the spread (standard deviation) of the probe's accuracies over ``runs``."""
     trained = [run["probe_acc_pretrained"] for run in runs]
     untrained = [run["probe_acc_random_init"] for run in runs]
     return dict(
@@ -165,8 +175,9 @@ def over_runs(runs: list[dict[str, float]]) -> dict[str, Any]:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=1, help="2 or more: pre-training and probe alone, once per seed")
+    parser.add_argument("--seeds", type=int, default=1, help="2 or more: only pre-training and probe, once per seed")
     parser.add_argument("--config", default=PRETRAIN, help="with --seeds: the pre-training to repeat")
     parser.add_argument("--work-dir", default="work_dirs/demo", metavar="DIR", help="emptied before the demo starts")
     parser.add_argument("--cores", type=int, default=0, help="default: all, at most 8")
@@ -179,11 +190,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Run the demo, write and print its summary, and return 1 where something is wrong with it."""
     os.chdir(checkout())
     cores = args.cores or min(8, available_cores())
     folder = Path(args.work_dir) if args.seeds == 1 else Path(f"{args.work_dir}-seeds")
-    fresh(folder)
-    summary = demo(folder, cores) if args.seeds == 1 else over_seeds(folder, cores, args.seeds, args.config)
+    fresh_folder(folder)
+    summary = demo(folder, cores) if args.seeds == 1 else run_seeds(folder, cores, args.seeds, args.config)
     (folder / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     if args.seeds > 1:
         print(f"\n{json.dumps(summary, indent=2)}\nwritten to {folder / 'summary.json'}")
@@ -196,4 +208,5 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     return run_tool(run, parse_args(argv))

@@ -1,4 +1,4 @@
-"""What ``tools/knn.py`` and ``tools/probe.py`` share."""
+"""What ``tools/knn.py`` and ``tools/probe.py`` have in common."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from mmmim.visualization.sources import checkpoint_file
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser with the options that both tools have."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", help="config of the pre-training run, or of a classifier")
     parser.add_argument("checkpoint", metavar="CKPT", help=".pth file, work directory of a run, or none")
     parser.add_argument("--data", metavar="DIR", help="labelled folder (default: the config's data)")
-    parser.add_argument("--random-init", action="store_true", help="evaluate the untrained encoder as well")
+    parser.add_argument("--random-init", action="store_true", help="also evaluate the untrained encoder")
     parser.add_argument(
         "--pool",
         choices=("avg", "cls"),
@@ -31,7 +32,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument(
         "--crop-ratio", type=float, help="default: as the config's val_dataloader, else 0.875, or 1 below 128 pixels"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the untrained encoder (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the untrained encoder (default: 0)")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--workers", type=int, default=0, help="data loading processes (default: 0)")
     parser.add_argument(
@@ -44,7 +45,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-    """Run ``measure(evaluation, checkpoint)`` for the checkpoint and the untrained encoder; write and return all."""
+    """Write and return what ``measure(evaluation, checkpoint)`` gives for the checkpoint and the untrained encoder."""
     cfg = load_config(args.config, args.cfg_options, own_images=args.data is not None)
     init_default_scope(cfg.get("default_scope", "mmmim"))
     checkpoint = None if args.checkpoint == "none" else checkpoint_file(args.checkpoint)

@@ -1,6 +1,7 @@
 """Write the encoder of a checkpoint as a plain file for other libraries, and check that its features agree there.
 
-ViT, BEiTViT, Swin, SwinV2, ResNet and encoders of your own; what a library has no model for is refused with the reason.
+Encoders are ViT, BEiTViT, Swin, SwinV2, ResNet and your own. One that a library has no model for is refused with the
+reason.
 
 python tools/export.py work_dirs/ccmim/vit-b_800e/epoch_800.pth --to timm --out vit-b.pth
 python tools/export.py CKPT --to torchvision --out resnet50.pth
@@ -16,6 +17,7 @@ import argparse
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", metavar="CKPT", help="written by tools/train.py")
     parser.add_argument(
@@ -33,6 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def export_file(args: argparse.Namespace) -> None:
+    """Write the exported file, and print how well its features agree and how to load it."""
     from mmmim.interop.export import TOLERANCE, export, read_encoder
 
     encoder = read_encoder(args.checkpoint)
@@ -44,6 +47,7 @@ def export_file(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     args = parse_args(argv)
     from mmmim.commands.running import run_tool
 

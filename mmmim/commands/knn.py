@@ -17,21 +17,23 @@ from mmmim.evaluation.knn import DEFAULT_K, choose_k, fitting_k, knn_accuracy
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = make_parser(__doc__)
     parser.add_argument(
-        "--k", type=int, nargs="+", help=f"neighbours (default: {' '.join(map(str, DEFAULT_K))}, as there are images)"
+        "--k", type=int, nargs="+", help=f"neighbours (default: {' '.join(map(str, DEFAULT_K))}, up to all images)"
     )
     parser.add_argument("--temperature", type=float, default=0.07)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     args = parse_args(argv)
 
     def measure(evaluation: Any, checkpoint: Any) -> dict[str, Any]:
-        ks = choose_k(args.k, len(evaluation.datasets[0]))  # extracting the features can take an hour
+        ks = choose_k(args.k, len(evaluation.datasets[0]))  # before the features, whose extraction can take an hour
         train, test = evaluation.features(checkpoint, args.seed)
-        ks = fitting_k(ks, len(train.x))  # fewer, where files could not be read
+        ks = fitting_k(ks, len(train.x))  # smaller where files could not be read
         on_device = [each.to(evaluation.device) for each in (*train, *test)]
         accuracy = knn_accuracy(*on_device, k=ks, temperature=args.temperature)
         values = ", ".join(f"k={k}: {value:.2f}" for k, value in accuracy.items())

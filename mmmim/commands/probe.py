@@ -1,10 +1,10 @@
-"""Linear probe of a pre-trained encoder on the spot: logistic regression on frozen, standardised features.
+"""Linear probe of a pre-trained encoder: logistic regression on frozen, standardised features, no training run.
 
     python tools/probe.py CONFIG CKPT --random-init
     python tools/probe.py CONFIG CKPT --data DIR --seeds 3
 
 CKPT is a .pth file, the work directory of a run (its newest checkpoint), or none for the untrained encoder alone.
-A seed draws the hold-out that chooses the regularisation, and the untrained encoder.
+A seed determines the hold-out set that chooses the regularisation, and the untrained encoder.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mmmim.evaluation.probe import linear_probe
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = make_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from --seed on (default: 1)")
     args = parser.parse_args(argv)
@@ -28,6 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     args = parse_args(argv)
 
     def measure(evaluation: Any, checkpoint: Any) -> dict[str, Any]:

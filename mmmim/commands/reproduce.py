@@ -1,4 +1,4 @@
-"""Rebuild a results table of a paper: what would run, the runs, and published and own numbers side by side.
+"""Reproduce a results table of a paper: plan and run it, and write published and own numbers side by side.
 
 python tools/reproduce.py ccmim --list
 python tools/reproduce.py ccmim table5 --scale toy --dry-run
@@ -20,7 +20,7 @@ from pathlib import Path
 from mmmim.commands.running import run_tool
 from mmmim.config.folder import checkout
 from mmmim.errors import UsageError
-from mmmim.reproduce.chain import misfits
+from mmmim.reproduce.chain import incompatible_starts
 from mmmim.reproduce.collect import collect, write
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.page import page, page_file
@@ -32,6 +32,7 @@ from mmmim.reproduce.tables import Row, Table, find_table, load_tables
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     argv = sys.argv[1:] if argv is None else argv
     own, extra = (argv[: argv.index("--")], argv[argv.index("--") + 1 :]) if "--" in argv else (argv, [])
     parser = argparse.ArgumentParser(
@@ -46,16 +47,21 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--scale", choices=("full", "toy"), default="full", help="toy: tiny models, built-in pictures")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="run everything with seeds 0 to N-1")
     parser.add_argument("--list", action="store_true", help="print tables, rows and published numbers")
-    parser.add_argument("--dry-run", action="store_true", help="print runs, their cost and commands; run nothing")
-    parser.add_argument("--collect", action="store_true", help="write the table of what has been run; run nothing")
     parser.add_argument(
-        "--gpus", type=int, default=1, metavar="N", help="a training has so many processes at most (default: 1)"
+        "--dry-run", action="store_true", help="print the runs with their cost and commands; run nothing"
+    )
+    parser.add_argument("--collect", action="store_true", help="write the table of finished runs; run nothing")
+    parser.add_argument(
+        "--gpus", type=int, default=1, metavar="N", help="largest number of processes of a training (default: 1)"
     )
     parser.add_argument(
-        "--time", type=int, metavar="IMAGES", help="measure the relative cost of rows here, steps of so many images"
+        "--time",
+        type=int,
+        metavar="IMAGES",
+        help="measure the relative cost of rows here, in steps of this many images",
     )
-    parser.add_argument("--slurm", metavar="PARTITION", help="submit the runs in place of running them here")
-    parser.add_argument("--out", default="work_dirs/reproduce", metavar="DIR", help="of the finished table")
+    parser.add_argument("--slurm", metavar="PARTITION", help="submit the runs instead of running them here")
+    parser.add_argument("--out", default="work_dirs/reproduce", metavar="DIR", help="folder of the finished table")
     parser.add_argument("--page", action="store_true", help="write docs/results.md from docs/results/*.json")
     args = parser.parse_args(own)
     args.extra = extra
@@ -68,20 +74,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def describe(method: str, table: Table) -> str:
+    """Return a table's rows as text: which run gives their numbers, and the published numbers."""
     lines = [f"{table.name}: {table.title}", f"  source: {table.source}"]
     width = max(len(row.name) for row in table.rows)
     for row in table.rows:
         numbers = "  ".join(
             f"{metric} {float(row.published[metric])}" for metric in table.metrics if metric in row.published
         )
-        lines.append(f"  {row.name:{width}}  [{made_by(method, row)}]  published: {numbers or 'not in the text'}")
+        lines.append(
+            f"  {row.name:{width}}  [{origin_of_numbers(method, row)}]  published: {numbers or 'not in the text'}"
+        )
         if row.note:
             lines.append(f"  {'':{width}}  {row.note}")
     return "\n".join(lines)
 
 
-def made_by(method: str, row: Row) -> str:
-    """Which run gives a row's numbers, and which numbers have none and why."""
+def origin_of_numbers(method: str, row: Row) -> str:
+    """Return in words which run gives a row's numbers, and which numbers have no run and why."""
     reasons: dict[str, list[str]] = {}
     for metric in row.published or dict.fromkeys(row.evaluation) or ("",):
         if (why := row.why_number_only(metric)) is not None:
@@ -95,7 +104,11 @@ def made_by(method: str, row: Row) -> str:
 
 
 def chosen_rows(plans: list[RowPlan], names: list[str], table: Table) -> list[RowPlan]:
-    """The rows that are named, or all that have a run or a number that is counted."""
+    """Return the rows that are named, or all rows that have a run or a number computed from a config.
+
+    Raises:
+        UsageError: There is no such row, or a named row has nothing to run.
+    """
     if not names:
         chosen = [plan for plan in plans if plan.runs or plan.counts]
         if not chosen:
@@ -113,8 +126,8 @@ def chosen_rows(plans: list[RowPlan], names: list[str], table: Table) -> list[Ro
     return chosen
 
 
-def only_metrics(plans: list[RowPlan], names: list[str], table: Table) -> list[RowPlan]:
-    """Without the runs that only other columns need."""
+def keep_metrics(plans: list[RowPlan], names: list[str], table: Table) -> list[RowPlan]:
+    """Return the plans without the runs that only other columns need."""
     if unknown := [name for name in names if name not in table.metrics]:
         raise UsageError(f"--metric {unknown[0]}: the columns of {table.name} are {', '.join(table.metrics)}")
     kept = {name: [run for plan in plans for run in plan.runs.get(name, [])] for name in names}
@@ -124,11 +137,13 @@ def only_metrics(plans: list[RowPlan], names: list[str], table: Table) -> list[R
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     os.chdir(checkout())
     return run_tool(reproduce, parse_args(argv))
 
 
 def reproduce(args: argparse.Namespace) -> int:
+    """List tables, write the results page, or plan and run one table; return the exit status."""
     if args.page:
         page_file().write_text(page(), encoding="utf-8")
         print(f"written to {page_file().relative_to(checkout())}")
@@ -141,9 +156,12 @@ def reproduce(args: argparse.Namespace) -> int:
     return build(args, find_table(args.table, tables))
 
 
-def refuse_what_cannot_end(runs: list[Run]) -> None:
-    """Before anything starts: a batch that a fixed lr is not for, and a checkpoint that the next run cannot read."""
-    if problems := list(misfits([run for run in runs if not finished(run)])):
+def check_runs(runs: list[Run]) -> None:
+    """Raise a UsageError for runs that cannot succeed, before anything starts.
+
+    These are trainings whose batch does not suit a fixed lr, and runs that cannot read the checkpoint they start from.
+    """
+    if problems := list(incompatible_starts([run for run in runs if not finished(run)])):
         raise UsageError("; ".join(problems))
     for run in runs:
         if run.tool == "train" and run.layout.fixed_lr and run.layout.deviation and not finished(run):
@@ -154,10 +172,11 @@ def refuse_what_cannot_end(runs: list[Run]) -> None:
 
 
 def build(args: argparse.Namespace, table: Table) -> int:
+    """Plan a table and time, print, submit or run it, as the command line asks; return the exit status."""
     settings = Settings("toy" if args.method == "toy" else args.scale, args.seeds, args.gpus, tuple(args.extra))
     plans = plan_table(args.method, table, settings)
     chosen = chosen_rows(plans, args.row, table)
-    runs = unique(only_metrics(chosen, args.metric, table) if args.metric else chosen)
+    runs = unique(keep_metrics(chosen, args.metric, table) if args.metric else chosen)
     if args.time is not None:
         from mmmim.reproduce.timing import time_rows
 
@@ -174,12 +193,14 @@ def build(args: argparse.Namespace, table: Table) -> int:
 
         print(describe_runs(runs))
         return 0
-    refuse_what_cannot_end(runs)
+    check_runs(runs)
     if args.slurm:
         submit(runs, args.slurm)
         print("While they run and when they have ended, the same command with --collect writes the table.")
         return 0
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # ends the runs as well, which save
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
+    )  # also ends the runs, which then save their state
     runner = Runner(available_cores(), lanes=2 if settings.scale == "toy" else 1, ended=table_so_far)
     runner.run(runs)
     print(f"\n{table_so_far().read_text(encoding='utf-8')}")

@@ -1,4 +1,4 @@
-"""What ``tools/train.py`` and ``tools/test.py`` do, step by step."""
+"""The steps of ``tools/train.py`` and ``tools/test.py``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmmim.launch.runner import build_runner
 
 
 def train(args: argparse.Namespace) -> None:
-    """Train, or plan the training with ``--dry-run``."""
+    """Train, or print the plan of the training with ``--dry-run``."""
     cfg = options.load_config(args.config, args.cfg_options, args.work_dir, args.data is not None)
     settings = Settings(
         data=args.data,
@@ -45,7 +45,7 @@ def train(args: argparse.Namespace) -> None:
 
 
 def test(args: argparse.Namespace) -> None:
-    """Evaluate a checkpoint; print the metrics and write them as JSON."""
+    """Evaluate a checkpoint, print the metrics and write them as JSON."""
     cfg = options.load_config(args.config, args.cfg_options, args.work_dir, args.data is not None)
     if any(cfg.get(key) is None for key in ("test_dataloader", "test_cfg", "test_evaluator")):
         raise UsageError(
@@ -75,10 +75,10 @@ def test(args: argparse.Namespace) -> None:
 
 
 def use_tta(cfg: Config) -> None:
-    """Test every image as ``tta_pipeline`` varies it and let ``tta_model`` merge the predictions.
+    """Make the config test every image as ``tta_pipeline`` varies it, with ``tta_model`` merging the predictions.
 
     Raises:
-        UsageError: the config has no such keys.
+        UsageError: The config has no such keys.
     """
     missing = [key for key in ("tta_model", "tta_pipeline") if cfg.get(key) is None]
     if missing:

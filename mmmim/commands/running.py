@@ -1,4 +1,4 @@
-"""How every command in ``tools/`` ends: its exit status, and one line where a traceback would not help."""
+"""How every command in ``tools/`` ends: with an exit status, and with one line where a traceback would not help."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mmmim.errors import RunFailed, UsageError
 from mmmim.launch.processes import close_launcher, is_first_process, process_id
 
 FAILED, USAGE_ERROR = 1, 2  # exit statuses; 2 is argparse's for a wrong command line
-# What the machine refuses without naming a file.
+# Errors of the machine that name no file.
 REFUSED_BY_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.EADDRINUSE)
 
 
 def run_tool(tool: Callable[..., object], *args: Any) -> int:
-    """Call ``tool(*args)`` and return the exit status: the number that it returns, 0 where it returns none.
+    """Call ``tool(*args)`` and return the exit status: the number it returns, or 0 where it returns none.
 
-    What the user can mend (:class:`UsageError`, files that cannot be read or written, a port in use) is printed as one
-    line and returns 2, a run that had to stop (:class:`RunFailed`) likewise returns 1. Every other error is a fault of
-    the code and keeps its traceback; ``MMMIM_TRACEBACK=1`` shows it for all.
+    An error that the user can fix (:class:`UsageError`, files that cannot be read or written, a port in use) is printed
+    as one line and returns 2. A run that had to stop (:class:`RunFailed`) is printed likewise and returns 1. Every
+    other error is a fault of the code and keeps its traceback; ``MMMIM_TRACEBACK=1`` shows the traceback of all errors.
     """
     print_in_any_locale()
     try:
@@ -36,7 +36,7 @@ def run_tool(tool: Callable[..., object], *args: Any) -> int:
             raise
         if is_first_process():
             print(f"error: {message}", file=sys.stderr)
-        elif isinstance(error, OSError):  # of this process' machine; the others may not have met it
+        elif isinstance(error, OSError):  # the machines of the other processes may not have this error
             print(f"error on process {process_id()}: {message}", file=sys.stderr)
         return FAILED if isinstance(error, RunFailed) else USAGE_ERROR
     finally:
@@ -45,14 +45,14 @@ def run_tool(tool: Callable[..., object], *args: Any) -> int:
 
 
 def explanation(error: Exception) -> str | None:
-    """What to tell the user in place of a traceback; None for what is a fault of the code."""
+    """Return what to tell the user in place of a traceback; None for a fault of the code."""
     if isinstance(error, DistNetworkError):
         port = os.environ.get("MASTER_PORT", "unknown")
         return (
             f"the processes cannot find each other at {os.environ.get('MASTER_ADDR', 'an unknown address')}, port "
             f"{port}: {str(error).splitlines()[0]}; choose a free port with PORT=N (MASTER_PORT=N under Slurm)"
         )
-    words = _own_words(error)
+    words = _message(error)
     if isinstance(error, (UsageError, RunFailed)):
         return words
     if isinstance(error, OSError) and error.filename is not None:
@@ -64,8 +64,8 @@ def explanation(error: Exception) -> str | None:
     return None
 
 
-def _own_words(error: Exception) -> str:
-    """Its message, which for an error of a data worker is the end of the worker's traceback."""
+def _message(error: Exception) -> str:
+    """Return the error's message; an error of a data worker has it at the end of the worker's traceback."""
     text = str(error)
     if "Original Traceback (most recent call last)" not in text:
         return text

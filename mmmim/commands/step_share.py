@@ -4,7 +4,7 @@
     python tools/analysis/step_share.py configs/conmim/vit-b_300e.py --batch 8 --steps 2
 
 input: normalisation, views or degradation; mask: drawing it; loss: target, head and its backward pass; momentum: update
-of a slow encoder; optimizer: update of the weights. The rest is encoders, decoders and projectors.
+of a momentum encoder; optimizer: update of the weights. The rest is encoders, decoders and projectors.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ Seconds = dict[str, float]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="+", metavar="CONFIG")
     parser.add_argument("--batch", type=int, default=8, help="images per step (default: 8)")
@@ -41,13 +42,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 class Stopwatch:
-    """Adds up what calls of some methods take, without those they make of each other."""
+    """Adds up the time that calls of some methods take; watched calls inside another one are not counted twice."""
 
     def __init__(self) -> None:
         self.seconds: Seconds = defaultdict(float)
         self._running = False
 
     def watch(self, owner: Any, method: str, part: str) -> None:
+        """Count the calls of ``owner.method`` as the part ``part``; do nothing where there is no such method."""
         if not hasattr(owner, method):
             return
         function = getattr(owner, method)
@@ -66,7 +68,7 @@ class Stopwatch:
 
 
 def watch_loss(model: Any, watch: Stopwatch) -> Callable[[], None]:
-    """Records what enters the head; the returned function repeats it by itself, forward and backward."""
+    """Record what enters the head, and return a function that repeats only the loss, forward and backward."""
     function = model.head.loss
     entered: list[Any] = []
 
@@ -87,7 +89,7 @@ def watch_loss(model: Any, watch: Stopwatch) -> Callable[[], None]:
 
 
 def measure_step(config: str, batch: int, steps: int) -> tuple[Seconds, float]:
-    """CPU seconds per step of each part, and of the whole step."""
+    """Return the CPU seconds per step of each part, and of the whole step."""
     cfg = load_config(config)
     cfg.optim_wrapper.dtype = "float32"
     init_default_scope(cfg.default_scope)
@@ -122,6 +124,7 @@ def measure_step(config: str, batch: int, steps: int) -> tuple[Seconds, float]:
 
 
 def measure(args: argparse.Namespace) -> None:
+    """Time the steps of all configs and print the share of each part."""
     torch.set_num_threads(args.threads)
     MMLogger.get_instance("step_share", log_level="ERROR")
     print(f"{'config':46s}      step" + "".join(f"{part:>12s}" for part in (*PARTS, "together")))
@@ -132,4 +135,5 @@ def measure(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     return run_tool(measure, parse_args(argv))

@@ -5,8 +5,10 @@ from io import TextIOWrapper
 
 
 def print_in_any_locale() -> None:
-    """Let the output escape letters that its encoding lacks, the ± of a table in the locale ``C`` for one, in place of
-    ending the tool."""
+    """Make output escape characters that its encoding lacks instead of failing.
+
+    An example is the ± of a table in the locale ``C``.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

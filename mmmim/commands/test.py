@@ -12,14 +12,15 @@ from mmengine.config import DictAction
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config")
-    parser.add_argument("checkpoint", help="of a run of this config")
+    parser.add_argument("checkpoint", help="written by a run of this config")
     parser.add_argument("--data", metavar="DIR", help="folder of images with one sub-folder per class")
     parser.add_argument(
         "--out", metavar="FILE.json", help="default: test_metrics.json (or _tta.json) in the work directory"
     )
-    parser.add_argument("--tta", action="store_true", help="with the config's test-time augmentation: several scales")
+    parser.add_argument("--tta", action="store_true", help="use the config's test-time augmentation (several scales)")
     parser.add_argument("--work-dir", metavar="DIR", help="default: work_dirs/ and the config's path below configs/")
     parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
     parser.add_argument("--launcher", choices=("none", "pytorch", "slurm"), default="none")
@@ -28,6 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     args = parse_args(argv)
     from mmmim.commands.run import test
     from mmmim.commands.running import run_tool

@@ -13,6 +13,7 @@ from mmengine.config import DictAction
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config")
     parser.add_argument("--data", metavar="DIR", help="folder of images, labelled by sub-folders or not")
@@ -20,7 +21,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--work-dir", metavar="DIR", help="default: work_dirs/ and the config's path below configs/")
     parser.add_argument(
         "--resume", nargs="?", const="latest", metavar="CKPT|auto",
-        help="continue from CKPT; alone from the newest checkpoint of the work directory; auto: that, or start anew",
+        help="continue from CKPT (default: the newest of the work directory); auto: the same, or start anew",
     )  # fmt: skip
     parser.add_argument("--amp", choices=("bf16", "fp16", "off"), help="precision of the step (default: the config's)")
     parser.add_argument("--accumulate", type=int, metavar="N", help="batches per optimizer update")
@@ -41,6 +42,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     args = parse_args(argv)
     from mmmim.commands.run import train
     from mmmim.commands.running import run_tool

@@ -12,7 +12,7 @@
     python tools/visualize.py losses RUN [RUN ...] --out losses.png
 
 CKPT is a .pth file or the work directory of a run (its newest checkpoint), RUN a work directory (for losses also a
-scalars.json). Each picture is a module of mmmim.visualization, which holds its options and draws it.
+scalars.json). Each picture is a module of mmmim.visualization that defines its options and draws it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ PICTURES = dict(
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     pictures = parser.add_subparsers(dest="picture", required=True)
     for name, module in PICTURES.items():
@@ -56,8 +57,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def draw(args: argparse.Namespace) -> None:
+    """Draw the chosen picture and print the name of its file."""
     print(f"wrote {PICTURES[args.picture].draw(args)}")
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     return run_tool(draw, parse_args(argv))

@@ -1,4 +1,4 @@
-"""Metrics, k-NN and probes. ``probe`` is imported on its own, as scikit-learn takes a second to load."""
+"""Metrics, k-NN and linear probes. Import ``probe`` by itself: scikit-learn takes a second to load."""
 
 from .accuracy import Accuracy
 from .avg_dist import avg_dist

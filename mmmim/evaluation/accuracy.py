@@ -15,15 +15,15 @@ from mmmim.registry import METRICS
 
 @METRICS.register_module()
 class Accuracy(BaseMetric):
-    """Top-k accuracy in percent: ``accuracy/top1``, ``accuracy/top5``, …
+    """Top-k accuracy in percent, reported as ``accuracy/top1``, ``accuracy/top5`` and so on.
 
-    Samples are identified by their index over all ranks, so what a sampler pads or repeats counts once.
+    Samples are identified by their index across all ranks, so a sample that the sampler pads or repeats counts once.
 
-    Of a ``LayerwiseClsHead`` each level is reported: ``accuracy/block1_top1``, …; ``accuracy/top1`` and so on are those
-    of the level with the best top-1 accuracy (of the smallest k), and ``accuracy/best_block`` is its number.
+    With a ``LayerwiseClsHead`` every level is reported (``accuracy/block1_top1``, …). ``accuracy/top1`` and so on are
+    then those of the level with the best top-1 accuracy (of the smallest k), and ``accuracy/best_block`` is its number.
 
     Args:
-        mean_class: also report ``accuracy/mean_class``, the top-1 accuracy averaged over the classes.
+        mean_class: Also report ``accuracy/mean_class``, the top-1 accuracy averaged over the classes.
     """
 
     default_prefix = "accuracy"
@@ -48,7 +48,7 @@ class Accuracy(BaseMetric):
         self.results.append(torch.stack([indices, labels, *(self._rank(each, labels) for each in every)], dim=1))
 
     def _rank(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Place of the label among the scores ``(B, num_classes)``, at most ``max(topk)``."""
+        """Return the position of the label among the scores ``(B, num_classes)``, at most ``max(topk)``."""
         if max(self.topk) > scores.shape[1]:
             raise UsageError(
                 f"topk: {self.topk} asks for more classes than the {scores.shape[1]} the model predicts; "
@@ -56,12 +56,12 @@ class Accuracy(BaseMetric):
             )
         check_labels(labels, scores.shape[1])
         ranking = scores.topk(max(self.topk), dim=1).indices.cpu()  # (B, max k)
-        rank = (ranking == labels[:, None]).int().argmax(1)  # 0 where the first or none is right
+        rank = (ranking == labels[:, None]).int().argmax(1)  # also 0 where none is right; the next line corrects this
         rank[~(ranking == labels[:, None]).any(1)] = max(self.topk)
         return rank
 
     def evaluate(self, size: int) -> dict[str, float]:
-        """Gather ``(index, label, rank of the label per level)`` of all processes; repeated indices are dropped."""
+        """Gather ``(index, label, rank of the label per level)`` from all processes and drop repeated indices."""
         local = torch.cat(self.results) if self.results else None
         self.results.clear()
         gathered = all_gather_object((self.levels, local))

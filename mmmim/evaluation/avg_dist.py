@@ -13,15 +13,16 @@ from mmmim.models.layers import PatchMask, to_pair
 
 
 def avg_dist(masks: PatchMask | Tensor | ArrayLike, cell: int | tuple[int, int] = 1) -> np.ndarray:
-    """AvgDist of SimMIM (Fig. 3): how far masked pixels are from what the encoder sees, in pixels, for each mask.
+    """Return SimMIM's AvgDist (Fig. 3) of each mask: the mean distance of masked pixels to visible ones, in pixels.
 
-    Mean over the masked pixels of the Euclidean distance between their centre and that of the nearest visible pixel.
-    What lies outside the image is not visible. NaN where no pixel is masked, and, with a warning, where all are.
+    The distance of a masked pixel is the Euclidean distance from its centre to that of the nearest visible pixel.
+    Pixels outside the image do not count as visible. The result is NaN for a mask that hides nothing, and NaN with a
+    warning for a mask that hides everything.
 
     Args:
-        masks: ``(..., h, w)``, True or non-zero = masked.
-        cell: Pixels per element of the mask, ``int`` or ``(height, width)``; the backbone's ``patch_size`` where the
-            mask is on its token grid.
+        masks: ``(..., h, w)``; True or non-zero means masked.
+        cell: Pixels per element of the mask, as ``int`` or ``(height, width)``. For a mask on the backbone's token grid
+            this is its ``patch_size``.
 
     Returns:
         ``(...)`` float64.

@@ -13,14 +13,14 @@ POOLS = ("avg", "cls")
 
 
 class Features(NamedTuple):
-    """Frozen features of a dataset on the host, in the order of the sample indices."""
+    """Frozen features of a dataset in host memory, in the order of the sample indices."""
 
     x: Tensor  # (M, D) fp32
     y: Tensor  # (M,) class ids, -1 where unknown
 
 
 def pool_output(output: Tensor, pool: str, num_prefix: int) -> Tensor:
-    """Tokens ``(B, P+N, D)``, feature map ``(B, D, h, w)`` or pooled ``(B, D)`` -> ``(B, D)``."""
+    """Return features ``(B, D)`` from tokens ``(B, P+N, D)``, a feature map ``(B, D, h, w)`` or pooled ``(B, D)``."""
     one_of("pool", pool, POOLS)
     if output.ndim == 2:
         return output
@@ -38,13 +38,13 @@ def extract_features(
     preprocessor: Callable[[dict], dict],
     pool: str = "avg",
 ) -> Features:
-    """Pooled features of the backbone's last output for every sample of the loader, in eval mode.
+    """Return the pooled features of the backbone's last output for every sample of the loader, in eval mode.
 
-    ``avg`` is the mean of the patch tokens after the encoder's final norm, ``cls`` its class token. Every
-    process gets the features of all; a sample that comes twice (padding, replaced files) counts once.
+    ``avg`` is the mean of the patch tokens after the encoder's final norm, ``cls`` is its class token. Every process
+    gets the features of all processes. A sample that occurs twice (padding, replaced files) counts once.
 
     Args:
-        preprocessor: batch -> batch on the device, normalised: the ``data_preprocessor`` of the model.
+        preprocessor: Maps a batch to a normalised batch on the device; the model's ``data_preprocessor``.
     """
     was_training = backbone.training
     backbone.eval()

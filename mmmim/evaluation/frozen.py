@@ -18,24 +18,24 @@ from mmmim.registry import DATASETS, MODELS
 
 from .features import POOLS, Features, extract_features
 
-SMALL_IMAGE = 128  # below it images show their object from edge to edge, and nothing is cropped off
+SMALL_IMAGE = 128  # below this size objects fill the image to its edges, so nothing is cropped
 
 
 class FrozenEvaluation:
-    """The encoder and the labelled data that a config stands for.
+    """The encoder and the labelled data that a config describes.
 
-    Of a pre-training config the data are its own: the built-in toy data, or its image folder. A config with labelled
-    ``train_dataloader`` and ``val_dataloader``, such as a probe's, says both sets, their transforms and what is pooled
-    (``model.backbone.out_type``). ``data_dir`` gives another folder with one sub-folder per class: ``train/`` and
-    ``val/`` below it are used, otherwise a tenth of each class is held out. Without transforms of their own images are
-    resized and centre-cropped; there is no augmentation.
+    A pre-training config uses its own data: the built-in toy data, or its image folder. A config with a labelled
+    ``train_dataloader`` and ``val_dataloader``, such as that of a probe, defines both sets, their transforms and the
+    pooling (``model.backbone.out_type``). ``data_dir`` names another folder with one sub-folder per class: ``train/``
+    and ``val/`` below it are used where they exist, otherwise a tenth of each class is held out. Where the config has
+    no evaluation transforms, images are resized and centre-cropped. There is no augmentation.
 
     Args:
-        cfg: config of a pre-training run of any method, or of a classifier.
-        pool: feature of an image, ``avg`` or ``cls``; default: what a classifier's config pools, otherwise ``avg``.
-        crop_ratio: crop size over resized short side; default: the transforms of ``val_dataloader``, otherwise 0.875,
-            and 1 for images below 128 pixels.
-        num_test: with toy data, the number of test images; default: that of ``val_dataloader``, otherwise 1024.
+        cfg: Config of a pre-training run of any method, or of a classifier.
+        pool: Feature of an image, ``avg`` or ``cls``. Default: the pooling of a classifier's config, otherwise ``avg``.
+        crop_ratio: Crop size divided by the resized short side. Default: the transforms of ``val_dataloader``,
+            otherwise 0.875, and 1 for images below 128 pixels.
+        num_test: Number of test images of the toy data. Default: that of ``val_dataloader``, otherwise 1024.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class FrozenEvaluation:
         self.preprocessor = MODELS.build(_preprocessor(cfg)).to(self.device)
 
     def features(self, checkpoint: str | Path | None = None, seed: int = 0) -> tuple[Features, Features]:
-        """Training and test features of the encoder in ``checkpoint``; ``None``: as ``seed`` initialises it."""
+        """Return training and test features of the encoder in ``checkpoint``; None: as ``seed`` initialises it."""
         set_random_seed(seed)
         backbone: torch.nn.Module = MODELS.build(dict(self.backbone, init_cfg=None))
         if checkpoint is not None:
@@ -69,10 +69,10 @@ class FrozenEvaluation:
 
 
 def load_encoder(backbone: torch.nn.Module, checkpoint: str | Path) -> str:
-    """Load ``backbone.*`` of a runner's checkpoint and return the report line.
+    """Load ``backbone.*`` from a checkpoint of a training run and return the report line.
 
     Raises:
-        UsageError: a tensor is missing, left over or of another shape, or the file says it is of another encoder.
+        UsageError: A tensor is missing, left over or of another shape, or the file says it is of another encoder.
     """
     content = CheckpointLoader.load_checkpoint(str(checkpoint), map_location="cpu", logger="silent")
     state = strip_prefix(model_state(content), ENCODER_PREFIX)
@@ -90,7 +90,7 @@ def load_encoder(backbone: torch.nn.Module, checkpoint: str | Path) -> str:
 def labelled_splits(
     cfg: Config, data_dir: str | None = None, crop_ratio: float | None = None, num_test: int | None = None
 ) -> tuple[Dataset, Dataset]:
-    """Training and test set with evaluation transforms; see :class:`FrozenEvaluation`."""
+    """Return training and test set with evaluation transforms; see :class:`FrozenEvaluation`."""
     train, test = _dataset_configs(cfg, crop_ratio, num_test)
     if data_dir is None and test is None and _kind(train) == "ImageFolder":
         data_dir = _data_dir(train["root"])
@@ -122,7 +122,7 @@ def _is_classifier(cfg: Config) -> bool:
 
 
 def _dataset_configs(cfg: Config, crop_ratio: float | None, num_test: int | None) -> tuple[dict, dict | None]:
-    """Training and test set; None where the config says no test set."""
+    """Return the configs of training and test set; None where the config has no test set."""
     train = dict(cfg.train_dataloader.dataset, transforms=_transforms(cfg.model.backbone, crop_ratio))
     if _is_classifier(cfg) and cfg.get("val_dataloader"):
         test = dict(cfg.val_dataloader.dataset)
@@ -140,7 +140,7 @@ def _kind(dataset: dict) -> str:
 
 
 def _pooled_backbone(cfg: Config, pool: str | None) -> tuple[dict, str]:
-    """Backbone config and what is pooled of its output: a classifier's backbone pools itself."""
+    """Return the backbone's config and the pooling of its output; a classifier's backbone pools by itself."""
     backbone = dict(cfg.model.backbone)
     own = backbone.get("out_type")
     if own not in POOLS:

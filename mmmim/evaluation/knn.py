@@ -16,9 +16,9 @@ DEFAULT_K = (10, 20, 100, 200)
 def _nearest(
     train_x: Tensor, test_x: Tensor, k: int, test_chunk: int, train_chunk: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cosine similarities and train ids ``(chunk, k)`` of the k nearest, best first, chunk by chunk.
+    """Yield cosine similarities and training ids ``(chunk, k)`` of the k nearest, best first, chunk by chunk.
 
-    Both sides are chunked, so memory is ``test_chunk * (train_chunk + k)`` whatever the size of the sets.
+    Both sides are chunked, so the memory is ``test_chunk * (train_chunk + k)`` whatever the size of the sets.
     """
     for queries in test_x.split(test_chunk):
         best_sim = best_id = None
@@ -35,17 +35,18 @@ def _nearest(
 
 
 def check_k(k: Sequence[int], num_train: int) -> None:
+    """Raise a UsageError where a number of neighbours is not between 1 and the number of training samples."""
     if not k or min(k) < 1 or max(k) > num_train:
         raise UsageError(f"k: {tuple(k)} must lie in 1..{num_train}, the number of training samples.")
 
 
 def choose_k(k: Sequence[int] | None, num_train: int) -> tuple[int, ...]:
-    """``k``, or for None those of the default that ``num_train`` images have, all images where that is none.
+    """Return ``k``, or the default values that do not exceed ``num_train`` where ``k`` is None.
 
-    The log says which of the default are left out.
+    The log says which default values are left out. Where none of them fits, ``num_train`` itself is used.
 
     Raises:
-        UsageError: a given ``k`` is larger than the number of images.
+        UsageError: A given ``k`` is larger than the number of images.
     """
     if k is not None:
         check_k(k, num_train)
@@ -61,7 +62,7 @@ def choose_k(k: Sequence[int] | None, num_train: int) -> tuple[int, ...]:
 
 
 def fitting_k(k: Sequence[int], num_train: int) -> tuple[int, ...]:
-    """Those of ``k`` that are not larger than ``num_train``, which takes their place where all are."""
+    """Return the values of ``k`` up to ``num_train``, or ``num_train`` alone where all of them are larger."""
     return tuple(each for each in k if each <= num_train) or (num_train,)
 
 
@@ -77,16 +78,18 @@ def knn_scores(
     test_chunk: int = 1024,
     train_chunk: int = 65536,
 ) -> dict[int, Tensor]:
-    """Class scores of the weighted k-NN classifier: the k training features of the highest cosine similarity
-    vote for their class with weight ``exp(similarity / temperature)``.
+    """Return the class scores of the weighted k-NN classifier.
+
+    The k training features of the highest cosine similarity vote for their class with the weight
+    ``exp(similarity / temperature)``.
 
     Args:
-        train_x: ``(M, D)``, any scale: features are L2-normalised here, in fp32.
+        train_x: ``(M, D)`` at any scale; features are L2-normalised here, in fp32.
         train_y: ``(M,)`` class ids.
         test_x: ``(T, D)``.
 
     Returns:
-        For each k the scores ``(T, num_classes)``.
+        The scores ``(T, num_classes)`` for each k.
     """
     check_k(k, len(train_x))
     ks = sorted(set(k))
@@ -117,7 +120,7 @@ def knn_scores(
 def knn_accuracy(
     train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, **options: object
 ) -> dict[int, float]:
-    """Top-1 accuracy in percent for each k; options as :func:`knn_scores`."""
+    """Return the top-1 accuracy in percent for each k; the options are those of :func:`knn_scores`."""
     check_labels(test_y, name="test_y")
     scores = knn_scores(train_x, train_y, test_x, **options)  # type: ignore[arg-type]
     return {k: 100.0 * (s.argmax(1).cpu() == test_y.cpu()).double().mean().item() for k, s in scores.items()}

@@ -17,18 +17,20 @@ from .knn import DEFAULT_K, choose_k, fitting_k, knn_accuracy
 
 @HOOKS.register_module()
 class KNNHook(Hook):
-    """k-NN accuracy of the encoder while it pre-trains, logged as ``knn/top1_k<k>``.
+    """A hook that logs the k-NN accuracy of the encoder during pre-training as ``knn/top1_k<k>``.
 
-    The training run is not touched: no gradient, no change of the global random state or of train mode.
+    The training run is unaffected: no gradient is computed, and neither the global random state nor the train mode
+    changes.
 
     Args:
-        train_dataloader: labelled samples to compare with; evaluation transforms, no shuffling.
-        test_dataloader: labelled samples to classify.
-        interval: in epochs, or in iterations with ``by_epoch=False``; the last one is always evaluated.
-        k: numbers of neighbours; default: those of 10, 20, 100 and 200 that the training images have.
+        train_dataloader: Labelled samples to compare with; evaluation transforms, no shuffling.
+        test_dataloader: Labelled samples to classify.
+        interval: In epochs, or in iterations with ``by_epoch=False``. The last one is always evaluated.
+        k: Numbers of neighbours. Default: those of 10, 20, 100 and 200 that do not exceed the number of training
+            images.
 
     Raises:
-        UsageError: before training starts, a ``k`` larger than the number of training images.
+        UsageError: Before training starts, a ``k`` is larger than the number of training images.
     """
 
     priority = "LOW"
@@ -70,13 +72,14 @@ class KNNHook(Hook):
             self.evaluate(runner, runner.iter + 1)
 
     def evaluate(self, runner: Runner, step: int) -> dict[str, float]:
+        """Log and return the accuracies of the runner's current encoder."""
         model: Any = runner.model.module if is_model_wrapper(runner.model) else runner.model
         with torch.random.fork_rng(devices=[]):  # a loader draws its base seed from the global generator
             train, test = (
                 extract_features(model.backbone, loader, model.data_preprocessor, self.pool)
                 for loader in self.dataloaders
             )
-        ks = fitting_k(self.k or DEFAULT_K, len(train.x))  # fewer, where files could not be read
+        ks = fitting_k(self.k or DEFAULT_K, len(train.x))  # smaller where files could not be read
         accuracy = knn_accuracy(*train, *test, k=ks, temperature=self.temperature)
         scalars = {f"knn/top1_k{k}": value for k, value in accuracy.items()}
         runner.logger.info(", ".join(f"{name}: {value:.2f}" for name, value in scalars.items()))

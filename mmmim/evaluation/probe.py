@@ -20,23 +20,23 @@ MAX_ITER = 300
 
 def _fit(x, y, c: float) -> Pipeline:
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=MAX_ITER))
-    with warnings.catch_warnings():  # a weakly regularised fit that stops early is a candidate too
+    with warnings.catch_warnings():  # a weakly regularised fit that stops early remains a candidate
         warnings.simplefilter("ignore", ConvergenceWarning)
         return probe.fit(x, y)
 
 
 def choose_c(x, y, seed: int) -> float:
-    """The C with the best accuracy on a stratified fifth of the training set; ties go to the smaller C."""
+    """Return the C with the best accuracy on a stratified fifth of the training set; ties go to the smaller C."""
     fit_x, held_x, fit_y, held_y = train_test_split(x, y, test_size=HOLD_OUT, random_state=seed, stratify=y)
     scores = [_fit(fit_x, fit_y, c).score(held_x, held_y) for c in C_GRID]
     return C_GRID[scores.index(max(scores))]
 
 
 def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, seed: int = 0) -> float:
-    """Test accuracy in percent of a multinomial logistic regression on frozen, standardised features.
+    """Return the test accuracy in percent of a multinomial logistic regression on frozen, standardised features.
 
-    Mean and deviation come from the training features. The L2 strength is chosen on a hold-out of them (drawn
-    by ``seed``), then the model is fitted again on all; the test set is used once, at the end.
+    Mean and standard deviation are those of the training features. The L2 strength is chosen on a hold-out set of them
+    (drawn by ``seed``), and the model is then fitted again on all of them. The test set is used once, at the end.
     """
     for name, labels in (("train_y", train_y), ("test_y", test_y)):
         check_labels(labels, name=name)

@@ -1,1 +1,1 @@
-"""What `tools/reproduce.py` is made of: plan (rows -> runs), toy (rows at toy size), runs, slurm, collect, page."""
+"""The parts of `tools/reproduce.py`: plan (rows -> runs), toy (rows at toy size), runs, slurm, collect, page."""

@@ -1,4 +1,4 @@
-"""Logs -> a table with published and own numbers side by side, as Markdown, CSV and JSON."""
+"""Collect the numbers of finished runs in a table with published and own numbers, as Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmmim.reproduce.command import Run
 from mmmim.reproduce.counts import counted
 from mmmim.reproduce.plan import RowPlan, Settings
 from mmmim.reproduce.runs import finished, metrics_of, read_record
-from mmmim.reproduce.tables import TESTED, Table
+from mmmim.reproduce.tables import TEST_SUFFIXES, Table
 
 KNN = "k20"
 ACCURACY = "accuracy/top1"
@@ -23,22 +23,22 @@ RECORD = ("command", "seed", "config", "commit", "date", "versions", "device", "
 
 
 def number(run: Run, metric: str) -> float | None:
-    """What a finished run gives for a column of a table."""
+    """Return the number that a finished run gives for a column of a table, or None."""
     if not finished(run):
         return None
     found = metrics_of(run)
-    return next((round(found[name], 3) for name in measured_names(run, metric) if name in found), None)
+    return next((round(found[name], 3) for name in logged_names(run, metric) if name in found), None)
 
 
-def measured_names(run: Run, metric: str) -> tuple[str, ...]:
-    """How a run may call the number of a column."""
-    for how in TESTED:
+def logged_names(run: Run, metric: str) -> tuple[str, ...]:
+    """Return the names under which a run may have logged the number of a column."""
+    for how in TEST_SUFFIXES:
         metric = metric.removesuffix(how)
     return {"probe": ("top1",), "knn": (KNN,)}.get(run.tool, (metric, f"coco/{metric}", ACCURACY))
 
 
 def best_by_seed(runs: Sequence[Run], metric: str) -> list[float]:
-    """A number per seed; where a seed has several runs, the best one, once all have ended."""
+    """Return a number per seed. Where a seed has several runs, it is that of the best one, once all have ended."""
     found: dict[int, list[float | None]] = {}
     for run in runs:
         found.setdefault(run.seed, []).append(number(run, metric))
@@ -47,7 +47,7 @@ def best_by_seed(runs: Sequence[Run], metric: str) -> list[float]:
 
 
 def collect(method: str, table: Table, plans: Sequence[RowPlan], settings: Settings) -> dict[str, Any]:
-    """Everything that is known of a table, as it is written to its JSON file."""
+    """Return everything that is known of a table, as it is written to its JSON file."""
     rows: list[dict[str, Any]] = []
     runs: dict[str, Any] = {}
     for plan in plans:
@@ -81,10 +81,12 @@ def collect(method: str, table: Table, plans: Sequence[RowPlan], settings: Setti
 
 
 def rounded(values: dict[str, float]) -> dict[str, float]:
+    """Return the values rounded to four digits after the point."""
     return {key: round(value, 4) for key, value in values.items()}
 
 
 def command_of(method: str, table: Table, settings: Settings) -> str:
+    """Return the command that runs the table."""
     words = ["python tools/reproduce.py", method, table.name]
     words += ["--scale toy"] if settings.scale == "toy" and method != "toy" else []
     words += [f"--seeds {settings.seeds}"] if settings.seeds > 1 else []
@@ -92,7 +94,10 @@ def command_of(method: str, table: Table, settings: Settings) -> str:
 
 
 def cell(values: Sequence[float], seeds: int) -> str:
-    """``61.2``, or mean ± standard deviation over seeds, with their number where some are missing; empty: not run."""
+    """Return the text of a cell: ``61.2``, or mean ± standard deviation over seeds; empty where nothing was run.
+
+    Where some seeds are missing, the number of those that ran is added.
+    """
     if not values:
         return ""
     count = f" (of {len(values)})" if 1 < len(values) < seeds else ""
@@ -100,7 +105,7 @@ def cell(values: Sequence[float], seeds: int) -> str:
 
 
 def cells(data: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Head and rows of a table; the published column of a metric only where there is a published number."""
+    """Return head and rows of a table; a metric has a published column only where a number was published."""
     printed = [m for m in data["metrics"] if any(m in row["published"] for row in data["rows"])]
     head = ["row"]
     for metric in data["metrics"]:
@@ -117,12 +122,13 @@ def cells(data: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    """Return head and rows as a Markdown table."""
     lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def spread(data: dict[str, Any]) -> str:
-    """What an own number is."""
+def numbers_note(data: dict[str, Any]) -> str:
+    """Return a sentence on what the own numbers are."""
     seeds = data["seeds"]
     counted = f" Counted from the configs: {', '.join(data['counted'])}." if data.get("counted") else ""
     if seeds == 1:
@@ -133,22 +139,24 @@ def spread(data: dict[str, Any]) -> str:
     return f"Own numbers: mean ± standard deviation over {seeds} seeds{fewer}{single}.{counted}"
 
 
-def source(data: dict[str, Any]) -> str:
+def source_note(data: dict[str, Any]) -> str:
+    """Return a sentence on where the published numbers come from."""
     printed = any(row["published"] for row in data["rows"])
     return f" Source of the published numbers: {data['source']}." if printed else ""
 
 
-def is_shrunk(data: dict[str, Any]) -> bool:
-    """Whether a paper's table was run at toy scale."""
+def is_toy_version(data: dict[str, Any]) -> bool:
+    """Return whether a paper's table was run at toy scale."""
     return data["scale"] == "toy" and data["method"] != "toy"
 
 
 def markdown(data: dict[str, Any]) -> str:
-    shrunk = is_shrunk(data)
+    """Return the table as a Markdown page."""
+    toy_version = is_toy_version(data)
     parts = [
-        f"# {data['method']} {data['table']}" + (" at toy scale" if shrunk else ""),
-        f"{data['title']}.{source(data)} {spread(data)}",
-        *([TOY_NOTE] if shrunk else []),
+        f"# {data['method']} {data['table']}" + (" at toy scale" if toy_version else ""),
+        f"{data['title']}.{source_note(data)} {numbers_note(data)}",
+        *([TOY_NOTE] if toy_version else []),
         f"```bash\n{data['command']}\n```",
         markdown_table(*cells(data)),
     ]
@@ -157,7 +165,7 @@ def markdown(data: dict[str, Any]) -> str:
 
 
 def as_csv(data: dict[str, Any]) -> str:
-    """Mean and standard deviation in columns of their own."""
+    """Return the table as CSV, with columns of their own for mean and standard deviation."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = [f"{metric}_{kind}" for metric in data["metrics"] for kind in ("published", "own", "std", "runs")]
@@ -173,8 +181,8 @@ def as_csv(data: dict[str, Any]) -> str:
 
 
 def write(data: dict[str, Any], out: Path) -> Path:
-    """``<out>/<method>_<table>[_toy].{md,csv,json}``; returns the Markdown file."""
-    stem = f"{data['method']}_{data['table']}" + ("_toy" if is_shrunk(data) else "")
+    """Write ``<out>/<method>_<table>[_toy].{md,csv,json}`` and return the Markdown file."""
+    stem = f"{data['method']}_{data['table']}" + ("_toy" if is_toy_version(data) else "")
     out.mkdir(parents=True, exist_ok=True)
     (out / f"{stem}.json").write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (out / f"{stem}.csv").write_text(as_csv(data), encoding="utf-8")

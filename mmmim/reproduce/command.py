@@ -1,4 +1,4 @@
-"""One run as a command: what is run, in which folder, from which checkpoint."""
+"""One run as a command: what is run, in which folder, and from which checkpoint."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmmim.reproduce.layout import Layout, layout
 
 RUNS = Path("work_dirs/reproduce/runs")
 TOOLS = ("probe", "knn")
-MEASURING = (*TOOLS, "test")  # what they leave is a file of numbers
+MEASURING = (*TOOLS, "test")  # their result is a file of numbers
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Run:
         config: Path from the root of the repository.
         options: Words after ``--cfg-options``.
         words: Further words of the command.
-        start: Run whose last checkpoint this one starts from.
-        start_key: Config key that takes this checkpoint; empty: it goes into the encoder, or is what is tested.
-        untrained: Starts from random weights.
-        gpus: A run has so many processes at most.
+        start: The run whose last checkpoint this one starts from.
+        start_key: Config key that takes this checkpoint; empty: it is loaded into the encoder, or tested.
+        untrained: Whether the run starts from random weights.
+        gpus: Largest number of processes.
     """
 
     tool: str
@@ -41,7 +41,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """A readable part and a hash of what is run: equal runs of several tables are one."""
+        """Return a readable part and a hash of what is run, so that equal runs of several tables are one run."""
         path = Path(self.config).relative_to("configs").with_suffix("")
         kind = "" if self.tool == "train" else f"{self.tool}-"
         start = "" if self.start is None else self.start.name
@@ -53,32 +53,33 @@ class Run:
 
     @property
     def folder(self) -> Path:
+        """Return the work directory, relative to the root of the repository."""
         return RUNS / self.name
 
     @property
     def chain(self) -> list[Run]:
-        """All runs from the first one to this one."""
+        """Return all runs from the first one to this one."""
         return [*([] if self.start is None else self.start.chain), self]
 
     @property
     def layout(self) -> Layout:
-        """Processes, images of each, and accumulation that make up the batch of the recipe."""
+        """Return processes, images per process and accumulation that make up the recipe's batch."""
         return layout(self.config, self.options, self.words, self.gpus)
 
     @property
     def result(self) -> Path:
-        """What is there once the run has ended: its last checkpoint, or the measurement."""
+        """Return the file that exists once the run has ended: its last checkpoint, or its measurement."""
         if self.tool in MEASURING:
             return self.folder / f"{self.tool}.json"
         return self.folder / self.layout.last_checkpoint
 
     def with_start(self) -> tuple[str, ...]:
-        """``options``, and the checkpoint of ``start`` where a config key takes it."""
+        """Return ``options``, with the checkpoint of ``start`` where a config key takes it."""
         taken = self.start is not None and self.start_key
         return (*self.options, f"{self.start_key}={self.start.result}") if taken else self.options  # type: ignore[union-attr]
 
     def arguments(self) -> list[str]:
-        """Arguments of the tool, positional ones first."""
+        """Return the arguments of the tool, positional ones first."""
         source = str(self.start.result) if self.start is not None else "none" if self.untrained else None
         options = self.options
         positional = [self.config]
@@ -95,16 +96,16 @@ class Run:
 
     @property
     def processes(self) -> int:
-        """Processes of the command: a test takes all there may be, ``probe`` and ``knn`` one."""
+        """Return the number of processes: a test takes all that are allowed, ``probe`` and ``knn`` take one."""
         return 1 if self.tool in TOOLS else self.gpus if self.tool == "test" else self.layout.processes
 
     @property
     def positionals(self) -> int:
-        """How many words come before the number of processes, in the scripts that start several."""
+        """Return how many words precede the number of processes in the scripts that start several."""
         return 2 if self.tool == "test" else 1
 
     def command(self) -> list[str]:
-        """The whole command, to be run from the root of the repository."""
+        """Return the whole command, to be run from the root of the repository."""
         words, count = self.arguments(), self.positionals
         if self.processes > 1:
             script = f"tools/dist_{self.tool}.sh"
@@ -113,5 +114,5 @@ class Run:
 
 
 def task_of(config: str) -> str:
-    """``ft``, ``linear``, ``upernet``, ...: how the name of a downstream config begins."""
+    """Return ``ft``, ``linear``, ``upernet``, ...: the first word of a downstream config's name, else ``pretrain``."""
     return Path(config).stem.split("_")[0] if Path(config).parent.name == "downstream" else "pretrain"

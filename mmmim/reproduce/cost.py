@@ -1,4 +1,4 @@
-"""What a run costs, without running it."""
+"""The cost of a run, computed without running it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DENSE = ("mmseg", "mmdet")
 
 @dataclass(frozen=True)
 class Cost:
-    """``gflop`` of a training step per image, forward and backward; None where it cannot be counted."""
+    """The cost of a training; ``gflop`` is that of a step per image, forward and backward, None where not countable."""
 
     epochs: float | None
     images: int | None
@@ -33,6 +33,7 @@ class Cost:
 
     @property
     def exaflop(self) -> float | None:
+        """Return the EFLOP of the whole run, or None where they are unknown."""
         seen = None if self.iterations is None else self.iterations * self.batch
         return None if seen is None or self.gflop is None else self.gflop * seen / 1e9
 
@@ -51,7 +52,7 @@ class Cost:
 
 @cache
 def cost(run: Run) -> Cost | None:
-    """None for a test and for a measurement, whose cost is a pass over the pictures."""
+    """Return the cost of a training; None for a test or a measurement, which is one pass over the images."""
     if run.tool in MEASURING:
         return None
     cfg = read(run.config, run.with_start())
@@ -74,7 +75,7 @@ def cost(run: Run) -> Cost | None:
 
 
 def gflop(cfg: Config, shape: tuple[int, ...] | None) -> float | None:
-    """Of one image through a training step; dense heads look at values, so they cannot be counted."""
+    """Return the GFLOP of one image in a training step; None for dense heads, which depend on values."""
     if cfg.get("default_scope") in DENSE:
         return None
     model = build_without_storage(cfg)
@@ -86,13 +87,13 @@ def gflop(cfg: Config, shape: tuple[int, ...] | None) -> float | None:
         with fake_copy(model) as fake, ValuesReadAsZero(), FlopCounterMode(display=False) as counter:
             losses = training_losses(fake.train(), torch.zeros(count, *shape, dtype=torch.uint8))
             torch.stack([value for key, value in losses.items() if "loss" in key]).sum().backward()
-    except RuntimeError:  # an operator without a fake version, or one that looks at values
+    except RuntimeError:  # an operator without a fake version, or one that depends on values
         return None
     return counter.get_total_flops() / count / 1e9
 
 
 def describe(runs: Sequence[Run]) -> str:
-    """Every run with its state and cost, and its command."""
+    """Return every run with its state, cost and command as text."""
     done = sum(finished(run) for run in runs)
     lines = []
     for run in runs:

@@ -1,4 +1,4 @@
-"""Numbers of a table that follow from its configs, or from the time of their training steps."""
+"""Numbers of a table that are computed from its configs, or from the time of their training steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Options = tuple[str, ...]
 
 
 def counted(method: str, table: Table, row: Row, metric: str, count: Count) -> float | None:
-    """The number; None where it waits for a measurement."""
+    """Return the number, or None where it waits for a measurement."""
     if count.what == "cost":
         return relative_cost(method, table, row, metric)
     name = count.config or row.config
@@ -35,7 +35,7 @@ def counted(method: str, table: Table, row: Row, metric: str, count: Count) -> f
 
 @cache
 def step_gflop(config: str, options: Options) -> float | None:
-    """Of one image through a training step, forward and backward."""
+    """Return the GFLOP of one image in a training step, forward and backward."""
     cfg = read(config, options)
     init_default_scope(cfg.default_scope)
     return gflop(cfg, None)
@@ -43,7 +43,7 @@ def step_gflop(config: str, options: Options) -> float | None:
 
 @cache
 def encoder_gmacs(config: str, options: Options) -> float:
-    """Multiplications with an addition, in billions, of one image through the encoder."""
+    """Return the multiply-adds of one image in the encoder, in billions."""
     cfg = read(config, options)
     init_default_scope(cfg.default_scope)
     model = build_without_storage(cfg)
@@ -56,7 +56,10 @@ def encoder_gmacs(config: str, options: Options) -> float:
 
 
 def relative_cost(method: str, table: Table, row: Row, metric: str) -> float | None:
-    """Time of a pre-training over that of the row whose published cost is 1, from ``tools/reproduce.py --time``."""
+    """Return the time of a pre-training divided by that of the row whose published cost is 1.
+
+    The times come from ``tools/reproduce.py --time``; without them the result is None.
+    """
     try:
         seconds = json.loads((checkout() / times_file(method, table)).read_text(encoding="utf-8"))["seconds"]
     except FileNotFoundError:
@@ -69,17 +72,17 @@ def relative_cost(method: str, table: Table, row: Row, metric: str) -> float | N
 
 
 def times_file(method: str, table: Table) -> Path:
-    """Where ``--time`` writes the seconds of a training step per image, by row."""
+    """Return the file to which ``--time`` writes the seconds of a training step per image, by row."""
     return TIMES / f"{method}_{table.name}.json"
 
 
 def epochs(method: str, row: Row) -> int:
-    """Of the row's pre-training; all rows see the same images in each."""
+    """Return the epochs of the row's pre-training; all rows see the same images in each epoch."""
     return read(*source(method, row)).train_cfg.max_epochs
 
 
 def source(method: str, row: Row) -> tuple[str, Options]:
-    """The row's config, from the root of the repository, and the words after ``--cfg-options``."""
+    """Return the row's config, relative to the root of the repository, and the words after ``--cfg-options``."""
     assert row.config is not None
     config = config_path(method, row.config, f"row '{row.name}'")
     return str(config.relative_to(checkout())), tuple(cfg_options(row.overrides))

@@ -1,4 +1,4 @@
-"""How a training reaches the batch of its recipe with the GPUs at hand."""
+"""How a training reaches the batch of its recipe with the available GPUs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmmim.launch.lr_scaling import BatchSize, batch_size, optim_wrappers
 from mmmim.launch.options import load_config
 from mmmim.launch.run_length import run_length, use_length
 
-_reading = Lock()  # a config is checked under MMEngine's default scope, which all threads share
+_reading = Lock()  # configs are checked in MMEngine's default scope, which all threads share
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,14 @@ class Layout:
     """Processes, images per process and accumulated steps of a training.
 
     Args:
-        batch: Of the run.
-        recipe: Images behind an update of the recipe; None: the config does not say.
-        recipe_accumulation: Steps that the config itself accumulates.
-        fixed_lr: The lr is the one of the recipe's batch and not scaled to another.
-        iterations: ``max_iters`` as the config has it, for a training that is counted in iterations.
+        batch: Batch of the run.
+        recipe: Images per update in the recipe; None where the config does not say.
+        recipe_accumulation: Number of steps that the config itself accumulates.
+        fixed_lr: Whether the lr is that of the recipe's batch and is not scaled to another one.
+        iterations: ``max_iters`` of the config, for a training that is counted in iterations.
         last_checkpoint: ``epoch_300.pth`` or ``iter_160000.pth``.
-        options: Words after ``--cfg-options``: warm-ups counted in iterations, which an accumulating run has more of.
+        options: Words after ``--cfg-options``: warm-ups counted in iterations, which last longer in an accumulating
+            run.
     """
 
     batch: BatchSize
@@ -43,16 +44,17 @@ class Layout:
 
     @property
     def processes(self) -> int:
+        """Return the number of processes."""
         return self.batch.processes
 
     @property
     def length(self) -> list[str]:
-        """``--iters N`` where accumulation makes a training of as many updates longer."""
+        """Return ``--iters N`` where the same number of updates takes more iterations because of accumulation."""
         longer = self.iterations is not None and self.batch.accumulation != self.recipe_accumulation
         return ["--iters", self.last_checkpoint.removeprefix("iter_").removesuffix(".pth")] if longer else []
 
     def words(self, words: Sequence[str]) -> list[str]:
-        """Words of the command with those that make this layout."""
+        """Return the words of the command together with those that produce this layout."""
         given = list(words)
         if "--accumulate" not in given and self.batch.accumulation != self.recipe_accumulation:
             given += ["--accumulate", str(self.batch.accumulation)]
@@ -63,7 +65,7 @@ class Layout:
 
     @property
     def deviation(self) -> str | None:
-        """What makes this another run than the recipe's; None where the batch is the recipe's."""
+        """Return in words how the batch differs from the recipe's; None where it does not."""
         if self.recipe is None or self.batch.effective == self.recipe:
             return None
         lr = "the lr is for the recipe's" if self.fixed_lr else "the lr is scaled to it"
@@ -77,12 +79,12 @@ class Layout:
 
 
 def processes_and_accumulation(recipe: int, per_process: int, gpus: int) -> tuple[int, int]:
-    """As many processes as divide the batches of an update evenly, and the rest by accumulation.
+    """Return as many processes as divide the batches of an update evenly, and the accumulation that makes up the rest.
 
     Args:
-        recipe: Images behind an update.
-        per_process: Images of a process, which stay the config's: batch statistics may hang on them.
-        gpus: Processes at most.
+        recipe: Images per update.
+        per_process: Images per process, which stay those of the config: batch statistics may depend on them.
+        gpus: Largest number of processes.
     """
     batches = max(1, round(recipe / per_process))
     processes = next(count for count in range(min(gpus, batches), 0, -1) if batches % count == 0)
@@ -91,7 +93,7 @@ def processes_and_accumulation(recipe: int, per_process: int, gpus: int) -> tupl
 
 @cache
 def layout(config: str, options: tuple[str, ...], words: tuple[str, ...], gpus: int) -> Layout:
-    """The layout of a training with at most ``gpus`` processes; ``--accumulate`` among its words is kept."""
+    """Return the layout of a training with at most ``gpus`` processes; a given ``--accumulate`` is kept."""
     with _reading:
         cfg = read(config, options)
     use_length(cfg, **lengths(words))
@@ -122,7 +124,7 @@ def layout(config: str, options: tuple[str, ...], words: tuple[str, ...], gpus: 
 
 
 def read(config: str, options: Sequence[str]) -> Config:
-    """A config of the repository with the words after ``--cfg-options``."""
+    """Return a config of the repository with the words after ``--cfg-options`` merged in."""
     return load_config(str(checkout() / config), parsed_options(options))
 
 
@@ -135,18 +137,21 @@ def parsed_options(words: Sequence[str]) -> dict[str, Any]:
 
 @cache
 def config_lr(config: str) -> float:
-    """The lr that a config writes."""
+    """Return the lr as the config states it."""
     with _reading:
         return float(read(config, ()).optim_wrapper.optimizer.lr)
 
 
 def lengths(words: Sequence[str]) -> dict[str, int]:
-    """``--epochs`` or ``--iters`` among the words of a command."""
+    """Return ``--epochs`` or ``--iters`` from the words of a command."""
     return {word[2:]: int(words[i + 1]) for i, word in enumerate(words) if word in ("--epochs", "--iters")}
 
 
 def longer_warmups(cfg: Config, accumulation: int, own: int) -> tuple[str, ...]:
-    """Options that keep schedulers counted in iterations as many updates long, in a training counted in epochs."""
+    """Return options that keep schedulers counted in iterations the same number of updates long.
+
+    They are needed in a training counted in epochs whose accumulation differs from the config's.
+    """
     node: Any = cfg.get("param_scheduler") or []
     named = {"param_scheduler": node} if isinstance(node, dict) else dict(enumerate(node))
     found = []

@@ -1,4 +1,4 @@
-"""``docs/results.md`` from ``docs/results/*.json``."""
+"""The page ``docs/results.md``, written from ``docs/results/*.json``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 from mmmim.config.folder import checkout
 from mmmim.errors import UsageError
-from mmmim.reproduce.collect import TOY_NOTE, cells, markdown_table, spread
+from mmmim.reproduce.collect import TOY_NOTE, cells, markdown_table, numbers_note
 
 KEYS = ("method", "table", "title", "source", "scale", "seeds", "command", "metrics", "rows", "runs")
-FIRST = ("toy_classification", "toy_dense")
+FIRST_TABLES = ("toy_classification", "toy_dense")
 HEAD = """# Results
 
 Measured by us, with the command above each table; empty cells were not run. Published numbers stand in columns of
@@ -26,15 +26,15 @@ EMPTY = "No table has been run yet: [Reproducing a table](reproduce.md) says how
 
 
 def read(file: Path) -> dict[str, Any]:
-    """One table as ``tools/reproduce.py`` wrote it.
+    """Return one table as ``tools/reproduce.py`` wrote it.
 
     Raises:
-        UsageError: not readable, or not such a file; names the file.
+        UsageError: The file is not readable, or holds no such table; the message names the file.
     """
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: {error}; write it anew with tools/reproduce.py") from error
+        raise UsageError(f"{file}: {error}; write it again with tools/reproduce.py") from error
     missing = [key for key in KEYS if key not in data] if isinstance(data, dict) else list(KEYS)
     if missing:
         raise UsageError(f"{file}: no table of tools/reproduce.py, it has no {', '.join(missing)}")
@@ -42,21 +42,22 @@ def read(file: Path) -> dict[str, Any]:
 
 
 def section(data: dict[str, Any]) -> str:
+    """Return the section of one table in Markdown."""
     name = data["table"].capitalize() if data["method"] == "toy" else f"{data['method']} {data['table']}"
     toy = data["scale"] == "toy"
     parts = [
         f"## {name}{' at toy scale' if toy else ''}",
-        f"{data['title']}. {spread(data)}",
+        f"{data['title']}. {numbers_note(data)}",
         *([TOY_NOTE] if toy and data["method"] != "toy" else []),
         f"```bash\n{data['command']}\n```",
         markdown_table(*cells(data)),
-        made(data["runs"]),
+        runs_note(data["runs"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def made(runs: dict[str, Any]) -> str:
-    """One line on the runs of a table."""
+def runs_note(runs: dict[str, Any]) -> str:
+    """Return one line on the runs of a table: their number, time, devices, versions, commits and dates."""
     if not runs:
         return ""
     records = list(runs.values())
@@ -84,5 +85,5 @@ def page_file() -> Path:
 def page(results: Path | None = None) -> str:
     """Return the whole page: all methods side by side first, then the tables of single papers."""
     results = results or results_folder()
-    files = sorted(results.glob("*.json"), key=lambda f: (f.stem not in FIRST, f.stem))
+    files = sorted(results.glob("*.json"), key=lambda f: (f.stem not in FIRST_TABLES, f.stem))
     return "\n".join([HEAD, *(section(read(file)) for file in files)]) if files else f"{HEAD}\n{EMPTY}"

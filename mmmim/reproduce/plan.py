@@ -1,4 +1,4 @@
-"""Which runs give the numbers of a table."""
+"""The runs that give the numbers of a table."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from mmmim.reproduce.layout import config_lr
 from mmmim.reproduce.tables import Count, Evaluation, Row, Table, cfg_options, config_path
 from mmmim.reproduce.toy import toy_evaluation, toy_row
 
-TOY_PICTURES = 4096  # on which encoders are probed, whatever their pre-training had
+TOY_PICTURES = 4096  # number of images on which encoders are probed, however many they were pre-trained on
 CLASSIFICATION = ("ft", "ft384", "ft96", "linear", "nonlinear", "nonlinear2", "nonlinear4")
 
 
 @dataclass
 class RowPlan:
-    """Runs of one row.
+    """The runs of one row.
 
-    ``runs[metric]`` has one per seed, or one per seed and learning rate where the best one counts; ``missing[metric]``
-    says why there is none. ``root`` is the pre-training, where an evaluation starts from it; ``counts[metric]`` follows
-    from a config.
+    ``runs[metric]`` has one run per seed, or one per seed and learning rate where the best one counts;
+    ``missing[metric]`` says why there is none. ``root`` is the pre-training where an evaluation starts from it.
+    ``counts[metric]`` is computed from a config.
     """
 
     row: Row
@@ -35,13 +35,14 @@ class RowPlan:
     remarks: list[str] = field(default_factory=list)
 
     def all_runs(self) -> Iterator[Run]:
+        """Yield all runs of the row and those that they start from, with repetitions."""
         for last in (*self.root, *(run for runs in self.runs.values() for run in runs)):
             yield from last.chain
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line says about all runs."""
+    """The settings of the command line that concern all runs."""
 
     scale: str = "full"
     seeds: int = 1
@@ -50,6 +51,7 @@ class Settings:
 
 
 def plan_table(method: str, table: Table, settings: Settings) -> list[RowPlan]:
+    """Return the plans of all rows, each with a remark where its runs are those of an earlier row."""
     plans: list[RowPlan] = []
     for row in table.rows:
         plan = plan_row(method, table, row, settings)
@@ -61,6 +63,7 @@ def plan_table(method: str, table: Table, settings: Settings) -> list[RowPlan]:
 
 
 def plan_row(method: str, table: Table, row: Row, settings: Settings) -> RowPlan:
+    """Return the runs and counted numbers of one row, at the scale of the settings."""
     plan = RowPlan(row)
     if row.config is None:
         return plan
@@ -99,7 +102,7 @@ def plan_row(method: str, table: Table, row: Row, settings: Settings) -> RowPlan
 
 
 def root_run(method: str, row: Row, seed: int, words: Sequence[str], settings: Settings) -> Run:
-    """The pre-training of a row, or the row's own fine-tuning."""
+    """Return the pre-training of a row, or the row's own fine-tuning."""
     assert row.config is not None
     config = relative(config_path(method, row.config, f"row '{row.name}'"))
     options = () if row.untrained else tuple(cfg_options(row.overrides))
@@ -115,7 +118,10 @@ def root_run(method: str, row: Row, seed: int, words: Sequence[str], settings: S
 
 
 def evaluation_runs(method: str, row: Row, evaluation: Evaluation, root: Run, settings: Settings) -> list[Run]:
-    """The runs that end in a number: a tool or a training on the checkpoint of ``root``, or a test of the trained."""
+    """Return the runs that end in a number.
+
+    Each is a tool or a training on the checkpoint of ``root``, or a test of what was trained.
+    """
     start = root
     if evaluation.after is not None:
         (start,) = evaluation_runs(method, row, Evaluation(evaluation.after), root, settings)
@@ -134,19 +140,19 @@ def evaluation_runs(method: str, row: Row, evaluation: Evaluation, root: Run, se
 
 
 def with_lr(run: Run, lr: float) -> Run:
-    """The same run with another lr than its config's."""
+    """Return the same run with another lr than its config's."""
     if lr == config_lr(run.config):
         return run
     return replace(run, options=(*run.options, f"optim_wrapper.optimizer.lr={short(lr)}"))
 
 
 def multi_scale_test(trained: Run) -> Run:
-    """Test-time augmentation on the last checkpoint, with the options of the training."""
+    """Return a test of the last checkpoint with test-time augmentation and the options of the training."""
     return Run("test", trained.config, trained.seed, trained.options, ("--tta",), start=trained, gpus=trained.gpus)
 
 
 def with_extra(run: Run, extra: Sequence[str]) -> Run:
-    """Extra words of the user; what follows ``--cfg-options`` joins the row's own."""
+    """Add the user's words to the run; those after ``--cfg-options`` join the row's own options."""
     options, words, into_options = list(run.options), list(run.words), False
     for word in extra:
         if word.startswith("--"):
@@ -157,7 +163,7 @@ def with_extra(run: Run, extra: Sequence[str]) -> Run:
 
 
 def without_data(extra: Sequence[str]) -> list[str]:
-    """``--data`` names the pictures of pre-training and classification; dense tasks have their own."""
+    """Drop ``--data``, which names the images of pre-training and classification; dense tasks have their own."""
     words = list(extra)
     if "--data" in words:
         at = words.index("--data")
@@ -166,10 +172,11 @@ def without_data(extra: Sequence[str]) -> list[str]:
 
 
 def relative(path: Path) -> str:
+    """Return a path relative to the root of the repository."""
     return str(path.relative_to(checkout()))
 
 
 def unique(plans: Sequence[RowPlan]) -> list[Run]:
-    """All runs, each once, in an order in which every run follows the one that it starts from."""
+    """Return all runs, each once, ordered such that every run comes after the one it starts from."""
     runs = list(dict.fromkeys(run for plan in plans for run in plan.all_runs()))
     return sorted(runs, key=lambda run: (run.seed, len(run.chain)))

@@ -1,4 +1,4 @@
-"""Runs commands, two at a time where asked, and keeps a record of each."""
+"""Run commands, several at a time where asked, and keep a record of each."""
 
 from __future__ import annotations
 
@@ -24,16 +24,19 @@ from mmmim.reproduce.command import MEASURING, Run, task_of
 from mmmim.reproduce.stages import environment
 
 PACKAGES = ("mmmim", "torch", "torchvision", "timm", "onedl-mmengine", "onedl-mmsegmentation", "onedl-mmdetection")
-BOXES = "coco/"
+COCO_PREFIX = "coco/"
 
 
 def finished(run: Run) -> bool:
-    """Its last checkpoint or measurement is there, and a number; the folder's name stands for the command."""
+    """Return whether the last checkpoint or measurement of a run exists and holds a number.
+
+    The name of the run's folder identifies its command.
+    """
     return (checkout() / run.result).is_file() and bool(metrics_of(run))
 
 
 def read_record(run: Run) -> dict[str, Any]:
-    """``run.json`` of a run; empty where there is none or none that can be read."""
+    """Return the ``run.json`` of a run; empty where there is none or it cannot be read."""
     try:
         record = json.loads((checkout() / run.folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -42,11 +45,11 @@ def read_record(run: Run) -> dict[str, Any]:
 
 
 def metrics_of(run: Run) -> dict[str, float]:
-    """All numbers that a finished run gave, in percent."""
+    """Return all numbers that a finished run gave, in percent."""
     if run.tool in MEASURING:
         try:
             measured = json.loads((checkout() / run.result).read_text(encoding="utf-8"))
-        except (OSError, ValueError):  # set aside by another lane just now, or of a run that was killed
+        except (OSError, ValueError):  # just set aside by another lane, or left incomplete by a killed run
             return {}
         if run.tool == "test":
             return in_percent(measured)
@@ -61,14 +64,14 @@ def metrics_of(run: Run) -> dict[str, float]:
 
 
 def in_percent(last: dict[str, float]) -> dict[str, float]:
-    """The numbers of an evaluation among what was logged; those of detection are parts of one."""
-    found = {key: value for key, value in last.items() if key.startswith(("accuracy/", BOXES))}
+    """Return the evaluation's numbers from what was logged, in percent; detection logs fractions."""
+    found = {key: value for key, value in last.items() if key.startswith(("accuracy/", COCO_PREFIX))}
     found |= {key: last[key] for key in ("mIoU", "aAcc", "mAcc") if key in last}
-    return {key: 100 * value if key.startswith(BOXES) else value for key, value in found.items()}
+    return {key: 100 * value if key.startswith(COCO_PREFIX) else value for key, value in found.items()}
 
 
 def scalars(run: Run) -> Iterator[dict[str, Any]]:
-    """What was logged, oldest first; a line that a killed run left unfinished is passed over."""
+    """Yield what was logged, oldest first; a line that a killed run left unfinished is skipped."""
     for file in sorted((checkout() / run.folder).glob("*/vis_data/scalars.json")):
         for line in file.read_text(encoding="utf-8").splitlines():
             try:
@@ -78,7 +81,7 @@ def scalars(run: Run) -> Iterator[dict[str, Any]]:
 
 
 def start_record(run: Run) -> dict[str, Any]:
-    """Everything about a run that is known before it starts."""
+    """Return everything about a run that is known before it starts."""
     return dict(
         command=shlex.join(run.command()),
         config=run.config,
@@ -91,13 +94,14 @@ def start_record(run: Run) -> dict[str, Any]:
 
 
 def write_record(run: Run, record: dict[str, Any]) -> None:
+    """Write the ``run.json`` of a run."""
     (checkout() / run.folder).mkdir(parents=True, exist_ok=True)
     (checkout() / run.folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 @cache
 def git_commit() -> str | None:
-    """Short hash of the code, with ``+`` where tracked files differ from it."""
+    """Return the short hash of the code, with ``+`` where tracked files differ from it."""
 
     def git(*words: str) -> str:
         return subprocess.run(
@@ -112,6 +116,7 @@ def git_commit() -> str | None:
 
 @cache
 def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that matter for the numbers."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -123,14 +128,15 @@ def versions() -> dict[str, str]:
 
 @cache
 def device() -> str:
+    """Return the name of the GPU, or of the processor's architecture."""
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {platform.machine()}"
 
 
 @contextmanager
-def alone(run: Run) -> Iterator[None]:
-    """Another process that makes the same run is waited for."""
+def exclusive(run: Run) -> Iterator[None]:
+    """Hold the lock of a run, waiting for another process that makes the same run."""
     (checkout() / run.folder).mkdir(parents=True, exist_ok=True)
     with (checkout() / run.folder / ".lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -138,18 +144,19 @@ def alone(run: Run) -> Iterator[None]:
 
 
 def set_aside(result: Path) -> None:
-    """Renames what a run without a number left, so that its end is made again; nothing is lost."""
+    """Rename a result that has no number, so that the run's end is repeated; the file is kept."""
     if result.is_file():
         kept = result.replace(result.with_name(f"{result.name}.without_number"))
-        print(f"{result} is there, but no number of its run: made again, the file is kept as {kept.name}", flush=True)
+        print(f"{result} exists without a number: it is made again, and the file is kept as {kept.name}", flush=True)
 
 
 def log_of(run: Run) -> Path:
+    """Return the file that the output of a run is appended to."""
     return run.folder / "output.log"
 
 
 class Runner:
-    """Runs what is not finished yet; ``lanes`` commands at a time share the cores.
+    """Runs commands that are not finished yet; ``lanes`` of them at a time share the cores.
 
     Args:
         ended: Called after every run, by one lane at a time.
@@ -160,10 +167,10 @@ class Runner:
         self.failed: dict[Run, str] = {}
         self.processes: list[subprocess.Popen] = []
         self.stopping = False
-        self.one_at_a_time = Lock()
+        self.ended_lock = Lock()
 
     def run(self, runs: Sequence[Run]) -> None:
-        """In the order given, but no lane waits for a run that another one starts from."""
+        """Run everything in the given order, except that no lane waits for a run that another one starts from."""
         waiting = list(runs)
         active: dict[Future, Run] = {}
         with ThreadPoolExecutor(self.lanes) as pool:
@@ -188,12 +195,12 @@ class Runner:
         if run.start in self.failed:
             self.failed[run] = f"not run, since {run.start.name} failed"  # type: ignore[union-attr]
             return
-        with alone(run):
+        with exclusive(run):
             if finished(run):
                 print(f"done before: {run.name}", flush=True)
             else:
                 self._start(run)
-        with self.one_at_a_time:
+        with self.ended_lock:
             self.ended()
 
     def _start(self, run: Run) -> None:
@@ -214,7 +221,7 @@ class Runner:
         print(f"ended after {seconds:.0f} s: {run.name}: {numbers}", flush=True)
 
     def execute(self, run: Run) -> int:
-        """The exit status of the command, whose output is appended to the run's log."""
+        """Run the command, append its output to the run's log, and return its exit status."""
         command = [sys.executable if word == "python" else word for word in run.command()]
         with (checkout() / log_of(run)).open("a", encoding="utf-8") as file:
             process = subprocess.Popen(
@@ -225,6 +232,6 @@ class Runner:
                 stderr=subprocess.STDOUT,
             )
             self.processes.append(process)
-            if self.stopping:  # a lane was just starting it
+            if self.stopping:  # a lane started it after the others were terminated
                 process.terminate()
             return process.wait()

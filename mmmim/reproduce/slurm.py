@@ -1,4 +1,4 @@
-"""Submits runs to Slurm: each one after the one that it starts from."""
+"""Submission of runs to Slurm: each job waits for the one it starts from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GPUS_PER_NODE = 8
 
 
 def batch_command(run: Run, partition: str, after: str | None) -> list[str]:
-    """``sbatch`` of a job whose step is started by ``tools/slurm_*.sh``, or is the tool itself on one GPU."""
+    """Return the ``sbatch`` command of a job that calls ``tools/slurm_*.sh``, or the tool itself on one GPU."""
     gpus = run.processes
     per_node = min(gpus, GPUS_PER_NODE)
     if run.tool in TOOLS:
@@ -32,10 +32,10 @@ def batch_command(run: Run, partition: str, after: str | None) -> list[str]:
 
 
 def submit(runs: Sequence[Run], partition: str) -> dict[Run, str]:
-    """Job ids of the runs that are not finished yet.
+    """Submit the runs that are not finished yet and return their job ids.
 
     Raises:
-        UsageError: ``sbatch`` is not there or refuses a job; says which one and why.
+        UsageError: ``sbatch`` is missing or refuses a job; the message says which one and why.
     """
     jobs: dict[Run, str] = {}
     for run in runs:

@@ -15,16 +15,16 @@ from mmmim.errors import RunFailed, UsageError
 LOG_PREFIX = re.compile(r"^[\d/]+ [\d:]+ - mmengine - [A-Z]+ - ")
 PROGRESS = re.compile(r"(Epoch|Iter)\((train|val)\)|backbone tensors|top-1|wrote ")
 SECONDS_BETWEEN_LINES = 5.0
-MARKER = ".demo"  # lies in every folder that the demo made and may therefore empty
+MARKER = ".demo"  # a file in every folder that the demo created and may therefore empty
 
 
 class StageFailed(RunFailed):
-    """A command ended with an error; the message holds the end of its output."""
+    """The error of a command that failed; the message contains the end of its output."""
 
 
 @dataclass
 class Stages:
-    """Runs commands of the project and keeps their times and, in `folder`, their output."""
+    """Runs commands of the project and keeps their times, and their output in `folder`."""
 
     folder: Path
     cores: int
@@ -67,7 +67,10 @@ class Stages:
         self.cpu_seconds[name] = round(used.ru_utime + used.ru_stime, 1)
 
     def run_side_by_side(self, commands: dict[str, list[str]]) -> None:
-        """Two at a time with half of the cores each: starting up, which takes a good part, uses one core only."""
+        """Run two commands at a time with half of the cores each.
+
+        Starting up takes a good part of a command's time and uses one core only.
+        """
         lanes = min(2, self.cores)
         with ThreadPoolExecutor(lanes) as pool:
             running = [pool.submit(self.run, name, command, self.cores // lanes) for name, command in commands.items()]
@@ -80,17 +83,21 @@ class Stages:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Threads that wait passively: on shared cores spinning makes a run several times slower."""
+    """Return the environment of a command with this number of threads.
+
+    Threads wait passively: on shared cores, spinning makes a run several times slower.
+    """
     own = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, "PYTHONUNBUFFERED": "1", "MPLBACKEND": "Agg"}
     return own | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
 
 
 def available_cores() -> int:
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def short(line: str) -> str:
-    """A progress line of the log with what a reader of the demo wants to know."""
+    """Return a progress line of the log, reduced to what a reader of the demo wants to know."""
     line = LOG_PREFIX.sub("", line.strip())
     place, _, values = re.sub(r"\s+", " ", line).partition("] ")
     if "(train)" not in place:
@@ -101,8 +108,8 @@ def short(line: str) -> str:
     return " ".join([f"{place}]", *([step[0]] if step else []), *shown])
 
 
-def fresh(folder: Path) -> Path:
-    """An empty folder; what an earlier demo left there is removed, anything else is not."""
+def fresh_folder(folder: Path) -> Path:
+    """Create an empty folder; the remains of an earlier demo are removed, anything else is refused."""
     if folder.exists() and any(folder.iterdir()) and not (folder / MARKER).is_file():
         raise UsageError(f"--work-dir {folder}: not empty, and not from an earlier demo; name another folder")
     shutil.rmtree(folder, ignore_errors=True)

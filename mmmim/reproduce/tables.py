@@ -1,4 +1,4 @@
-"""Results tables of a paper as data: which run belongs to a row, and what the paper published for it."""
+"""Results tables of a paper as data: which run gives a row's numbers, and what the paper published for it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmmim.config.keys import check_options
 from mmmim.errors import UsageError, did_you_mean
 
 OTHER_METHOD = "the number of another method, printed for comparison"
-TESTED = ("_single_scale", "_multi_scale")  # end of a column's name: how a segmentation was tested
+TEST_SUFFIXES = ("_single_scale", "_multi_scale")  # ends of a column's name that say how a segmentation was tested
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class Evaluation:
     """A run that gives a number.
 
     Args:
-        config: Config relative to ``configs/<method>/``, or ``probe`` and ``knn``: the tools of that name on the
+        config: Config relative to ``configs/<method>/``; or ``probe`` or ``knn``, the tools of that name on the
             pre-training config.
-        after: Evaluation whose checkpoint it starts from, as a config; ``None``: the pre-training's.
-        multi_scale: The trained model is tested once more with test-time augmentation, ``tools/test.py --tta``.
-        lrs: Learning rates of which the one with the best number counts, so there is a run of each; as the config
-            writes its own. Empty: the config's.
+        after: Config of the evaluation whose checkpoint this one starts from; None: it starts from the pre-training's.
+        multi_scale: Whether the trained model is tested once more with test-time augmentation, ``tools/test.py --tta``.
+        lrs: Learning rates to try, written as in the config: there is a run of each, and the best number counts. Empty:
+            the config's own.
     """
 
     config: str
@@ -42,13 +42,13 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Count:
-    """A number that follows from a config, without any run.
+    """A number that is computed from a config, without any run.
 
     Args:
-        what: ``gflop`` of a training step, forward and backward, per image, ``gmacs`` of the encoder's forward pass per
-            image, or ``cost``: time of the whole pre-training relative to the row whose published cost is 1, known once
-            ``tools/reproduce.py --time`` has measured the training steps of all rows.
-        config: Config relative to ``configs/<method>/`` that is counted; ``None``: the row's own.
+        what: ``gflop`` of a training step per image, forward and backward; ``gmacs`` of the encoder's forward pass per
+            image; or ``cost``, the time of the whole pre-training relative to the row whose published cost is 1. The
+            latter is known once ``tools/reproduce.py --time`` has measured the training steps of all rows.
+        config: Config relative to ``configs/<method>/`` to compute it from; None: the row's own.
     """
 
     what: str
@@ -57,23 +57,22 @@ class Count:
 
 @dataclass(frozen=True)
 class Row:
-    """One row (or one cell group) of a published table.
+    """One row (or one group of cells) of a published table.
 
     Args:
         name: Key of the row, unique in its table.
-        config: Pre-training config relative to ``configs/<method>/``; ``None`` for a row that carries published numbers
-            only.
-        overrides: Dotted config key -> value, as ``--cfg-options`` takes them. A dict value is merged into
-            the config's; with ``_delete_=True`` in it, it replaces it.
-        published: Metric -> number as printed; a metric the paper leaves out is absent.
-        evaluation: Metric -> the config (or :class:`Evaluation`) whose run on the pre-trained checkpoint gives it, or a
-            :class:`Count`; ``None``: the row's own run gives it.
+        config: Pre-training config relative to ``configs/<method>/``; None for a row that has published numbers only.
+        overrides: Dotted config keys and their values, as ``--cfg-options`` takes them. A dict value is merged into the
+            config's; with ``_delete_=True`` in it, it replaces the config's.
+        published: Metrics and their numbers as printed; a metric that the paper leaves out is absent.
+        evaluation: For each metric the config (or :class:`Evaluation`) whose run on the pre-trained checkpoint gives
+            it, or a :class:`Count`; None: the row's own run gives it.
         note: What the numbers alone do not say.
-        toy: Overrides of the toy config in place of the mapped ones, or why the row has no toy version.
+        toy: Overrides for the toy config in place of the mapped ones, or the reason why the row has no toy version.
         untrained: Nothing is pre-trained: evaluations start from random weights of the config's encoder.
-        before: Config key and config of a training that comes first: its last checkpoint becomes the key's value.
-        number_only: Why published numbers have no run: for all columns without one, or by column. Rows without a config
-            are other methods' unless this says otherwise.
+        before: Config key and config of a training that comes first; its last checkpoint becomes the value of the key.
+        number_only: Why published numbers have no run, for all columns without one or by column. Rows without a config
+            belong to other methods unless this says otherwise.
     """
 
     name: str
@@ -88,16 +87,16 @@ class Row:
     number_only: str | Mapping[str, str] = ""
 
     def evaluations(self) -> dict[str, Evaluation | None]:
-        """The runs in ``evaluation``, with every value spelled out."""
+        """Return the runs in ``evaluation``, with every value as an :class:`Evaluation` or None."""
         spelled = {key: Evaluation(e) if isinstance(e, str) else e for key, e in self.evaluation.items()}
         return {key: e for key, e in spelled.items() if not isinstance(e, Count)}
 
     def counts(self) -> dict[str, Count]:
-        """The metrics that are counted."""
+        """Return the metrics that are computed from a config."""
         return {key: e for key, e in self.evaluation.items() if isinstance(e, Count)}
 
     def why_number_only(self, metric: str) -> str | None:
-        """Why a published number has no run; ``None`` where it has one, or where the table does not say."""
+        """Return why a published number has no run; None where it has one, or where no reason is given."""
         if metric in self.evaluation:
             return None
         told = self.number_only if isinstance(self.number_only, str) else self.number_only.get(metric, "")
@@ -106,7 +105,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table or figure; ``metrics`` are its columns, ``source`` says where in which paper it stands."""
+    """A table or figure; ``metrics`` are its columns, ``source`` is its place in the paper."""
 
     name: str
     title: str
@@ -115,16 +114,17 @@ class Table:
     rows: tuple[Row, ...]
 
     def row(self, name: str) -> Row:
+        """Return the row of this name."""
         return _pick(name, self.rows, f"row of {self.name}")
 
 
 def methods(configs: Path | None = None) -> list[str]:
-    """Methods that have tables."""
+    """Return the methods that have tables."""
     return sorted(path.parent.name for path in (configs or configs_folder()).glob("*/tables.py"))
 
 
 def load_tables(method: str, configs: Path | None = None) -> list[Table]:
-    """The tables of ``configs/<method>/tables.py``, in the paper's order."""
+    """Return the tables of ``configs/<method>/tables.py``, in the paper's order."""
     configs = configs or configs_folder()
     known = methods(configs)
     if method not in known:
@@ -141,18 +141,19 @@ def load_tables(method: str, configs: Path | None = None) -> list[Table]:
 
 
 def find_table(name: str, tables: Sequence[Table]) -> Table:
+    """Return the table of this name; a UsageError names similar ones."""
     return _pick(name, tables, "table")
 
 
 def row_config(method: str, row: Row, configs: Path | None = None) -> Config:
-    """The row's base config with its overrides merged in; checks that each override lands on something.
+    """Return the row's base config with its overrides merged in.
 
     Raises:
-        UsageError: The row has no run of its own, or an override names a key the base config does not know.
+        UsageError: The row has no run of its own, or an override names a key that nothing in the base config takes.
     """
     config = Config.fromfile(base_config_path(method, row, configs))
     check_options(config, flat(row.overrides))
-    config.merge_from_dict(copy.deepcopy(row.overrides))  # takes `_delete_` out of what it is given
+    config.merge_from_dict(copy.deepcopy(row.overrides))  # removes `_delete_` from its argument
     if row.before is not None:
         key, earlier = row.before
         config_path(method, earlier, f"row '{row.name}'", configs)
@@ -162,13 +163,14 @@ def row_config(method: str, row: Row, configs: Path | None = None) -> Config:
 
 
 def base_config_path(method: str, row: Row, configs: Path | None = None) -> Path:
+    """Return the file of the row's config; a UsageError says why there is none."""
     if row.config is None:
         raise UsageError(f"row '{row.name}': {row.number_only or OTHER_METHOD}, there is no run to start")
     return config_path(method, row.config, f"row '{row.name}'", configs)
 
 
 def config_path(method: str, name: str, asked_by: str, configs: Path | None = None) -> Path:
-    """``configs/<method>/<name>``, where ``name`` may lead to another method's (``../mae/vit-b_800e.py``)."""
+    """Return ``configs/<method>/<name>``; ``name`` may lead to another method's (``../mae/vit-b_800e.py``)."""
     path = Path(os.path.normpath((configs or configs_folder()) / method / name))
     if not path.is_file():
         known = [str(p.relative_to(path.parents[0])) for p in path.parent.glob("*.py")]
@@ -177,7 +179,7 @@ def config_path(method: str, name: str, asked_by: str, configs: Path | None = No
 
 
 def warmup_cosine(epochs: int, warmup: int) -> dict[str, Any]:
-    """Overrides that stretch a schedule of linear warm-up and one cosine to ``epochs``."""
+    """Return overrides that stretch a schedule of linear warm-up and one cosine to ``epochs``."""
     return {
         "train_cfg.max_epochs": epochs,
         "param_scheduler.0.end": warmup,
@@ -188,7 +190,7 @@ def warmup_cosine(epochs: int, warmup: int) -> dict[str, Any]:
 
 
 def flat(overrides: dict[str, Any]) -> dict[str, Any]:
-    """Nested dicts as dotted keys."""
+    """Return nested dicts as dotted keys."""
     dotted: dict[str, Any] = {}
     for key, value in overrides.items():
         dotted |= flat({f"{key}.{k}": v for k, v in value.items()}) if isinstance(value, dict) else {key: value}
@@ -196,7 +198,7 @@ def flat(overrides: dict[str, Any]) -> dict[str, Any]:
 
 
 def cfg_options(overrides: dict[str, Any]) -> list[str]:
-    """The words after ``--cfg-options`` that say the same."""
+    """Return the overrides as words after ``--cfg-options``."""
     words = []
     for key, value in flat(overrides).items():
         text = f"[{','.join(str(v) for v in value)}]" if isinstance(value, list | tuple) else str(value)
@@ -217,6 +219,7 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 
 def iter_rows(method: str, configs: Path | None = None) -> Iterator[tuple[Table, Row]]:
+    """Yield every row of a method together with its table."""
     for table in load_tables(method, configs):
         for row in table.rows:
             yield table, row

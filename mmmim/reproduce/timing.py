@@ -1,4 +1,4 @@
-"""Times the training steps of a table's rows, in turns, so that other load on the machine meets all of them alike."""
+"""Times the training steps of a table's rows in turns, so that other load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ Step = Callable[[], None]
 
 
 def time_rows(method: str, table: Table, images: int, rounds: int = 8) -> Path:
-    """Write the median seconds of a training step per image, by row, for the rows whose relative cost is a column.
+    """Write the median seconds of a training step per image for the rows whose relative cost is a column.
 
     Args:
-        images: Of a step.
+        images: Number of images in a step.
         rounds: Timed steps of each row, after two to warm up.
 
     Raises:
-        UsageError: the table has no such rows.
+        UsageError: The table has no such rows.
     """
     rows = [row for row in table.rows if any(count.what == "cost" for count in row.counts().values())]
     if not rows:
         raise UsageError(f"--time {images}: {table.name} has no row whose relative cost could be measured")
     MMLogger.get_instance("timing", log_level="ERROR")
-    steps: dict[str, Step] = {}  # rows that differ in length alone share one
+    steps: dict[str, Step] = {}  # rows that differ only in length share one step
     of_row: dict[str, str] = {}
     for row in rows:
         cfg = read(*source(method, row))
         of_row[row.name] = key = repr(cfg.model)
         if key not in steps:
             steps[key] = training_step(cfg, images)
-    taken = in_turns(steps, rounds)
+    taken = time_in_turns(steps, rounds)
     file = checkout() / times_file(method, table)
     file.parent.mkdir(parents=True, exist_ok=True)
     seconds = {name: taken[key] / images for name, key in of_row.items()}
@@ -57,8 +57,8 @@ def time_rows(method: str, table: Table, images: int, rounds: int = 8) -> Path:
     return file
 
 
-def in_turns(steps: dict[str, Step], rounds: int) -> dict[str, float]:
-    """Median seconds of each step."""
+def time_in_turns(steps: dict[str, Step], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each step."""
     seconds: dict[str, list[float]] = {key: [] for key in steps}
     for number in range(-2, rounds):
         for key in list(steps) if number % 2 else list(reversed(steps)):
@@ -70,12 +70,12 @@ def in_turns(steps: dict[str, Step], rounds: int) -> dict[str, float]:
 
 
 def training_step(cfg: Any, images: int) -> Step:
-    """One update on random images in the recipe's precision; tokenizers keep the weights they are built with."""
+    """Return a function that makes one update on random images in the recipe's precision, with untrained tokenizers."""
     init_default_scope(cfg.default_scope)
     fit_to_device(cfg)
     model: Any = MODELS.build(cfg.model).to(get_device()).train()
     for module in model.modules():
-        if hasattr(module, "loaded"):  # a tokenizer would read its file; what is in it does not change the time
+        if hasattr(module, "loaded"):  # a tokenizer would read its file, whose content does not change the time
             vars(module)["loaded"] = True
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     size = crop_size(cfg, getattr(model.backbone, "img_size", None))

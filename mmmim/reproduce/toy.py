@@ -1,4 +1,4 @@
-"""A row of a table at toy size: the toy config of its method and encoder family, with what the row is about."""
+"""A row of a table at toy size: the toy config of its method and encoder family, with the changes the row is about."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmmim.config.folder import configs_folder
 from mmmim.reproduce.tables import Evaluation, Row, Table, config_path
 
-# Lengths and sizes of the large run; the toy config has its own.
+# Lengths and sizes of the full-size run, which are dropped because the toy config has its own.
 DROPPED = (
     "train_cfg",
     "param_scheduler",
@@ -25,7 +25,7 @@ OTHER_DATA = ("inat18", "inat19", "flowers102")
 
 @dataclass
 class ToyRow:
-    """``config`` is None where the row has no toy version; ``remarks`` say why, or what was kept and dropped."""
+    """A row at toy size: ``config`` is None where there is none; ``remarks`` say why, or what was kept and dropped."""
 
     config: str | None
     overrides: dict[str, Any] = field(default_factory=dict)
@@ -35,6 +35,7 @@ class ToyRow:
 
 
 def toy_row(method: str, table: Table, row: Row) -> ToyRow:
+    """Return the row at toy size."""
     assert row.config is not None
     if "_toy" in row.config:
         return ToyRow(row.config, row.overrides)
@@ -53,7 +54,7 @@ def toy_row(method: str, table: Table, row: Row) -> ToyRow:
         before = (key, small)
     dropped = sorted(key for key in row.overrides if is_dropped(key))
     kept = {key: value for key, value in row.overrides.items() if key not in dropped} if row.toy is None else row.toy
-    if "param_scheduler" in row.overrides:  # another scheduler: it is kept and stretched
+    if "param_scheduler" in row.overrides:  # a scheduler of another kind is kept and stretched
         kept = kept | {key: row.overrides[key] for key in ("param_scheduler", "train_cfg.max_epochs")}
     words = shorter(method, table, row, config)
     remarks = [
@@ -69,11 +70,15 @@ def toy_row(method: str, table: Table, row: Row) -> ToyRow:
 
 
 def is_dropped(key: str) -> bool:
+    """Return whether an override is about lengths or sizes, which the toy config has of its own."""
     return any(key == name or key.startswith(f"{name}.") for name in DROPPED)
 
 
 def shorter(method: str, table: Table, row: Row, config: str) -> tuple[str, ...]:
-    """Where rows of a table differ in length: the longest is as long as the toy config, others in proportion."""
+    """Return ``--epochs N`` where the rows of a table differ in length.
+
+    The longest row gets the length of the toy config, and the others keep their proportion to it.
+    """
     same = [each for each in table.rows if each.config and toy_config(method, each.config) == config]
     lengths = {each.name: epochs_of(method, each) for each in same}
     longest, own = max(lengths.values()), lengths[row.name]
@@ -85,6 +90,7 @@ def shorter(method: str, table: Table, row: Row, config: str) -> tuple[str, ...]
 
 
 def epochs_of(method: str, row: Row) -> int:
+    """Return the number of epochs of a row."""
     assert row.config is not None
     return row.overrides.get("train_cfg.max_epochs") or _epochs(method, row.config)
 
@@ -107,7 +113,7 @@ def toy_families() -> list[str]:
 
 
 def toy_config(method: str, config: str) -> str | None:
-    """The toy config of the same encoder family, and of the same task where a method has several."""
+    """Return the toy config of the same encoder family, and of the same task where a method has several; or None."""
     family, parts = family_of(Path(config).stem), Path(config).stem.split("_")
     for path in sorted((configs_folder() / method).glob(f"{family}*_toy.py")):
         task = path.stem.split("_")[1:-1]
@@ -117,7 +123,7 @@ def toy_config(method: str, config: str) -> str | None:
 
 
 def toy_evaluation(method: str, config: str, evaluation: Evaluation) -> Evaluation | None:
-    """The same evaluation of a toy encoder, with its own lr; the linear probe is that of ``tools/probe.py``."""
+    """Return the same evaluation of a toy encoder with its own lr; the linear probe is that of ``tools/probe.py``."""
     if evaluation.config in ("probe", "knn") or "_toy" in evaluation.config:
         return evaluation
     stem = Path(evaluation.config).stem

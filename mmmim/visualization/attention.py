@@ -1,4 +1,4 @@
-"""Where a ViT's class token looks (ConMIM, Figure 3)."""
+"""Where the class token of a ViT looks (ConMIM, Figure 3)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from .pixels import stretch, to_rgb
 from .sources import checkpoint_file, load_images, run_config
 
 HELP = "attention of the class token to the patches, for several checkpoints of any method"
-OVERLAY = 0.55  # share of the heat map
+OVERLAY = 0.55  # weight of the map in the mean of map and image
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument(
         "sources", nargs="+", metavar="CONFIG CKPT | RUN", help="checkpoints of the CONFIG before them, or work folders"
     )
@@ -46,6 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw the attention maps of all encoders beside the images and return the file."""
     sources = encoders_of(args.sources, args.cfg_options, args.untrained)
     checkpoints = [checkpoint for _, checkpoint in sources if checkpoint is not None]
     names = iter(names_for(args, checkpoints))
@@ -64,7 +66,7 @@ def draw(args: Namespace) -> Path:
 
 
 def encoders_of(words: Sequence[str], cfg_options: dict, untrained: bool) -> list[tuple[Config, str | None]]:
-    """Config and checkpoint of every encoder to draw; without a checkpoint where it is untrained."""
+    """Return the config and the checkpoint of every encoder to draw; the checkpoint is None for untrained weights."""
     found: list[tuple[Config, str | None]] = []
     config, known = None, set()
     for word in words:
@@ -82,12 +84,13 @@ def encoders_of(words: Sequence[str], cfg_options: dict, untrained: bool) -> lis
 
 
 def name_of(checkpoint: str) -> str:
+    """Return the title of a checkpoint's columns: its folder, and its file name where a file is given."""
     path = Path(checkpoint).resolve()
     return path.name if path.is_dir() else f"{path.parent.name}\n{path.stem}"
 
 
 def build_encoder(config: Config, checkpoint: str | None, seed: int) -> Any:
-    """The encoder of any config that has one, with the weights that a checkpoint hands over."""
+    """Return the encoder of any config that has one, with the weights of the checkpoint where one is given."""
     init_default_scope(config.get("default_scope", "mmmim"))
     set_random_seed(seed)
     settings = config.model.get("backbone")
@@ -105,14 +108,16 @@ def build_encoder(config: Config, checkpoint: str | None, seed: int) -> Any:
 
 
 def normalise(config: Config, images: Tensor) -> Tensor:
-    """As the config's own data preprocessor does, whichever framework it comes from."""
+    """Return the images normalised by the config's own data preprocessor, whichever framework it comes from."""
     preprocessor: Any = MODELS.build(config.model.get("data_preprocessor") or config.data_preprocessor)
     return (images - preprocessor.mean) / preprocessor.std
 
 
 @torch.no_grad()
 def cls_attention(encoder: Any, images: Tensor, block: int = -1) -> Tensor:
-    """Attention weights of the class token to the patches, ``(B, H, h, w)``; with that to itself they sum to one.
+    """Return the attention weights ``(B, H, h, w)`` of the class token to the patches.
+
+    Together with the weight of the class token for itself they sum to one.
 
     Args:
         images: Normalised, of the encoder's ``img_size``.
@@ -127,7 +132,12 @@ def cls_attention(encoder: Any, images: Tensor, block: int = -1) -> Tensor:
 def attention_columns(
     name: str, maps: Tensor, images: Tensor, heads: Sequence[int] | None, upsample: str, overlay: bool
 ) -> list[Column]:
-    """The mean over the heads, then the single ``heads`` (all if empty, none if None), as they are drawn."""
+    """Return the columns of the mean over the heads, then those of single ``heads``.
+
+    Args:
+        maps: ``(B, H, h, w)``.
+        heads: All heads where empty, none where None.
+    """
     listed = () if heads is None else heads or range(maps.shape[1])
     if bad := [head for head in listed if not 0 <= head < maps.shape[1]]:
         raise UsageError(f"--heads {bad}: the encoder has {maps.shape[1]} heads, 0 to {maps.shape[1] - 1}")

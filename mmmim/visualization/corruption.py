@@ -1,4 +1,4 @@
-"""What a generator makes of hidden patches, several times (CIM, Figure 2)."""
+"""What a generator puts into hidden patches, sampled several times (CIM, Figure 2)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ HELP = "original, masked, and several corrupted images that a generator samples 
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument("config")
     parser.add_argument("checkpoint", metavar="CKPT")
     parser.add_argument("--samples", type=int, default=4, help="corrupted images of each original (default: 4)")
@@ -32,6 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw the originals beside several corrupted versions and return the file."""
     if args.samples < 1:
         raise UsageError(f"--samples: at least 1, got {args.samples}")
     model, images = load_corrupter(args)
@@ -40,7 +42,7 @@ def draw(args: Namespace) -> Path:
 
 
 def load_corrupter(args: Namespace) -> tuple[CIM, Tensor]:
-    """The model, whose next mask is that of step 0 under ``--seed``, and its normalised images."""
+    """Return the model, set to draw the mask of step 0 under ``--seed``, and its normalised images."""
     config = load_config(args.config, args.cfg_options)
     model: Any = load_model(config, args.checkpoint, args.seed)
     if not isinstance(model, CIM):
@@ -50,7 +52,7 @@ def load_corrupter(args: Namespace) -> tuple[CIM, Tensor]:
 
 
 def generator_columns(model: CIM, images: Tensor, mask: PatchMask) -> list[Column]:
-    """The original, and what the generator sees of it."""
+    """Return the columns of the original images and of the generator's input."""
     original = denormalize(images, *normalisation(model))
     share = mask.num_hidden / (mask.grid[0] * mask.grid[1])
     return [
@@ -61,7 +63,7 @@ def generator_columns(model: CIM, images: Tensor, mask: PatchMask) -> list[Colum
 
 @torch.no_grad()
 def corruption_columns(model: CIM, images: Tensor, mask: PatchMask, samples: int) -> list[Column]:
-    """``images (B, C, H, W)`` normalised; every sample is a column."""
+    """Return the columns for normalised ``images (B, C, H, W)``, one for every sample."""
     columns = generator_columns(model, images, mask)
     for number in range(1, samples + 1):
         corrupted = denormalize(model.corrupt(images, mask).images, *normalisation(model))

@@ -19,6 +19,7 @@ RECONSTRUCTION_KEYS = ("loss_reconstruction", "loss")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--key", help="scalar to draw (default: loss_reconstruction, or loss)")
     parser.add_argument("--by", choices=("epoch", "iter"), default="epoch")
@@ -28,6 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw the loss curves of all runs and return the file."""
     names = names_for(args, args.runs)
     curves = [read_curve(run, args.key, args.by, name) for run, name in zip(args.runs, names, strict=True)]
     return save_curves(curves, args.out, x_label="epoch" if args.by == "epoch" else "iteration", title=args.title)
@@ -35,7 +37,7 @@ def draw(args: Namespace) -> Path:
 
 @dataclass
 class Curve:
-    """``values[i]`` of ``key`` at ``steps[i]`` (epochs, counted from 1, or iterations)."""
+    """Values of one scalar: ``values[i]`` of ``key`` at ``steps[i]`` (epochs counted from 1, or iterations)."""
 
     name: str
     key: str
@@ -44,7 +46,7 @@ class Curve:
 
 
 def scalar_files(run: str | Path) -> list[Path]:
-    """The runner's ``scalars.json`` files below a work directory (one per start), oldest first."""
+    """Return the runner's ``scalars.json`` files below a work directory (one per start), oldest first."""
     run = Path(run)
     if run.is_file():
         return [run]
@@ -58,7 +60,7 @@ def scalar_files(run: str | Path) -> list[Path]:
 
 
 def read_records(run: str | Path) -> list[dict]:
-    """Training records of all starts of a run; of an iteration logged twice (resume) the later one counts."""
+    """Return the training records of all starts of a run; the later one of an iteration logged twice counts."""
     by_iteration: dict[int, dict] = {}
     for file in scalar_files(run):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
@@ -72,9 +74,9 @@ def read_records(run: str | Path) -> list[dict]:
 
 
 def read_curve(run: str | Path, key: str | None = None, by: str = "epoch", name: str | None = None) -> Curve:
-    """One scalar of a run: the mean of each epoch's records (``by='epoch'``) or every record (``by='iter'``).
+    """Return one scalar of a run: the mean of each epoch's records (``by='epoch'``) or every record (``by='iter'``).
 
-    The default ``key`` is ``loss_reconstruction``, or ``loss`` where a method has no such part.
+    The default ``key`` is ``loss_reconstruction``, or ``loss`` where a method has no such term.
     """
     records = read_records(run)
     known = sorted({k for record in records for k in record})
@@ -101,6 +103,7 @@ def _run_name(run: str | Path) -> str:
 
 
 def save_curves(curves: Sequence[Curve], path: str | Path, *, x_label: str = "epoch", title: str = "") -> Path:
+    """Draw ``curves`` into one PNG file and return its path."""
     figure = Figure(figsize=(6.4, 4.0), dpi=DPI, layout="constrained", facecolor="white")
     axes = figure.add_subplot()
     for curve in curves:

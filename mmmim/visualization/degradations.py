@@ -1,4 +1,4 @@
-"""What every task's encoder gets to see (Beyond Masking, Figure 1)."""
+"""What the encoder of each task sees (Beyond Masking, Figure 1)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ HELP = "the degraded inputs of several configs, no weights needed"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument("configs", nargs="+", metavar="CONFIG")
     add_names(parser, "config", "its degradation and masker")
     add_images(parser, num=4)
@@ -29,6 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw the degraded inputs of all configs and return the file."""
     columns: list[Column] = []
     for path, name in zip(args.configs, names_for(args, args.configs), strict=True):
         config = load_config(path, args.cfg_options)
@@ -43,7 +45,7 @@ def draw(args: Namespace) -> Path:
 
 @torch.no_grad()
 def inputs(model: Any, images: Tensor, seed: int) -> list[Any]:
-    """Degraded ``images (B, C, H, W)``, normalised, as they are drawn."""
+    """Return the degraded, normalised ``images (B, C, H, W)`` as they are drawn."""
     corrupted = degraded(model, images, seed)
     shown = denormalize(corrupted, *normalisation(model))
     mask = model.draw_picture_mask(corrupted)
@@ -51,13 +53,13 @@ def inputs(model: Any, images: Tensor, seed: int) -> list[Any]:
 
 
 def degraded(model: Any, images: Tensor, seed: int) -> Tensor:
-    """The images of step 0 under ``seed``, which the model's masks of that step may follow."""
+    """Return the images as degraded in step 0 under ``seed``; the model then draws the masks of the same step."""
     model.set_step(seed, 0)
     return model.degrade(images, model.draw_degradation(images))
 
 
 def task_of(model: Mapping[str, Any]) -> str:
-    """A line for each degradation and for the masker of a model's config, and one for what the config says of it."""
+    """Return the names of a model's degradations and masker, each followed by a line with its arguments."""
     steps = model.get("degradation") or []
     parts = [*(steps if isinstance(steps, (list, tuple)) else [steps]), model.get("masker")]
     lines = []

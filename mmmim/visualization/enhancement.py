@@ -1,4 +1,4 @@
-"""What an enhancer makes of corrupted images (CIM, Figure 3): recovered pixels, or tokens it takes for replaced."""
+"""What an enhancer predicts from corrupted images (CIM, Figure 3): recovered pixels, or tokens it finds replaced."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ STATISTICS = (
     "The model predicts standardised pixels; they are drawn with the means and standard deviations of the original, "
     "which the model does not know."
 )
-TEMPLATE = "Template: these means alone."
+TEMPLATE = "Template: only these means."
 REPLACED = "Replaced: tokens that differ from those of the original. Detected: probability of that, by the enhancer."
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument("config")
     parser.add_argument("checkpoint", metavar="CKPT")
     parser.add_argument("--template", action="store_true", help="also what a prediction of zeros looks like")
@@ -38,6 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw the corrupted images and the enhancer's predictions, and return the file."""
     model, images = load_corrupter(args)
     torch.manual_seed(args.seed)
     columns, caption = enhancement_columns(model, images, model.draw_mask(images), args.template)
@@ -48,13 +50,13 @@ def draw(args: Namespace) -> Path:
 def enhancement_columns(
     model: CIM, images: Tensor, mask: PatchMask, template: bool = False
 ) -> tuple[list[Column], str]:
-    """The columns of ``images (B, C, H, W)``, normalised, and the caption they need."""
-    made = model.corrupt(images, mask)
-    values = model.enhance(made.images)  # (B,N,T)
+    """Return the columns for normalised ``images (B, C, H, W)``, and the caption they need."""
+    corrupted = model.corrupt(images, mask)
+    values = model.enhance(corrupted.images)  # (B,N,T)
     columns = generator_columns(model, images, mask)
-    columns.append(Column("corrupted", to_rgb(denormalize(made.images, *normalisation(model)))))
-    if made.replaced is not None and model.detects_replaced:
-        columns.append(Column("replaced", list(made.replaced.float().cpu().numpy()), (0, 1)))
+    columns.append(Column("corrupted", to_rgb(denormalize(corrupted.images, *normalisation(model)))))
+    if corrupted.replaced is not None and model.detects_replaced:
+        columns.append(Column("replaced", list(corrupted.replaced.float().cpu().numpy()), (0, 1)))
         columns.append(Column("detected", list(probabilities(model, values, images).cpu().numpy()), (0, 1)))
         return columns, REPLACED
 
@@ -68,7 +70,7 @@ def enhancement_columns(
 
 
 def probabilities(model: CIM, values: Tensor, images: Tensor) -> Tensor:
-    """Logits ``(B, N, P)`` as a map of the tokens ``(B, h, w)``."""
+    """Return the logits ``(B, N, P)`` as a map of probabilities, one per token: ``(B, h, w)``."""
     target = model.target_generator
     assert isinstance(target, ReplacedTokenTarget)
     return unpatchify(values.float().sigmoid(), target.tokens, grid_of(images, target.patch_size)).squeeze(1)

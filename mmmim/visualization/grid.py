@@ -36,7 +36,7 @@ def save_grid(
     row_labels: Sequence[str] = (),
     cell_inches: float = 1.6,
 ) -> Path:
-    """Draw ``columns`` side by side into a PNG. Cells keep the aspect ratio of the first image."""
+    """Draw ``columns`` side by side into a PNG file; cells keep the aspect ratio of the first image."""
     rows = len(columns[0].images)
     uneven = {column.title: len(column.images) for column in columns if len(column.images) != rows}
     if uneven or rows == 0:
@@ -85,5 +85,5 @@ def save_grid(
 
 
 def _wrapped(title: str, width_inches: float) -> str:
-    """``title`` in lines that fit a cell at 8 pt."""
+    """Return ``title`` broken into lines that fit a cell at 8 pt."""
     return "\n".join(part for line in title.split("\n") for part in textwrap.wrap(line, int(width_inches * 14)) or [""])

@@ -29,6 +29,7 @@ STRATEGIES: dict[str, dict[str, Any]] = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument("config")
     parser.add_argument("checkpoints", nargs="*", metavar="CKPT")
     parser.add_argument("--ratio", type=float, nargs="+", help="mask ratios, a group of rows each (default: CONFIG's)")
@@ -42,6 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw the hidden and visible patches for all checkpoints, strategies and ratios, and return the file."""
     if not args.checkpoints and args.no_untrained:
         raise UsageError("--no-untrained: give at least one CKPT, there is nothing else to draw")
     config = load_config(args.config, args.cfg_options)
@@ -66,6 +68,7 @@ def draw(args: Namespace) -> Path:
 
 
 def mask_columns(model: Any, images: Tensor, name: str, args: Namespace, first: bool) -> list[Column]:
+    """Return the columns of one set of weights under one strategy; the originals come ``first``."""
     columns = [Column("original", to_rgb(denormalize(images, *normalisation(model))))] if first else []
     images = degraded(model, images, args.seed)
     masks = draw_masks(model, images, max(1, args.draws), args.seed)  # (draws,B,h,w)
@@ -79,6 +82,7 @@ def mask_columns(model: Any, images: Tensor, name: str, args: Namespace, first: 
 
 
 def column_name(checkpoint: str | None, strategy: str | None) -> str:
+    """Return the title of the columns of one checkpoint under one strategy."""
     if checkpoint is None:
         weights = "untrained"
     else:
@@ -89,6 +93,7 @@ def column_name(checkpoint: str | None, strategy: str | None) -> str:
 
 
 def caption(args: Namespace) -> str:
+    """Return the caption that explains the chosen columns."""
     parts = ["Masked set: what has to be predicted; visible set: what the encoder sees."]
     if args.scores:
         parts.append("Score: attention of the class token, each image over its own range, bright = important.")
@@ -98,12 +103,12 @@ def caption(args: Namespace) -> str:
 
 
 def masker_config(masker: Mapping[str, Any] | None, strategy: str | None, ratio: float | None) -> dict[str, Any] | None:
-    """The config's masker with another strategy or mask ratio; arguments are kept where the type stays the same."""
+    """Return the masker's config with another strategy or mask ratio; the same type keeps its other arguments."""
     settings = None if masker is None else dict(masker)
     if strategy is not None:
         if strategy not in STRATEGIES:
             raise UsageError(
-                f"--strategy {strategy}: choose of {', '.join(STRATEGIES)}{did_you_mean(strategy, STRATEGIES)}"
+                f"--strategy {strategy}: choose one of {', '.join(STRATEGIES)}{did_you_mean(strategy, STRATEGIES)}"
             )
         chosen = STRATEGIES[strategy]
         same = settings is not None and str(settings["type"]).rpartition(".")[2] == chosen["type"].rpartition(".")[2]
@@ -116,7 +121,7 @@ def masker_config(masker: Mapping[str, Any] | None, strategy: str | None, ratio:
 
 @torch.no_grad()
 def patch_scores(model: Any, images: Tensor) -> Tensor | None:
-    """Log-scores ``(B, N)`` where the model's masker wants them."""
+    """Return log-scores ``(B, N)`` where the model's masker needs them, otherwise None."""
     if model.masker is None or not model.masker.needs_scores:
         return None
     return model.score_patches(model.backbone.embed(images))
@@ -124,7 +129,7 @@ def patch_scores(model: Any, images: Tensor) -> Tensor | None:
 
 @torch.no_grad()
 def draw_masks(model: Any, images: Tensor, draws: int, seed: int = 0) -> Tensor:
-    """``(draws, B, h, w)`` bool, True = hidden: the masks of iterations 0, 1, ... under ``seed``."""
+    """Return the masks ``(draws, B, h, w)`` bool of iterations 0, 1, ... under ``seed``; True means hidden."""
     scores = patch_scores(model, images)
     masks = []
     for iteration in range(draws):
@@ -137,7 +142,11 @@ def draw_masks(model: Any, images: Tensor, draws: int, seed: int = 0) -> Tensor:
 
 
 def set_columns(original: Tensor, mask: Tensor, name: str) -> list[Column]:
-    """The masked and the visible set of ``original (B, C, H, W)`` in [0, 1]; the other patches are grey."""
+    """Return the columns of the masked and of the visible set; the other patches are grey.
+
+    Args:
+        original: ``(B, C, H, W)`` in [0, 1].
+    """
     return [
         Column(f"{name}\nmasked set", to_rgb(grey_out(original, ~mask))),
         Column(f"{name}\nvisible set", to_rgb(grey_out(original, mask))),
@@ -145,12 +154,12 @@ def set_columns(original: Tensor, mask: Tensor, name: str) -> list[Column]:
 
 
 def probability_column(masks: Tensor, name: str) -> Column:
-    """How often each patch was hidden in ``masks (draws, B, h, w)``."""
+    """Return a column that shows how often each patch was hidden in ``masks (draws, B, h, w)``."""
     share = masks.float().mean(0).cpu().numpy()  # (B,h,w)
     return Column(f"{name}\nP(masked), {len(masks)} draws", list(share), limits=(0.0, 1.0))
 
 
 def score_column(scores: Tensor, grid: tuple[int, int], name: str) -> Column:
-    """Log-scores ``(B, N)``; each image over its own range, bright = important."""
+    """Return a column of log-scores ``(B, N)``; each image has its own colour range, bright means important."""
     maps: list[np.ndarray] = list(scores.unflatten(1, grid).float().cpu().numpy())
     return Column(f"{name}\nscore", maps)

@@ -1,4 +1,4 @@
-"""From the tensors of ``model.predict`` to arrays that can be drawn."""
+"""Conversion of the tensors of ``model.predict`` into arrays that can be drawn."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def denormalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> 
 
 
 def mask_to_pixels(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """Patch mask ``(B, h, w)`` -> pixel mask ``(B, 1, H, W)``."""
+    """Return the pixel mask ``(B, 1, H, W)`` of a patch mask ``(B, h, w)``."""
     (height, width), (rows, columns) = size, mask.shape[1:]
     if height % rows or width % columns:
         raise ValueError(f"mask: a grid of {rows}x{columns} patches does not divide images of {height}x{width} px")
@@ -37,12 +37,12 @@ def mask_to_pixels(mask: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def grey_out(images: Tensor, mask: Tensor, grey: float = GREY) -> Tensor:
-    """Paint the patches where ``mask (B, h, w)`` is True in one grey."""
+    """Return the images with one grey in all patches where ``mask (B, h, w)`` is True."""
     return torch.where(mask_to_pixels(mask, images.shape[2:]), torch.full_like(images, grey), images)
 
 
 def unseen_patches(images: Tensor, corrupted: Tensor, mask: Tensor | None, grid: Sequence[int]) -> Tensor:
-    """``(B, h, w)`` bool: patches that were hidden or that reached the encoder altered."""
+    """Return ``(B, h, w)`` bool: the patches that were hidden or reached the encoder altered."""
     batch, channels, height, width = images.shape
     rows, columns = grid
     differs = (images != corrupted).view(batch, channels, rows, height // rows, columns, width // columns)
@@ -51,12 +51,12 @@ def unseen_patches(images: Tensor, corrupted: Tensor, mask: Tensor | None, grid:
 
 
 def paste(images: Tensor, output: Tensor, unseen: Tensor) -> Tensor:
-    """``output`` where ``unseen (B, h, w)`` is True, the untouched ``images`` elsewhere."""
+    """Return ``output`` where ``unseen (B, h, w)`` is True and the untouched ``images`` elsewhere."""
     return torch.where(mask_to_pixels(unseen, images.shape[2:]), output, images)
 
 
 def stretch(images: Tensor) -> Tensor:
-    """Each image's values to ``[0, 1]``, for what has no natural range (features, error maps)."""
+    """Scale each image's values to ``[0, 1]``, for values without a natural range (features, error maps)."""
     flat = images.flatten(1)
     low, high = flat.amin(1), flat.amax(1)
     span = (high - low).clamp(min=torch.finfo(images.dtype).eps)
@@ -64,9 +64,10 @@ def stretch(images: Tensor) -> Tensor:
 
 
 def to_rgb(images: Tensor) -> list[np.ndarray]:
-    """``(B, C, H, W)`` in [0, 1] -> B arrays ``(H, W, 3)``.
+    """Convert ``(B, C, H, W)`` in [0, 1] to B arrays ``(H, W, 3)``.
 
-    One channel is drawn as grey, two as (first, second, their mean), of more than three the first three.
+    One channel is drawn in grey, two as (first, second, their mean). Of more than three channels, the first three are
+    drawn.
     """
     images = images.detach().float().cpu()
     channels = images.shape[1]

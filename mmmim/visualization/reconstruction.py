@@ -26,6 +26,7 @@ CLAMPED = "Values are clamped to [0, 1]."
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument("config")
     parser.add_argument("checkpoint", metavar="CKPT")
     add_images(parser)
@@ -34,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw originals, inputs and reconstructions, and return the file."""
     config = load_config(args.config, args.cfg_options)
     model: Any = load_model(config, args.checkpoint, args.seed)
     model.set_step(args.seed, 0)
@@ -44,6 +46,7 @@ def draw(args: Namespace) -> Path:
 
 
 def predicts_normalised(model: Any) -> bool:
+    """Return whether the model's target is normalised, so that its predictions lack mean and contrast."""
     target = model.target_generator
     return isinstance(target, PixelTarget) and target.norm_pix != "none"
 
@@ -51,15 +54,15 @@ def predicts_normalised(model: Any) -> bool:
 def reconstruction_columns(
     prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float], patch_statistics: bool = False
 ) -> tuple[list[Column], str]:
-    """Columns of the reconstruction picture from what ``model.predict`` returns, and the caption they need.
+    """Return the columns of the reconstruction picture from what ``model.predict`` returns, and the caption they need.
 
-    Pixel predictions are pasted over the patches the encoder did not see as they were (hidden or degraded);
-    the other patches stay those of the input. What is no picture of the input's pixels (HOG, features, the whole of a
-    crop whose centre is the input) stands beside its target.
+    Pixel predictions are pasted over the patches that the encoder did not see unchanged (hidden or degraded); all other
+    patches are those of the input. A prediction that is no picture of the input's pixels (HOG, features, the whole of a
+    crop whose centre is the input) is shown beside its target.
 
     Args:
-        mean, std: Of the data preprocessor, 0..255.
-        patch_statistics: The target was normalised patch by patch, and ``to_image`` has undone it.
+        mean, std: Those of the data preprocessor, 0..255.
+        patch_statistics: Whether the target was normalised patch by patch, which ``to_image`` has undone.
     """
     space = str(prediction["target_space"])
     original = to_rgb(denormalize(prediction["images"], mean, std))
@@ -80,22 +83,24 @@ def reconstruction_columns(
 
 
 def input_title(prediction: Mapping[str, Any]) -> str:
+    """Return the title of the input column, with the share of hidden patches where there are any."""
     mask = prediction["mask"]
     return "input" if mask is None or not mask.any() else f"input ({mask.float().mean().item():.0%} hidden)"
 
 
 def input_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float]) -> list[Any]:
-    """What the encoder saw, hidden patches grey."""
+    """Return what the encoder saw, with hidden patches in grey."""
     seen, mask = denormalize(prediction["corrupted"], mean, std), prediction["mask"]
     return to_rgb(seen if mask is None else grey_out(seen, mask))
 
 
 def target_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float]) -> list[Any]:
+    """Return the targets as they are drawn."""
     return to_rgb(_drawable(prediction, "target", mean, std))
 
 
 def output_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float]) -> list[Any]:
-    """The prediction; patches that the encoder saw as they are stay the input's where they are in the same place."""
+    """Return the predictions; where they cover the input's pixels, patches that the encoder saw stay the input's."""
     drawn = _drawable(prediction, "output", mean, std)
     if _has_input_pixels(prediction):
         images, corrupted, mask = prediction["images"], prediction["corrupted"], prediction["mask"]

@@ -1,4 +1,4 @@
-"""What a masked image model makes of hidden areas (SimMIM, Figures 4-6): random, most of an object, all of it."""
+"""What a masked image model puts into hidden areas (SimMIM, Figures 4-6): random ones, most of an object, all of it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from .sources import TOY, cover, load_crops, load_run, normalisation, normalise
 
 HELP = "hidden areas as several runs recover them"
 MASKS = {"own": "the model's own", "most": "most of the object", "object": "the whole object"}
-SEEN = 0.25  # share of an object's cells that "most of the object" leaves visible
+VISIBLE_SHARE = 0.25  # of the cells of an object, with the mask "most of the object"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--masks", nargs="+", choices=MASKS, default=["own"], help="which areas to hide")
     parser.add_argument("--objects", default=TOY, metavar="DIR", help="masks of the objects in the images, 0 = ground")
@@ -35,12 +36,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw the masked inputs and the recovered images of all runs, and return the file."""
     columns: list[Column] = []
     for run, name in zip(args.runs, names_for(args, args.runs), strict=True):
         config, model = load_run(run, args.seed)
         corrupts = any(getattr(model, part, None) is not None for part in ("degradation", "generator"))
         if model.masker is None or corrupts:
-            raise UsageError(f"RUN: '{run}' does not hide patches alone; use 'tasks' or 'reconstruction'")
+            raise UsageError(f"RUN: '{run}' does more than hide patches; use 'tasks' or 'reconstruction'")
         images, objects = normalise(model, load_crops(config, model, args.images, args.num)), None
         if any(kind != "own" for kind in args.masks):
             objects = load_objects(args.objects, args.images, (images.shape[-2], images.shape[-1]), len(images))
@@ -55,15 +57,16 @@ def draw(args: Namespace) -> Path:
 
 
 def load_objects(source: str, images: str, size: tuple[int, int], num: int) -> Tensor:
-    """``(B, H, W)`` bool: where the objects of ``load_images(images, size)`` are.
+    """Return ``(B, H, W)`` bool: where the objects of ``load_images(images, size)`` are.
 
-    ``source`` is a folder of masks (0 = ground) that sort as the images do; the built-in pictures know their own.
+    ``source`` is a folder of masks (0 means background) in the sort order of the images; the built-in pictures know
+    their own objects.
     """
     if images == TOY and source == TOY:
         dataset: Any = ToyImages(num, size, split="val")
         return torch.stack([torch.from_numpy(dataset.object_mask(i)) for i in range(num)])
     if source == TOY:
-        raise UsageError("--objects DIR: pictures of one's own need masks of the objects, one file per image")
+        raise UsageError("--objects DIR: your own pictures need masks of the objects, one file per image")
     folder: Any = ImageFolder(source, [lambda image: cover(image, size)], labelled=False, channels=1)
     others = ImageFolder(images, labelled=False)
     if len(folder) != len(others):
@@ -73,12 +76,12 @@ def load_objects(source: str, images: str, size: tuple[int, int], num: int) -> T
 
 
 def object_mask(model: Any, objects: Tensor, kind: str, generator: torch.Generator) -> PatchMask:
-    """Hide the cells of the model's masker that the object ``(H, W)`` touches, all or all but a few."""
+    """Return a mask of the masker's cells that the object ``(H, W)`` touches: all of them, or all but a few."""
     grid = model.backbone.grid(objects[None, None])
     cells = F.adaptive_max_pool2d(objects[None, None].float(), model.masker.cells(grid))[0, 0] > 0  # (h,w)
     touched = cells.flatten().nonzero().flatten()
     if kind == "most":
-        seen = touched[torch.randperm(len(touched), generator=generator)[: round(SEEN * len(touched))]]
+        seen = touched[torch.randperm(len(touched), generator=generator)[: round(VISIBLE_SHARE * len(touched))]]
         cells.view(-1)[seen] = False
     return PatchMask.from_bool(cells[None], int(cells.sum())).refine(model.masker.cell)
 
@@ -87,10 +90,11 @@ def object_mask(model: Any, objects: Tensor, kind: str, generator: torch.Generat
 def recovery_columns(
     model: Any, images: Tensor, objects: Tensor | None, kinds: list[str], name: str, whole: bool, seed: int
 ) -> list[Column]:
-    """Masked input and prediction of every image under every kind of mask, image by image.
+    """Return the columns of masked inputs and predictions for every image under every kind of mask.
 
     Args:
-        images: ``(B, C, H, W)`` normalised; ``objects (B, H, W)`` bool, needed for other masks than the model's own.
+        images: Normalised, ``(B, C, H, W)``.
+        objects: ``(B, H, W)`` bool; needed for other masks than the model's own.
         whole: Show the prediction everywhere, not only where the input was hidden.
     """
     inputs, outputs = [], []

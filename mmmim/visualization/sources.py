@@ -1,4 +1,4 @@
-"""What a picture is made of: a model with or without trained weights, and images that fit it."""
+"""The material of a picture: a model with or without trained weights, and images that fit it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,14 @@ TOY = "toy"
 
 
 def load_model(config: Config, checkpoint: str | Path | None = None, seed: int = 0) -> nn.Module:
-    """The config's model in eval mode, with the weights of ``checkpoint`` (a file, or a work directory: its newest),
-    or as ``seed`` initialises it."""
+    """Return the config's model in eval mode, with the weights of ``checkpoint`` or as ``seed`` initialises it.
+
+    Args:
+        checkpoint: A file, or a work directory, of which the newest checkpoint is taken.
+
+    Raises:
+        UsageError: The config is not one of pre-training, or the checkpoint does not belong to it.
+    """
     init_default_scope(config.get("default_scope", "mmmim"))
     set_random_seed(seed)
     settings = dict(config.model)
@@ -47,6 +53,7 @@ def load_model(config: Config, checkpoint: str | Path | None = None, seed: int =
 
 
 def checkpoint_file(path: str | Path) -> Path:
+    """Return the checkpoint file that ``path`` names; a work directory stands for its newest checkpoint."""
     path = Path(path)
     if path.is_dir():
         path = next(iter(stored_checkpoints(path, path)), path)
@@ -56,13 +63,13 @@ def checkpoint_file(path: str | Path) -> Path:
 
 
 def load_run(run: str | Path, seed: int = 0) -> tuple[Config, Any]:
-    """Config and trained model of a work directory."""
+    """Return the config and the trained model of a work directory."""
     config = load_config(str(run_config(run)))
     return config, load_model(config, run, seed)
 
 
 def run_config(work_dir: str | Path) -> Path:
-    """The config that a run left in its work directory."""
+    """Return the config file that a run left in its work directory."""
     found = sorted(Path(work_dir).glob("*.py"), key=lambda file: file.stat().st_mtime)
     if not found:
         raise UsageError(f"RUN: '{work_dir}' holds no config; give the work directory of a pre-training run")
@@ -70,7 +77,7 @@ def run_config(work_dir: str | Path) -> Path:
 
 
 def load_images(source: str, size: tuple[int, int], channels: int = 3, num: int = 8) -> Tensor:
-    """``num`` images ``(B, C, H, W)`` uint8, evenly spaced over a folder, or of the built-in data (``toy``)."""
+    """Return ``num`` uint8 images ``(B, C, H, W)``, evenly spaced over a folder or over the built-in data (``toy``)."""
     if num < 1:
         raise UsageError(f"--num: at least 1, got {num}")
     if source == TOY:
@@ -82,13 +89,13 @@ def load_images(source: str, size: tuple[int, int], channels: int = 3, num: int 
 
 
 def load_crops(config: Config, model: nn.Module, source: str, num: int) -> Tensor:
-    """Images of the size that the config trains on, all of them the same centred part of the picture."""
+    """Return images of the size that the config trains on, each of them the centre of its picture."""
     backbone: Any = model.backbone
     return load_images(source, crop_size(config, backbone.img_size), backbone.in_channels, num)
 
 
 def cover(image: Any, size: Sequence[int]) -> Any:
-    """Resize keeping the aspect ratio until ``size`` (H, W) is covered, then crop the centre."""
+    """Resize an image, keeping its aspect ratio, until ``size`` (H, W) is covered, then crop the centre."""
     height, width = F.get_size(image)
     scale = max(size[0] / height, size[1] / width)
     wanted = [max(size[0], round(height * scale)), max(size[1], round(width * scale))]
@@ -96,12 +103,12 @@ def cover(image: Any, size: Sequence[int]) -> Any:
 
 
 def normalisation(model: nn.Module) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation, 0..255, that the model's data preprocessor applies."""
+    """Return mean and standard deviation (0..255) of the model's data preprocessor."""
     preprocessor: Any = model.data_preprocessor
     return preprocessor.mean.flatten().tolist(), preprocessor.std.flatten().tolist()
 
 
 def normalise(model: nn.Module, images: Tensor) -> Tensor:
-    """uint8 images as the model sees them."""
+    """Return uint8 images as the model sees them."""
     preprocessor: Any = model.data_preprocessor
     return preprocessor(dict(inputs=images))["inputs"]

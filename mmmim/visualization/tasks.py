@@ -1,4 +1,4 @@
-"""What models of different tasks make of the same images, and their mean error (Beyond Masking, Figure 3)."""
+"""What models of different tasks predict for the same images, and their mean error (Beyond Masking, Figure 3)."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from .reconstruction import (
 from .sources import load_crops, load_run, normalisation, normalise
 
 HELP = "target, input and output of several runs, and their mean error over a folder"
-KEY = "loss_reconstruction"
-NOT_COMPARABLE = "Mean errors are in each run's own target and over its own patches: compare them within a task."
+LOSS = "loss_reconstruction"
+NOT_COMPARABLE = "Mean errors refer to each run's own target and patches: compare them within a task."
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument("runs", nargs="+", metavar="RUN")
     add_names(parser, "run", "its folder's")
     add_images(parser, num=4)
@@ -47,6 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw target, input and output of all runs, print their mean errors, and return the file."""
     if args.csv and not args.mse_num:
         raise UsageError("--csv: there is nothing to write with --mse-num 0")
     columns: list[Column] = []
@@ -79,7 +81,7 @@ def draw(args: Namespace) -> Path:
 
 
 def target_kind(prediction: dict[str, Any], crops: Tensor) -> tuple[str, bool]:
-    """Runs of the same kind have the same picture as target: the whole crop, or its centre alone."""
+    """Return a key that is equal for runs whose target shows the same pixels: the whole crop, or its centre."""
     clean = prediction["images"]
     smaller = clean.shape != crops.shape
     return prediction["target_space"], smaller and clean.equal(center_crop(crops, list(clean.shape[-2:])))
@@ -87,26 +89,28 @@ def target_kind(prediction: dict[str, Any], crops: Tensor) -> tuple[str, bool]:
 
 @torch.no_grad()
 def image_errors(model: Any, images: Tensor, seed: int) -> Tensor:
-    """``(n,)``: the pre-training loss of every uint8 image by itself, image i under the draws of step ``(seed, i)``.
+    """Return ``(n,)``: the pre-training loss of every single uint8 image.
 
-    It is the reconstruction's part where a method has others (contrast), else the sum of the losses.
+    Image i gets the draws of step ``(seed, i)``. The value is the reconstruction loss where a method has further terms
+    (contrast), otherwise the sum of the losses.
     """
     errors = []
     for index in range(len(images)):
         model.set_step(seed, index)
         losses = model(normalise(model, images[index : index + 1]), mode="loss")
-        errors.append(losses[KEY] if KEY in losses else sum(value for key, value in losses.items() if "loss" in key))
+        errors.append(losses[LOSS] if LOSS in losses else sum(value for key, value in losses.items() if "loss" in key))
     return torch.stack(errors).double()
 
 
 def error_name(model: Any) -> str:
+    """Return ``MSE`` where the head's error is the squared one, otherwise ``loss``."""
     head = model.head
     squared = isinstance(head, ReconstructionHead) and head.errors == [(F.mse_loss, 1.0)]
     return "MSE" if squared or isinstance(head, IntegratedZoomHead) else "loss"
 
 
 def row(name: str, config: dict[str, Any], model: Any, errors: Tensor) -> dict[str, Any]:
-    """Of the table; the standard error is that over images."""
+    """Return a run's row of the table of mean errors; the standard error is that of the mean over the images."""
     target = model.target_generator
     return {
         "run": name,
@@ -121,6 +125,7 @@ def row(name: str, config: dict[str, Any], model: Any, errors: Tensor) -> dict[s
 
 
 def text_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the rows as an aligned text table with a header."""
     lines = [list(rows[0])] + [[str(value) for value in each.values()] for each in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
@@ -129,6 +134,7 @@ def text_table(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    """Write the rows to a CSV file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
@@ -137,5 +143,6 @@ def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def caption(normalised: bool, errors: bool) -> str:
+    """Return the caption; ``errors`` adds that mean errors are comparable within a task only."""
     parts = ["Output: predicted pixels where the input was hidden or altered.", CLAMPED]
     return " ".join(parts + [PATCH_STATISTICS] * normalised + [NOT_COMPARABLE] * errors)

@@ -1,4 +1,4 @@
-"""What normalisations of the target leave to be predicted, and what they give away (CIM, Figure 4)."""
+"""What normalisations of the target leave to be predicted, and what they reveal (CIM, Figure 4)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from .sources import load_images
 
 HELP = "mean, deviation and normalised pixels of several norm_pix, no model needed"
 KINDS = tuple(kind for kind in NORMS if kind != "none")
-SHOWN = 3.0  # standard deviations from black to white
+LIMIT = 3.0  # in standard deviations from the mean; drawn in white, its negative in black
 CAPTION = (
-    "Mean: the template, a prediction of zeros with the statistics of the original. Deviation: of the values that go "
-    f"into the encoder. Normalised: what has to be predicted, black at -{SHOWN:g}, white at {SHOWN:g}."
+    "Mean: the template, a prediction of zeros with the statistics of the original. Deviation: that of the values that "
+    f"enter the encoder. Normalised: what has to be predicted, black at -{LIMIT:g}, white at {LIMIT:g}."
 )
 
 
 def add_arguments(parser: ArgumentParser) -> None:
+    """Add the options of this picture to ``parser``."""
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["patch", "window_joint"], help="of norm_pix")
     parser.add_argument("--window", type=int, default=8, help="pixels of a sliding window's side (default: 8)")
     parser.add_argument("--patch-size", type=int, default=16, help="pixels of a patch's side (default: 16)")
@@ -39,15 +40,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def draw(args: Namespace) -> Path:
+    """Draw the normalised targets of several ``norm_pix`` and return the file."""
     if args.size % args.patch_size:
-        raise UsageError(f"--size {args.size}: no multiple of --patch-size {args.patch_size}")
+        raise UsageError(f"--size {args.size}: not a multiple of --patch-size {args.patch_size}")
     images = load_images(args.images, (args.size, args.size), num=args.num)
     return save_grid(template_columns(images, args.kinds, args.window, args.patch_size), args.out, caption=CAPTION)
 
 
 @torch.no_grad()
 def template_columns(images: Tensor, kinds: Sequence[str], window: int, patch_size: int) -> list[Column]:
-    """``images (B, 3, H, W)`` uint8: the original, then mean, deviation and normalised pixels, every kind of each."""
+    """Return columns for uint8 ``images (B, 3, H, W)``.
+
+    The original comes first, then the means of all kinds, their standard deviations, and their normalised pixels.
+    """
     preprocessor = ImagePreprocessor()
     statistics: dict[str, Any] = preprocessor.statistics
     x = preprocessor(dict(inputs=images))["inputs"]
@@ -60,7 +65,7 @@ def template_columns(images: Tensor, kinds: Sequence[str], window: int, patch_si
         normalised = unpatchify(values, target.patch_size, grid_of(x, target.patch_size))
         means.append(Column(f"mean\n{kind}", to_rgb(denormalize(mean, **statistics))))
         deviations.append(Column(f"deviation\n{kind}", list(deviation.numpy())))
-        pixels.append(Column(f"normalised\n{kind}", to_rgb(normalised / (2 * SHOWN) + 0.5)))
+        pixels.append(Column(f"normalised\n{kind}", to_rgb(normalised / (2 * LIMIT) + 0.5)))
     highest = max(image.max() for column in deviations for image in column.images)
     for column in deviations:
         column.limits = (0, highest)

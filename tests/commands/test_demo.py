@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmmim.errors import UsageError
-from mmmim.reproduce.stages import StageFailed, Stages, fresh, short
+from mmmim.reproduce.stages import StageFailed, Stages, fresh_folder, short
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,13 +56,13 @@ def test_a_run_that_shows_nothing_is_a_problem(demo, change, complaint):
 
 
 def test_only_folders_of_the_demo_are_emptied(tmp_path):
-    own = fresh(tmp_path / "own")
+    own = fresh_folder(tmp_path / "own")
     (own / "left_over").touch()
-    assert not (fresh(own) / "left_over").exists()
+    assert not (fresh_folder(own) / "left_over").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/thesis.tex").touch()
     with pytest.raises(UsageError, match="not from an earlier demo"):
-        fresh(tmp_path / "mine")
+        fresh_folder(tmp_path / "mine")
     assert (tmp_path / "mine/thesis.tex").exists()
 
 
@@ -108,6 +108,6 @@ def test_one_failure_of_several_is_told(tmp_path):
 
 def test_seeds_are_summed_up_by_mean_and_spread(demo):
     results = [(70.0, 50.0), (72.0, 49.0), (74.0, 51.0)]
-    summary = demo.over_runs([dict(probe_acc_pretrained=a, probe_acc_random_init=b) for a, b in results])
+    summary = demo.summarize_seeds([dict(probe_acc_pretrained=a, probe_acc_random_init=b) for a, b in results])
     assert summary["probe_acc_pretrained_mean"] == 72.0 and summary["spread_pretrained"] == 2.0
     assert summary["probe_acc_random_init_mean"] == 50.0 and summary["margin"] == 22.0

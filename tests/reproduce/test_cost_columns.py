@@ -37,13 +37,13 @@ def test_relative_cost_is_step_time_by_epochs(values, monkeypatch: pytest.Monkey
     assert values("longer", "cost") is None  # not measured
     taken: dict[str, list[float]] = {}
 
-    def in_turns(steps: dict[str, timing.Step], rounds: int) -> dict[str, float]:
+    def time_in_turns(steps: dict[str, timing.Step], rounds: int) -> dict[str, float]:
         for step in steps.values():
             step()
         taken["seconds"] = [1.0 * number for number in range(2, 2 + len(steps))]
         return dict(zip(steps, taken["seconds"], strict=True))
 
-    monkeypatch.setattr(timing, "in_turns", in_turns)
+    monkeypatch.setattr(timing, "time_in_turns", time_in_turns)
     stored = json.loads(timing.time_rows("mae", TABLE, 2).read_text(encoding="utf-8"))
     assert taken["seconds"] == [2.0, 3.0]  # rows that differ in length share a step
     assert stored["seconds"] == {"toy": 1.0, "longer": 1.0, "half-the-decoder": 1.5} and stored["images"] == 2
@@ -56,7 +56,7 @@ def test_relative_cost_is_step_time_by_epochs(values, monkeypatch: pytest.Monkey
 def test_steps_are_timed_in_turns_after_two_rounds_of_warm_up() -> None:
     order: list[str] = []
     steps = {name: lambda name=name: order.append(name) for name in "ab"}
-    assert set(timing.in_turns(steps, rounds=3)) == {"a", "b"}
+    assert set(timing.time_in_turns(steps, rounds=3)) == {"a", "b"}
     assert order == ["b", "a", "a", "b", "b", "a", "a", "b", "b", "a"]
 
 

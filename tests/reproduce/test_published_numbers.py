@@ -9,8 +9,8 @@ import pytest
 from mmengine.config import Config
 
 from mmmim.config.folder import configs_folder
-from mmmim.reproduce.chain import differences, misfits
-from mmmim.reproduce.collect import best_by_seed, measured_names
+from mmmim.reproduce.chain import differences, incompatible_starts
+from mmmim.reproduce.collect import best_by_seed, logged_names
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table
 from mmmim.reproduce.tables import iter_rows, load_tables, methods
@@ -51,13 +51,13 @@ def test_the_last_run_of_a_chain_measures_its_column(method: str) -> None:
         for metric, runs in plan.runs.items():
             for run in runs:
                 if run.tool in ("train", "test"):
-                    assert produced(run.config) & set(measured_names(run, metric)), (plan.row.name, metric)
+                    assert produced(run.config) & set(logged_names(run, metric)), (plan.row.name, metric)
 
 
 @pytest.mark.parametrize("method", methods())
 def test_every_run_can_read_what_the_one_before_writes(method: str) -> None:
     runs = [run for plan in plans(method) for run in plan.all_runs()]
-    assert list(misfits(runs)) == []
+    assert list(incompatible_starts(runs)) == []
 
 
 @pytest.mark.parametrize(

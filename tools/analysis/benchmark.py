@@ -1,12 +1,12 @@
-"""Cost of a pre-training step beside the same method of mmpretrain: time, FLOPs, memory for the backward pass.
+"""Cost of a pre-training step compared with the same method of mmpretrain: time, FLOPs, memory for the backward pass.
 
     python tools/analysis/benchmark.py simmim_swin-b --batch 4 --steps 6 --threads 1
     python tools/analysis/benchmark.py mae_vit-b --batch 8 --steps 6 --threads 1 --out work_dirs/benchmark/mae.json
 
-Both sides train from their own published configs, in fp32 on the CPU, on the same images from memory, each through its
-whole MMEngine runner. They take turns of a few steps, so that other load on the machine meets both alike.
+Both sides train from their own published configs, in fp32 on the CPU, on the same images from memory, each in a
+complete MMEngine runner. They take turns of a few steps, so that other load on the machine affects both alike.
 
-mmpretrain is no dependency: the tool says how to install it where it is missing.
+mmpretrain is not a dependency: where it is missing, the tool says how to install it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ INSTALL = (
 
 @dataclass(frozen=True)
 class Pair:
-    """A method's config here and in mmpretrain, and changes to the backbone of the latter."""
+    """A method's config here and in mmpretrain, and the changes to the backbone of the latter."""
 
     ours: str
     peer: str
@@ -68,7 +68,7 @@ PAIRS = {
 
 @DATASETS.register_module(force=True)
 class ImagesInMemory(Dataset):
-    """``length`` samples that go round ``distinct`` random pictures; a ``pipeline`` runs on them beforehand."""
+    """A dataset of ``length`` samples that cycles through ``distinct`` random pictures, processed by ``pipeline``."""
 
     def __init__(self, length: int, distinct: int, size: int, pipeline: Sequence[dict] | None = None) -> None:
         pictures = np.random.default_rng(0).integers(0, 256, (distinct, size, size, 3), dtype=np.uint8)
@@ -96,16 +96,17 @@ class ImagesInMemory(Dataset):
 
 
 def our_config(pair: Pair) -> Config:
+    """Return the config of mmmim in fp32."""
     cfg = load_config(str(configs_folder() / pair.ours))
     cfg.optim_wrapper.dtype = "float32"
     return cfg
 
 
 def peer_config(pair: Pair) -> Config:
-    """mmpretrain's config as it is, but for fp32 and ``peer_backbone``.
+    """Return mmpretrain's config, changed only in precision (fp32) and by ``peer_backbone``.
 
     Raises:
-        UsageError: mmpretrain is missing or of another version; says how to install it.
+        UsageError: mmpretrain is missing or of another version; the message says how to install it.
     """
     from mmmim import compat
 
@@ -133,7 +134,7 @@ def peer_config(pair: Pair) -> Config:
 
 
 def prepare(cfg: Config, pair: Pair, args: argparse.Namespace, work_dir: str) -> Config:
-    """One epoch of as many steps as are timed, nothing written while it runs; per-step hooks stay."""
+    """Shorten the config to one epoch of the timed steps that writes nothing; hooks of single steps stay."""
     loader = cfg.train_dataloader
     loader.dataset = dict(  # assigned: `update` would merge it into the dataset of the config
         type="mmengine.ImagesInMemory",
@@ -153,7 +154,7 @@ def prepare(cfg: Config, pair: Pair, args: argparse.Namespace, work_dir: str) ->
 
 
 def report(contenders: Sequence[Contender]) -> dict[str, Any]:
-    """Prints a Markdown table of each side and of ours as a part of the peer's; returns the same."""
+    """Print a Markdown table of both sides and of the ratio of ours to the peer's, and return its numbers."""
     rows: dict[str, dict[str, float]] = {}
     for contender in contenders:
         assert contender.cost is not None
@@ -175,6 +176,7 @@ def report(contenders: Sequence[Contender]) -> dict[str, Any]:
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pair", choices=PAIRS)
     parser.add_argument("--batch", type=int, default=4, metavar="N", help="images per step (default: 4)")
@@ -190,6 +192,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
+    """Train both sides in turns, print the comparison and write it to ``--out``."""
     pair = PAIRS[args.pair]
     with tempfile.TemporaryDirectory() as folder:
         configs = dict(mmpretrain=peer_config(pair), mmmim=our_config(pair))
@@ -216,6 +219,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     return run_tool(run, parse_args(argv))
 
 

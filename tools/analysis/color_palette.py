@@ -1,4 +1,4 @@
-"""A palette of colours for ``ColorClusterTarget``, found by k-means in the pixels of one's own images."""
+"""A palette of colours for ``ColorClusterTarget``, found by k-means in the pixels of your own images."""
 
 import sys
 
