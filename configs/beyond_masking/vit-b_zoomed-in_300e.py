@@ -1,4 +1,4 @@
 # Task (a): the centre, enlarged to the whole image; the whole image is recovered.
-_base_ = ["vit-b_masked_300e.py"]
+_base_ = "../_base_/recipes/beyond_masking_300e.py"
 
 model = dict(masker=None, degradation=dict(type="ZoomIn", size=160), head=dict(scope="all"))

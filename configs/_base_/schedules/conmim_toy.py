@@ -1,4 +1,4 @@
-# ConMIM's schedule in small; fp32, as CPUs like it.
+# The schedule of ConMIM, BEiT and CIM in small; fp32, as CPUs like it.
 _base_ = ["conmim_800e.py"]
 
 optim_wrapper = dict(dtype="float32", optimizer=dict(lr=4e-3))  # lr per 256 images

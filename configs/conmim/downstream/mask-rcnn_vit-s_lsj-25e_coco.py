@@ -1,7 +1,13 @@
 # COCO, Mask R-CNN, ViT-S. Published by the authors (Table 3): 45.8 box AP, 41.0 mask AP.
-_base_ = "./mask-rcnn_vit-b_lsj-25e_coco.py"
+_base_ = [
+    "../../_base_/models/mask-rcnn_windowed-vit.py",
+    "../../_base_/datasets/coco_lsj.py",
+    "../../_base_/schedules/det_adamw_25e.py",
+    "../../_base_/det_runtime.py",
+]
+
 model = dict(
-    backbone=dict(arch="small"),
+    backbone=dict(arch="small", pos_embed="zeros"),
     neck=[
         dict(type="mmmim.ViTPyramid", in_channels=384, norm_cfg=dict(type="GN", num_groups=32)),
         dict(type="FPN", in_channels=[384] * 4, out_channels=256, num_outs=5, norm_cfg={{_base_.norm_cfg}}),

@@ -1,4 +1,10 @@
 # The recipe of upernet_vit-b_160k_ade20k.py for a checkpoint of pre-training as it is: BEiT's lr and layer decay.
-_base_ = "./upernet_vit-b_160k_ade20k.py"
-optim_wrapper = dict(optimizer=dict(lr=7e-4), paramwise_cfg=dict(layer_decay_rate=0.65))
-custom_hooks = [dict(type="mmmim.PretrainedReportHook", strict=True)]
+_base_ = [
+    "../../_base_/models/upernet_beit.py",
+    "../../_base_/datasets/ade20k.py",
+    "../../_base_/schedules/seg_adamw_160k.py",
+    "../../_base_/seg_runtime.py",
+]
+
+model = dict(backbone=dict(rel_pos_resize="bilinear"))
+optim_wrapper = dict(optimizer=dict(lr=7e-4), paramwise_cfg=dict(decay_rel_pos=True))

@@ -1,6 +1,11 @@
 # Swin-L: window 14 (from 12). Layer decay 0.7 and drop path 0.2 are the code's; ft_swin-l_100e_in1k-224-paper.py has
 # the paper's 0.75 and 0.1. 2048 images as 32 processes x 64.
-_base_ = "ft_swin-b_100e_in1k-224.py"
+_base_ = [
+    "../../_base_/models/classifier_ft_swin-b.py",
+    "../../_base_/datasets/cls_imagenet_224_randaug.py",
+    "../../_base_/schedules/cls_simmim_100e.py",
+    "../../_base_/cls_runtime.py",
+]
 
 model = dict(backbone=dict(arch="large", window_size=14, drop_path_rate=0.2), head=dict(in_channels=1536))
 train_dataloader = dict(batch_size=64)

@@ -6,7 +6,7 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_80k.py",
     "../../_base_/seg_runtime.py",
 ]
-model = dict(test_cfg=dict(_delete_=True, mode="whole"))
+
 train_dataloader = dict(batch_size=4)  # x 8 GPUs
 custom_hooks = [
     dict(
