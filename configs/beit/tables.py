@@ -21,7 +21,7 @@ NO_RECIPE = "{} is not among the configs: the papers that print this number give
 
 
 def epochs(count: int) -> dict[str, Any]:
-    return {"param_scheduler.end": count, "train_cfg.max_epochs": count}
+    return {"train_cfg.max_epochs": count}
 
 
 IMAGENET = Table(

@@ -44,7 +44,7 @@ def ablation(
 
 
 def epochs(count: int) -> dict[str, Any]:
-    return {"param_scheduler.end": count, "train_cfg.max_epochs": count}
+    return {"train_cfg.max_epochs": count}
 
 
 # --- Tables 1 and 2: ImageNet-1K ---

@@ -58,7 +58,7 @@ def replaced(part: str, **settings: Any) -> dict[str, Any]:
 
 
 def epochs(count: int) -> dict[str, Any]:
-    return {"param_scheduler.end": count, "train_cfg.max_epochs": count}
+    return {"train_cfg.max_epochs": count}
 
 
 # --- Table 1 ---

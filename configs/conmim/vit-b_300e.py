@@ -6,5 +6,4 @@ _base_ = [
     "../_base_/momentum_runtime.py",
 ]
 
-param_scheduler = dict(end=300)
 train_cfg = dict(max_epochs=300)

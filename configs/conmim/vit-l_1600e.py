@@ -9,5 +9,4 @@ _base_ = [
 model = dict(backbone=dict(arch="large", layer_scale=1e-5))
 train_dataloader = dict(batch_size=64)
 optim_wrapper = dict(optimizer=dict(lr=7.5e-4), clip_grad=dict(max_norm=1.0))
-param_scheduler = dict(end=1600)
 train_cfg = dict(max_epochs=1600)

@@ -7,5 +7,4 @@ _base_ = [
 ]
 
 model = dict(backbone=dict(arch="small", drop_path_rate=0.1), masker=dict(cell_size=16))
-param_scheduler = dict(end=300)
 train_cfg = dict(max_epochs=300)

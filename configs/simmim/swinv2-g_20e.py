@@ -23,7 +23,6 @@ param_scheduler = dict(
     warmup_lr=0.0,
     min_lr=0.0,
     begin=0,
-    end=20,
     convert_to_iter_based=True,
 )
 train_cfg = dict(max_epochs=20)

@@ -280,7 +280,7 @@ TABLE_8 = Table(
 
 # --- Table 9: schedules ---
 def cosine(epochs: int) -> dict[str, Any]:
-    return {"param_scheduler.end": epochs, "train_cfg.max_epochs": epochs}
+    return {"train_cfg.max_epochs": epochs}
 
 
 def step(epochs: int) -> dict[str, Any]:

@@ -20,6 +20,5 @@ param_scheduler = dict(
     warmup_lr=1e-6,
     min_lr=1e-5,
     begin=0,
-    end=800,
     convert_to_iter_based=True,
 )

@@ -10,5 +10,5 @@ _base_ = [
 model = dict(backbone=dict(img_size=512, window_size=32))
 train_dataloader = dict(batch_size=8)
 optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.7))
-param_scheduler = dict(warmup=10, end=50, count_from_zero=False)
+param_scheduler = dict(warmup=10, count_from_zero=False)
 train_cfg = dict(max_epochs=50)
