@@ -1,4 +1,4 @@
-# The released recipe of the public checkpoint. The paper's own differs: vit-b_800e_paper.py.
+# The released recipe of the public checkpoint. The paper's own differs: vit-b_paper_800e.py.
 _base_ = [
     "../_base_/models/simmim_vit-b.py",
     "../_base_/datasets/imagenet_224_simmim.py",

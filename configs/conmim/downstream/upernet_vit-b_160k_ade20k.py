@@ -16,6 +16,6 @@ custom_hooks = [
     dict(
         type="mmmim.PretrainedReportHook",
         stage="ft",
-        stage_fix="run configs/conmim/downstream/ft_vit-b_100e_in1k.py first, or take upernet_vit-b_160k_ade20k-ssl.py",
+        stage_fix="run configs/conmim/downstream/ft_vit-b_100e_in1k.py first, or take upernet_vit-b_ssl_160k_ade20k.py",
     )
 ]

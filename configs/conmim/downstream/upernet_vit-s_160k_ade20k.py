@@ -17,6 +17,6 @@ custom_hooks = [
     dict(
         type="mmmim.PretrainedReportHook",
         stage="ft",
-        stage_fix="run configs/conmim/downstream/ft_vit-s_200e_in1k.py first, or take upernet_vit-s_160k_ade20k-ssl.py",
+        stage_fix="run configs/conmim/downstream/ft_vit-s_200e_in1k.py first, or take upernet_vit-s_ssl_160k_ade20k.py",
     )
 ]

@@ -12,7 +12,7 @@ custom_hooks = [
     dict(
         type="mmmim.PretrainedReportHook",
         stage="ft",
-        stage_fix="run configs/simmim/downstream/ft_swin-b_100e_in1k-224.py first, or take "
-        "upernet_swin-b_80k_ade20k-ssl.py",
+        stage_fix="run configs/simmim/downstream/ft_swin-b_224_100e_in1k.py first, or take "
+        "upernet_swin-b_ssl_80k_ade20k.py",
     )
 ]

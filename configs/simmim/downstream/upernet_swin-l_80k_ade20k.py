@@ -16,7 +16,7 @@ custom_hooks = [
     dict(
         type="mmmim.PretrainedReportHook",
         stage="ft",
-        stage_fix="run configs/simmim/downstream/ft_swin-l_100e_in1k-224.py first, or take "
-        "upernet_swin-l_80k_ade20k-ssl.py",
+        stage_fix="run configs/simmim/downstream/ft_swin-l_224_100e_in1k.py first, or take "
+        "upernet_swin-l_ssl_80k_ade20k.py",
     )
 ]

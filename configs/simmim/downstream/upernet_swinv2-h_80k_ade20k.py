@@ -17,7 +17,7 @@ custom_hooks = [
     dict(
         type="mmmim.PretrainedReportHook",
         stage="ft",
-        stage_fix="run configs/simmim/downstream/ft_swinv2-h_50e_in1k-224.py first, or take "
-        "upernet_swinv2-h_80k_ade20k-ssl.py",
+        stage_fix="run configs/simmim/downstream/ft_swinv2-h_224_50e_in1k.py first, or take "
+        "upernet_swinv2-h_ssl_80k_ade20k.py",
     )
 ]

@@ -1,4 +1,4 @@
-# Table 14: RevDet fine-tunes best with 5e-3; otherwise as ft_vit-b_100e_in1k-respix.py.
+# Table 14: RevDet fine-tunes best with 5e-3; otherwise as ft_vit-b_respix_100e_in1k.py.
 _base_ = [
     "../../_base_/models/classifier_ft_beit-vit-b.py",
     "../../_base_/datasets/cls_imagenet_224_randaug_crop95.py",

@@ -1,4 +1,4 @@
-# Swin-L: window 14 (from 12). Layer decay 0.7 and drop path 0.2 are the code's; ft_swin-l_100e_in1k-224-paper.py has
+# Swin-L: window 14 (from 12). Layer decay 0.7 and drop path 0.2 are the code's; ft_swin-l_224-paper_100e_in1k.py has
 # the paper's 0.75 and 0.1. 2048 images as 32 processes x 64.
 _base_ = [
     "../../_base_/models/classifier_ft_swin-b.py",
