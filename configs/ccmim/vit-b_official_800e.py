@@ -6,6 +6,7 @@ _base_ = [
     "../_base_/schedules/adamw_800e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="ccmim/vit-tiny_toy.py")
 
 model = dict(
     masker=dict(preset="official"),

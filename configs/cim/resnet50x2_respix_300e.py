@@ -5,5 +5,6 @@ _base_ = [
     "../_base_/schedules/cim_300e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="cim/resnet-tiny_respix_toy.py")
 
 model = dict(**_base_.respix, backbone=dict(width=2))

@@ -5,6 +5,7 @@ _base_ = [
     "../_base_/schedules/cim_300e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="cim/vit-tiny_respix_toy.py")
 
 model = dict(**_base_.respix, backbone=dict(arch="large"), generator=dict(depth=6))
 train_dataloader = dict(batch_size=64)

@@ -5,6 +5,7 @@ _base_ = [
     "../_base_/schedules/conmim_800e.py",
     "../_base_/momentum_runtime.py",
 ]
+recipe = dict(toy="conmim/vit-tiny_toy.py")
 
 model = dict(backbone=dict(arch="large", layer_scale=1e-5))
 train_dataloader = dict(batch_size=64)

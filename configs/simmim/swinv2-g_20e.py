@@ -8,6 +8,7 @@ _base_ = [
     "../_base_/schedules/simmim_800e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="simmim/swin-tiny_toy.py")
 
 model = dict(backbone=dict(arch="giant", with_cp=True), target_generator=dict(norm_pix="none"))
 train_dataloader = dict(batch_size=36)  # x 256 processes

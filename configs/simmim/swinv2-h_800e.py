@@ -5,5 +5,6 @@ _base_ = [
     "../_base_/schedules/simmim_800e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="simmim/swin-tiny_toy.py")
 
 model = dict(backbone=dict(arch="huge", with_cp=True), target_generator=dict(norm_pix="none"))

@@ -6,6 +6,7 @@ _base_ = [
     "../_base_/schedules/simmim_800e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="simmim/vit-tiny_toy.py")
 
 # cls_token is exempt from weight decay, mask_token is not (official code)
 optim_wrapper = dict(

@@ -1,5 +1,6 @@
 # The built-in tokenizer, from drawn pictures in minutes on a CPU; with --data DIR from one's own.
 _base_ = ["../_base_/default_runtime.py"]
+recipe = dict(scale="toy")
 
 model = dict(
     type="DVAE",

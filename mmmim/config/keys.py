@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from mmmim.config.recipe import KEYS as RECIPE_KEYS
 from mmmim.config.renamed import new_place
 from mmmim.config.types import EVERYWHERE, TAKEN_BEFORE_BUILDING, accepted_arguments, default_scope, resolve
 from mmmim.errors import UsageError, did_you_mean, nearest
@@ -27,6 +28,7 @@ READ_FROM_CONFIG = {
     "find_unused_parameters",
     "launcher",
     "model_wrapper_cfg",
+    "recipe",
     "runner_type",
     "sync_bn",
     "tta_model",
@@ -36,6 +38,7 @@ SECTION_KEYS: dict[str, set[str]] = {
     "auto_scale_lr": {"enable", "base_batch_size", "recipe_batch_size", "recipe_num_images"},
     "env_cfg": {"cudnn_benchmark", "mp_cfg", "dist_cfg", "resource_limit"},
     "randomness": {"seed", "diff_rank_seed", "deterministic"},
+    "recipe": RECIPE_KEYS,
 }
 # Helper variables that shipped and customary configs define and that resemble a key without being one.
 CUSTOMARY = {"models", *(f"{split}_{part}" for split in ("train", "val", "test") for part in ("pipeline", "dataset"))}

@@ -110,8 +110,3 @@ class Run:
             script = f"tools/dist_{self.tool}.sh"
             return ["bash", script, *words[:count], str(self.processes), *words[count:]]
         return ["python", f"tools/{self.tool}.py", *words]
-
-
-def task_of(config: str) -> str:
-    """``ft``, ``linear``, ``upernet``, ...: how the name of a downstream config begins."""
-    return Path(config).stem.split("_")[0] if Path(config).parent.name == "downstream" else "pretrain"

@@ -4,7 +4,7 @@ _base_ = [
     "../models/toy_arch.py",
     "../datasets/toy_64_pretrain.py",
     "../schedules/toy_pretrain.py",
-    "../default_runtime.py",
+    "../toy_runtime.py",
 ]
 
 model = dict(

@@ -6,6 +6,7 @@ _base_ = [
     "../schedules/cls_probe_adamw_100e.py",
     "../cls_runtime.py",
 ]
+recipe = dict(task="probe")
 
 model = dict(
     backbone=dict(

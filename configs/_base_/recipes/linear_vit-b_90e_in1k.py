@@ -5,6 +5,7 @@ _base_ = [
     "../schedules/cls_lars_90e.py",
     "../cls_runtime.py",
 ]
+recipe = dict(task="probe")
 
 model = dict(
     backbone=dict(frozen_stages=12),

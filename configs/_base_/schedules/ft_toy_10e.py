@@ -1,5 +1,6 @@
 # The same for probes that learn more slowly.
 _base_ = "ft_toy.py"
+recipe = dict(task="probe")
 optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=1.0))
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-3, begin=0, end=1, convert_to_iter_based=True),

@@ -4,6 +4,7 @@ _base_ = [
     "../../_base_/datasets/cls_toy.py",
     "../../_base_/schedules/linear_toy.py",
 ]
+recipe = dict(task="knn")
 
 model = dict(
     backbone=dict(pos_embed="sincos", final_norm=True, frozen_stages=6),

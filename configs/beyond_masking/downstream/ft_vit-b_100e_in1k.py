@@ -6,6 +6,7 @@ _base_ = [
     "../../_base_/schedules/cls_mae_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="beyond_masking/downstream/ft_vit-tiny_toy.py")
 
 model = dict(backbone=dict(out_type="cls", final_norm=True), head=dict(norm=[]))
 train_dataloader = dict(batch_size=32)

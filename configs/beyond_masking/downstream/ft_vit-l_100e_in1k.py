@@ -6,6 +6,7 @@ _base_ = [
     "../../_base_/schedules/cls_adamw_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="beyond_masking/downstream/ft_vit-tiny_toy.py")
 
 model = dict(
     backbone=dict(arch="large", out_type="cls", final_norm=True, drop_path_rate=0.2),

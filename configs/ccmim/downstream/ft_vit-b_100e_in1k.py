@@ -5,5 +5,6 @@ _base_ = [
     "../../_base_/schedules/cls_adamw_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="ccmim/downstream/ft_vit-tiny_toy.py")
 
 train_dataloader = dict(batch_size=32)

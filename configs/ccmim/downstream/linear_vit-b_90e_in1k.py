@@ -2,3 +2,4 @@
 # MAE's own protocol reads the class token: backbone.out_type="cls", backbone.final_norm=True, head.norm="bn".
 # The mean after the pre-trained final norm: backbone.final_norm=True, head.norm="bn".
 _base_ = "../../_base_/recipes/linear_vit-b_90e_in1k.py"
+recipe = dict(toy="probe")

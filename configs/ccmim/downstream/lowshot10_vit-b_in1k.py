@@ -8,6 +8,7 @@ _base_ = [
     "../../_base_/schedules/cls_lowshot_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="ccmim/downstream/lowshot10_vit-tiny_toy.py")
 
 assumed_num_images = 128_116
 train_dataloader = dict(batch_size=64, dataset=dict(keep=0.1))

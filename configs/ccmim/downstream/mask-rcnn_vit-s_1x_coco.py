@@ -6,6 +6,7 @@ _base_ = [
     "../../_base_/schedules/det_adamw_1x.py",
     "../../_base_/det_runtime.py",
 ]
+recipe = dict(toy="ccmim/downstream/mask-rcnn_vit-tiny_toy.py")
 
 model = dict(
     backbone=dict(arch="small", drop_path_rate=0.1),

@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/cls_384.py",
     "../../_base_/cls_after_ft_runtime.py",
 ]
+recipe = dict(toy="conmim/downstream/ft96_vit-tiny_toy.py", after="conmim/downstream/ft_vit-l_50e_in1k.py")
 
 model = dict(
     backbone=dict(arch="large", layer_scale=1e-5, drop_path_rate=0.2, img_size=384),

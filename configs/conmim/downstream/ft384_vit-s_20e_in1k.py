@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/cls_384.py",
     "../../_base_/cls_after_ft_runtime.py",
 ]
+recipe = dict(toy="conmim/downstream/ft96_vit-tiny_toy.py", after="conmim/downstream/ft_vit-s_200e_in1k.py")
 
 model = dict(
     backbone=dict(arch="small", img_size=384),

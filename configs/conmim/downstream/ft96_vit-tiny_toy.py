@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/datasets/cls_toy_96.py",
     "../../_base_/schedules/ft_384_toy.py",
 ]
+recipe = dict(after="conmim/downstream/ft_vit-tiny_toy.py")
 
 model = dict(
     backbone=dict(img_size=96, rel_pos="block", pos_embed="sincos"),

@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/det_adamw_25e.py",
     "../../_base_/det_runtime.py",
 ]
+recipe = dict(toy="conmim/downstream/mask-rcnn_vit-tiny_lsj_toy.py")
 
 model = dict(
     backbone=dict(arch="small", pos_embed="zeros"),

@@ -7,6 +7,8 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_160k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="conmim/downstream/upernet_vit-tiny_toy.py")
+
 model = dict(backbone=dict(rel_pos_resize="bilinear"))
 optim_wrapper = dict(
     optimizer=dict(lr=3e-5),

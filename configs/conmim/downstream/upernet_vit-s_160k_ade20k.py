@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_160k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="conmim/downstream/upernet_vit-tiny_toy.py")
 
 model = dict(
     backbone=dict(arch="small", rel_pos_resize="bilinear"),

@@ -6,5 +6,6 @@ _base_ = [
     "../../_base_/schedules/cls_mae_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="mae/downstream/ft_vit-tiny_toy.py")
 
 train_dataloader = dict(batch_size=32)

@@ -6,4 +6,6 @@ _base_ = [
     "../../_base_/schedules/det_adamw_100e.py",
     "../../_base_/det_runtime.py",
 ]
+recipe = dict(toy="mae/downstream/mask-rcnn_vit-tiny_toy.py")
+
 model = dict(backbone=dict(pos_embed="learned", layer_scale=None, qkv_bias="qkv"))

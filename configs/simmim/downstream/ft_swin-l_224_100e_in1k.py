@@ -6,6 +6,7 @@ _base_ = [
     "../../_base_/schedules/cls_simmim_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="simmim/downstream/ft_swin-tiny_toy.py")
 
 model = dict(backbone=dict(arch="large", window_size=14, drop_path_rate=0.2), head=dict(in_channels=1536))
 train_dataloader = dict(batch_size=64)

@@ -7,6 +7,7 @@ _base_ = [
     "../../_base_/schedules/cls_simmim_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="simmim/downstream/ft_swin-tiny_toy.py")
 
 train_dataloader = dict(batch_size=32)
 optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.7))

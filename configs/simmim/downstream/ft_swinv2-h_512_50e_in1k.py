@@ -6,6 +6,7 @@ _base_ = [
     "../../_base_/schedules/cls_simmim_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="simmim/downstream/ft_swin-tiny_toy.py")
 
 model = dict(backbone=dict(img_size=512, window_size=32))
 train_dataloader = dict(batch_size=8)

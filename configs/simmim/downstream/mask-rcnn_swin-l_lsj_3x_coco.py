@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/det_adamw_3x.py",
     "../../_base_/det_runtime.py",
 ]
+recipe = dict(toy="simmim/downstream/mask-rcnn_swin-tiny_toy.py")
 
 model = dict(
     data_preprocessor=dict(pad_size_divisor=1024),

@@ -6,6 +6,7 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_80k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="simmim/downstream/upernet_swin-tiny_toy.py")
 
 train_dataloader = dict(batch_size=4)  # x 8 GPUs
 custom_hooks = [

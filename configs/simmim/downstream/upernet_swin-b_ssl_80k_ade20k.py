@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_80k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="simmim/downstream/upernet_swin-tiny_toy.py")
 
 train_dataloader = dict(batch_size=4)  # x 8 GPUs
 optim_wrapper = dict(optimizer=dict(lr=7e-4), paramwise_cfg=dict(layer_decay_rate=0.65))

@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_80k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="simmim/downstream/upernet_swin-tiny_toy.py")
 
 model = dict(
     backbone=dict(arch="large"),
