@@ -1,3 +1,4 @@
 _base_ = "default_runtime.py"
+recipe = dict(task="finetune")
 
 custom_hooks = [dict(type="mmmim.PretrainedReportHook", strict=True)]

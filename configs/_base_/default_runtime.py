@@ -1,4 +1,5 @@
 default_scope = "mmmim"
+recipe = dict(task="pretrain", scale="full")  # what the run is for: docs/configs.md
 
 # Everything a run needs stands here, so that a config's own `custom_hooks` list replaces nothing.
 default_hooks = dict(

@@ -1,4 +1,5 @@
 default_scope = "mmseg"
+recipe = dict(task="segmentation", scale="full")
 # Read with the file, before anything is built: mmseg's and mmdet's own tools run this config as well.
 custom_imports = dict(imports=["mmmim.compat.openmmlab"], allow_failed_imports=False)
 

@@ -12,7 +12,7 @@ from mmmim.reproduce.tables import Evaluation, Row, Table
 B300, B800 = "vit-b_300e.py", "vit-b_800e.py"
 FINETUNE = dict(finetune="downstream/ft_vit-b_100e_in1k.py")
 LINEAR = dict(linear="downstream/linear_vit-b_100e_in1k.py")
-BEST_BLOCK = dict(linear="downstream/linear_vit-b_100e_in1k-layerwise.py")
+BEST_BLOCK = dict(linear="downstream/linear_vit-b_layerwise_100e_in1k.py")
 LINEAR_SEG = dict(mIoU="downstream/linear-seg_vit-b_160k_ade20k.py")
 MASK_RCNN = dict.fromkeys(("bbox_mAP", "segm_mAP"), "downstream/mask-rcnn_vit-b_1x_coco.py")
 UPERNET = dict(mIoU="downstream/upernet_vit-b_160k_ade20k.py")
@@ -21,7 +21,7 @@ NO_RECIPE = "{} is not among the configs: the papers that print this number give
 
 
 def epochs(count: int) -> dict[str, Any]:
-    return {"param_scheduler.end": count, "train_cfg.max_epochs": count}
+    return {"train_cfg.max_epochs": count}
 
 
 IMAGENET = Table(

@@ -5,3 +5,4 @@ _base_ = [
     "../_base_/schedules/beit_800e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="beit/vit-tiny_toy.py")

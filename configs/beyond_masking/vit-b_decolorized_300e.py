@@ -1,4 +1,5 @@
 # Task (e): HSV saturation times 0.3.
-_base_ = ["vit-b_masked_300e.py"]
+_base_ = "../_base_/recipes/beyond_masking_300e.py"
+recipe = dict(toy="beyond_masking/vit-tiny_decolorized_toy.py")
 
 model = dict(masker=None, degradation=dict(type="SaturationScale", scale=0.3), head=dict(scope="all"))

@@ -1,7 +1,13 @@
 # The integrated task as in the authors' code: crops of 288 pixels, 1-D sinusoids, no class token in pre-training.
-_base_ = ["vit-b_integrated_300e.py"]
+_base_ = "../_base_/recipes/beyond_masking_300e.py"
 
-model = dict(backbone=dict(pos_embed="sincos1d", with_cls_token=False), neck=dict(pos_embed="sincos1d"))
+model = dict(
+    degradation=dict(type="CenterInput", target="crop"),
+    backbone=dict(pos_embed="sincos1d", with_cls_token=False),
+    neck=dict(pos_embed="sincos1d"),
+    target_generator=dict(type="IntegratedZoomTarget"),
+    head=dict(_delete_=True, type="IntegratedZoomHead"),
+)
 train_dataloader = dict(
     dataset=dict(
         transforms=[

@@ -1,5 +1,6 @@
 # Tasks (m) and (a) together: a quarter of the centre of a 320-pixel crop is seen, the whole crop is recovered.
-_base_ = ["vit-b_masked_300e.py"]
+_base_ = "../_base_/recipes/beyond_masking_300e.py"
+recipe = dict(toy="beyond_masking/vit-tiny_integrated_toy.py")
 
 model = dict(
     degradation=dict(type="CenterInput", target="crop"),

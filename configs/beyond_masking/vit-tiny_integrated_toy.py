@@ -1,5 +1,5 @@
 # Tasks (m) and (a) together: a quarter of the centre of a 96-pixel crop is seen, the whole crop is recovered.
-_base_ = ["vit-tiny_masked_toy.py"]
+_base_ = "../_base_/recipes/beyond_masking_toy.py"
 
 model = dict(
     degradation=dict(type="CenterInput", target="crop"),

@@ -1,19 +1,2 @@
-# Task (m) on the built-in pictures; base of the six other toys, which share its data, schedule and size.
-_base_ = [
-    "../_base_/models/beyond_masking_vit-b.py",
-    "../_base_/models/toy_arch.py",
-    "../_base_/datasets/toy_64_pretrain.py",
-    "../_base_/schedules/toy_pretrain.py",
-    "../_base_/default_runtime.py",
-]
-
-model = dict(
-    backbone=dict(arch=dict(_delete_=True, **_base_.toy_arch), img_size=64, patch_size=8),
-    neck=dict(dims=64, depth=2, num_heads=4),
-    # patches standardised over all channels, as MAE's: per channel, small patches of flat colour are mostly noise and
-    # the loss stays on its first plateau for as long as these runs are
-    target_generator=dict(norm_pix="patch"),
-)
-optim_wrapper = dict(optimizer=dict(lr=4e-3))
-# Half of the toy pictures: a step without masks takes three times as long.
-train_dataloader = dict(dataset=dict(num_images=2048))
+# Task (m) on the built-in pictures: three quarters of the patches are hidden.
+_base_ = "../_base_/recipes/beyond_masking_toy.py"

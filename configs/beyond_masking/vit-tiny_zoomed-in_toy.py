@@ -1,4 +1,4 @@
 # Task (a): the centre, enlarged to the whole image; the whole image is recovered.
-_base_ = ["vit-tiny_masked_toy.py"]
+_base_ = "../_base_/recipes/beyond_masking_toy.py"
 
 model = dict(masker=None, degradation=dict(type="ZoomIn", size=48), head=dict(scope="all"))

@@ -4,5 +4,6 @@ _base_ = [
     "../_base_/schedules/adamw_300e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="ccmim/vit-tiny_toy.py")
 
 train_dataloader = dict(batch_size=32)

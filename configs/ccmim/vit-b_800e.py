@@ -5,5 +5,6 @@ _base_ = [
     "../_base_/schedules/adamw_800e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="ccmim/vit-tiny_toy.py")
 
 train_dataloader = dict(batch_size=32)

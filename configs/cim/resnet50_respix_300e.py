@@ -4,5 +4,6 @@ _base_ = [
     "../_base_/schedules/cim_300e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="cim/resnet-tiny_respix_toy.py")
 
 model = dict(**_base_.respix)

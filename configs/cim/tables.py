@@ -14,7 +14,7 @@ from mmmim.reproduce.tables import Count, Evaluation, Row, Table
 PAPER = "CIM, ICLR 2023"
 BASE = "vit-b_respix_300e.py"
 TOP1 = ("finetune",)
-RESPIX_B, REVDET_B = (f"downstream/ft_vit-b_100e_in1k-{objective}.py" for objective in ("respix", "revdet"))
+RESPIX_B, REVDET_B = (f"downstream/ft_vit-b_{objective}_100e_in1k.py" for objective in ("respix", "revdet"))
 
 
 def top1(name: str, accuracy: float, config: str | None = None, finetune: str | Evaluation = "", note: str = "") -> Row:
@@ -44,7 +44,7 @@ def ablation(
 
 
 def epochs(count: int) -> dict[str, Any]:
-    return {"param_scheduler.end": count, "train_cfg.max_epochs": count}
+    return {"train_cfg.max_epochs": count}
 
 
 # --- Tables 1 and 2: ImageNet-1K ---

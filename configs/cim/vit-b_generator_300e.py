@@ -5,3 +5,4 @@ _base_ = [
     "../_base_/schedules/cim_300e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="cim/vit-tiny_generator_toy.py")

@@ -1,3 +1,9 @@
-_base_ = ["vit-b_revdet_300e.py"]
+_base_ = [
+    "../_base_/models/cim_vit-b.py",
+    "../_base_/datasets/imagenet_224_cim.py",
+    "../_base_/schedules/cim_300e.py",
+    "../_base_/default_runtime.py",
+]
+recipe = dict(toy="cim/vit-tiny_revdet_toy.py")
 
-model = dict(backbone=dict(arch="small"))
+model = dict(**_base_.revdet, backbone=dict(arch="small"))

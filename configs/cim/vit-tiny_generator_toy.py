@@ -3,8 +3,8 @@
 _base_ = [
     "../_base_/models/cim_generator.py",
     "../_base_/datasets/toy_64_pretrain.py",
-    "../_base_/schedules/cim_toy.py",
-    "../_base_/default_runtime.py",
+    "../_base_/schedules/conmim_toy.py",
+    "../_base_/toy_runtime.py",
 ]
 
 model = dict(

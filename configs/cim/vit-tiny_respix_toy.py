@@ -1,17 +1,4 @@
 # CIM with a small ViT on the built-in pictures, a few minutes on two CPU cores: pixels.
-_base_ = [
-    "../_base_/models/cim_vit-b.py",
-    "../_base_/models/toy_arch.py",
-    "../_base_/datasets/toy_64_pretrain.py",
-    "../_base_/schedules/cim_toy.py",
-    "../_base_/default_runtime.py",
-]
+_base_ = "../_base_/recipes/cim_vit_toy.py"
 
-model = dict(
-    **_base_.respix,
-    backbone=dict(arch=dict(_delete_=True, **_base_.toy_arch), img_size=64, patch_size=8),
-    generator=dict(tokenizer=dict(_delete_=True, type="TinyDVAE")),
-    masker=dict(num_masked=32),
-)
-# Half of the toy pictures: a step runs four networks.
-train_dataloader = dict(dataset=dict(num_images=2048))
+model = dict(**_base_.respix)

@@ -58,7 +58,7 @@ def replaced(part: str, **settings: Any) -> dict[str, Any]:
 
 
 def epochs(count: int) -> dict[str, Any]:
-    return {"param_scheduler.end": count, "train_cfg.max_epochs": count}
+    return {"train_cfg.max_epochs": count}
 
 
 # --- Table 1 ---
@@ -127,7 +127,7 @@ TABLE_2 = Table(
 
 def coco(name: str, lr: str, box: float, mask: float, config: str | None = None) -> Row:
     published, arch = {"bbox_mAP": box, "segm_mAP": mask}, "" if config is None else config[:5]
-    evaluation = after_finetuning(arch, f"mask-rcnn_{arch}_lsj-25e_coco", *published) if arch else {}
+    evaluation = after_finetuning(arch, f"mask-rcnn_{arch}_lsj_25e_coco", *published) if arch else {}
     return Row(name, config=config, published=published, evaluation=evaluation, note=f"best lr {lr}")
 
 

@@ -5,3 +5,4 @@ _base_ = [
     "../_base_/schedules/conmim_800e.py",
     "../_base_/momentum_runtime.py",
 ]
+recipe = dict(toy="conmim/vit-tiny_toy.py")

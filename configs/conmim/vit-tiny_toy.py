@@ -6,6 +6,7 @@ _base_ = [
     "../_base_/schedules/conmim_toy.py",
     "../_base_/momentum_runtime.py",
 ]
+recipe = dict(scale="toy")
 
 model = dict(
     # Fixed absolute positions beside the relative ones: with tables that start at zero alone, hidden tokens cannot tell

@@ -1,10 +1,3 @@
 # MAE's recipe: 4096 images (64 x 64 GPUs), lr 1.5e-4 per 256 = 2.4e-3, 40 warm-up epochs.
-_base_ = [
-    "../_base_/models/mae_vit-b.py",
-    "../_base_/datasets/imagenet_224_pretrain.py",
-    "../_base_/schedules/adamw_800e.py",
-    "../_base_/default_runtime.py",
-]
-
-train_dataloader = dict(batch_size=64)
-auto_scale_lr = dict(recipe_batch_size=4096)
+_base_ = "../_base_/recipes/mae_vit-b_800e.py"
+recipe = dict(toy="mae/vit-tiny_toy.py")

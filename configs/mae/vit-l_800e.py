@@ -1,3 +1,4 @@
-_base_ = ["vit-b_800e.py"]
+_base_ = "../_base_/recipes/mae_vit-b_800e.py"
+recipe = dict(toy="mae/vit-tiny_toy.py")
 
 model = dict(backbone=dict(arch="large"))

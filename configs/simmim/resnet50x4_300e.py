@@ -7,5 +7,4 @@ _base_ = [
 ]
 
 model = dict(backbone=dict(_delete_=True, type="ResNet", depth=50, width=4, stem="3x3", img_size=192, norm="syncbn"))
-param_scheduler = dict(end=300)
 train_cfg = dict(max_epochs=300)

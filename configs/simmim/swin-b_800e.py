@@ -5,3 +5,4 @@ _base_ = [
     "../_base_/schedules/simmim_800e.py",
     "../_base_/default_runtime.py",
 ]
+recipe = dict(toy="simmim/swin-tiny_toy.py")

@@ -4,7 +4,7 @@ _base_ = [
     "../_base_/models/toy_swin.py",
     "../_base_/datasets/toy_64_pretrain.py",
     "../_base_/schedules/simmim_toy.py",
-    "../_base_/default_runtime.py",
+    "../_base_/toy_runtime.py",
 ]
 
 model = dict(

@@ -1,7 +1,8 @@
 # SimMIM as the Swin repository runs it with SwinV2: window 12, targets normalised by windows of 47 pixels.
-_base_ = ["swin-b_800e.py"]
-
-model = dict(
-    backbone=dict(type="SwinV2", arch="base", window_size=12, drop_path_rate=0.1),
-    target_generator=dict(norm_pix="window", window=47),
-)
+_base_ = [
+    "../_base_/models/simmim_swinv2-b.py",
+    "../_base_/datasets/imagenet_192_simmim.py",
+    "../_base_/schedules/simmim_800e.py",
+    "../_base_/default_runtime.py",
+]
+recipe = dict(toy="simmim/swin-tiny_toy.py")

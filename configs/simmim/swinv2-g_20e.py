@@ -2,9 +2,15 @@
 # 9216, lr 1.4e-3, 30,000 updates of warm-up, weight decay 0.1, clip 100. Parameters, gradients and moments are sharded
 # over all processes, every block is recomputed in the backward pass (with_cp). The images are private: on ImageNet-1K
 # the same 20 epochs have 2,780 updates, of which the warm-up takes 556 and not 30,000. Runs and plans warn of that.
-_base_ = ["swinv2-h_800e.py"]
+_base_ = [
+    "../_base_/models/simmim_swinv2-b.py",
+    "../_base_/datasets/imagenet_192_simmim.py",
+    "../_base_/schedules/simmim_800e.py",
+    "../_base_/default_runtime.py",
+]
+recipe = dict(toy="simmim/swin-tiny_toy.py")
 
-model = dict(backbone=dict(arch="giant", drop_path_rate=0.1))
+model = dict(backbone=dict(arch="giant", with_cp=True), target_generator=dict(norm_pix="none"))
 train_dataloader = dict(batch_size=36)  # x 256 processes
 optim_wrapper = dict(
     optimizer=dict(lr=1.4e-3, weight_decay=0.1),
@@ -18,7 +24,6 @@ param_scheduler = dict(
     warmup_lr=0.0,
     min_lr=0.0,
     begin=0,
-    end=20,
     convert_to_iter_based=True,
 )
 train_cfg = dict(max_epochs=20)

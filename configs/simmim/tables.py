@@ -17,7 +17,7 @@ BASE = "swin-b_100e.py"
 TOP1 = ("finetune",)
 COST = ("finetune", "gflop", "cost")
 COUNTS: dict[str, str | Evaluation | Count | None] = dict(gflop=Count("gflop"), cost=Count("cost"))
-FT_192, FT_224 = "downstream/ft_swin-b_100e_in1k-192.py", "downstream/ft_swin-b_100e_in1k-224.py"
+FT_192, FT_224 = "downstream/ft_swin-b_192_100e_in1k.py", "downstream/ft_swin-b_224_100e_in1k.py"
 
 
 def replaced(part: str, **settings: Any) -> dict[str, Any]:
@@ -194,7 +194,7 @@ TABLE_5 = Table(
 
 # --- Tables 6, 7: other encoders and sizes ---
 VIT = ("finetune", "linear", "gflop", "cost")
-VIT_B = dict(finetune="downstream/ft_vit-b_100e_in1k.py", linear="downstream/linear_vit-b_100e_in1k-layerwise.py")
+VIT_B = dict(finetune="downstream/ft_vit-b_100e_in1k.py", linear="downstream/linear_vit-b_layerwise_100e_in1k.py")
 TABLE_6 = Table(
     "table6",
     "ViT-B: fine-tuning and linear-probe top-1, GFLOP of a training step per image, cost relative to SimMIM",
@@ -222,8 +222,8 @@ TABLE_6 = Table(
         ),
         Row(
             "simmim-as-printed",
-            config="vit-b_800e_paper.py",
-            evaluation=VIT_B | dict(finetune="downstream/ft_vit-b_100e_in1k-paper.py"),
+            config="vit-b_paper_800e.py",
+            evaluation=VIT_B | dict(finetune="downstream/ft_vit-b_paper_100e_in1k.py"),
             note="learning rate and warm-up of the paper; fine-tuned with its warm-up, without clipping",
         ),
     ),
@@ -247,13 +247,13 @@ TABLE_7 = Table(
         Row("supervised-swin-b", published={"finetune": 83.3}, note="fine-tuned at 224"),
         Row("supervised-swin-l", published={"finetune": 83.5}, note="fine-tuned at 224"),
         Row("supervised-swinv2-h", published={"finetune": 83.3}, note="fine-tuned at 224"),
-        larger("swin-b-100e-192", 82.8, BASE, "swin-b_100e_in1k-192", "fine-tuned at 192"),
-        larger("swin-b-100e", 83.5, BASE, "swin-b_100e_in1k-224", "fine-tuned at 224"),
-        larger("swin-b", 84.0, "swin-b_800e.py", "swin-b_100e_in1k-224", "fine-tuned at 224"),
-        larger("swin-l", 85.4, "swin-l_800e.py", "swin-l_100e_in1k-224", "fine-tuned at 224"),
-        larger("swin-l-as-printed", None, "swin-l_800e.py", "swin-l_100e_in1k-224-paper", PRINTED),
-        larger("swinv2-h", 85.7, "swinv2-h_800e.py", "swinv2-h_50e_in1k-224", "fine-tuned at 224"),
-        larger("swinv2-h-512", 87.1, "swinv2-h_800e.py", "swinv2-h_50e_in1k-512", "fine-tuned at 512"),
+        larger("swin-b-100e-192", 82.8, BASE, "swin-b_192_100e_in1k", "fine-tuned at 192"),
+        larger("swin-b-100e", 83.5, BASE, "swin-b_224_100e_in1k", "fine-tuned at 224"),
+        larger("swin-b", 84.0, "swin-b_800e.py", "swin-b_224_100e_in1k", "fine-tuned at 224"),
+        larger("swin-l", 85.4, "swin-l_800e.py", "swin-l_224_100e_in1k", "fine-tuned at 224"),
+        larger("swin-l-as-printed", None, "swin-l_800e.py", "swin-l_224-paper_100e_in1k", PRINTED),
+        larger("swinv2-h", 85.7, "swinv2-h_800e.py", "swinv2-h_224_50e_in1k", "fine-tuned at 224"),
+        larger("swinv2-h-512", 87.1, "swinv2-h_800e.py", "swinv2-h_512_50e_in1k", "fine-tuned at 512"),
         Row("swinv2-g-640", published={"finetune": 90.2}, note="fine-tuned at 640", number_only=PRIVATE),
     ),
 )
@@ -271,16 +271,16 @@ TABLE_8 = Table(
     f"{PAPER}, Table 8",
     ("gmacs_192", "gmacs_224"),
     (
-        encoder("swin-b", "ft_swin-b_100e_in1k-224", 11.3, 15.4),
-        encoder("swin-l", "ft_swin-l_100e_in1k-224", 26.0, 35.8),
-        encoder("swinv2-h", "ft_swinv2-h_50e_in1k-224", 86.2, 118.1),
+        encoder("swin-b", "ft_swin-b_224_100e_in1k", 11.3, 15.4),
+        encoder("swin-l", "ft_swin-l_224_100e_in1k", 26.0, 35.8),
+        encoder("swinv2-h", "ft_swinv2-h_224_50e_in1k", 86.2, 118.1),
     ),
 )
 
 
 # --- Table 9: schedules ---
 def cosine(epochs: int) -> dict[str, Any]:
-    return {"param_scheduler.end": epochs, "train_cfg.max_epochs": epochs}
+    return {"train_cfg.max_epochs": epochs}
 
 
 def step(epochs: int) -> dict[str, Any]:
@@ -320,7 +320,7 @@ def segment(config: str, after: str) -> dict[str, str | Evaluation]:
 EVALUATION: dict[str, str | Evaluation] = dict(
     finetune=FT_192,
     inat18="downstream/ft_swin-b_100e_inat18.py",
-    bbox_mAP="downstream/mask-rcnn_swin-b_lsj-3x_coco.py",
+    bbox_mAP="downstream/mask-rcnn_swin-b_lsj_3x_coco.py",
     **segment("upernet_swin-b_80k_ade20k", FT_192),
 )
 
@@ -364,8 +364,8 @@ TABLE_11 = Table(
 
 FINETUNED = {
     "swin-b": FT_224,
-    "swin-l": "downstream/ft_swin-l_100e_in1k-224.py",
-    "swinv2-h": "downstream/ft_swinv2-h_50e_in1k-224.py",
+    "swin-l": "downstream/ft_swin-l_224_100e_in1k.py",
+    "swinv2-h": "downstream/ft_swinv2-h_224_50e_in1k.py",
 }
 
 
@@ -374,7 +374,7 @@ def dense(name: str, box: float, miou: float) -> Row:
     if name not in FINETUNED:
         return Row(name, published=published)
     maps = segment(f"upernet_{name}_80k_ade20k", FINETUNED[name])
-    boxes = f"downstream/mask-rcnn_{name}_lsj-3x_coco.py"
+    boxes = f"downstream/mask-rcnn_{name}_lsj_3x_coco.py"
     return Row(name, f"{name}_800e.py", published=published, evaluation=maps | dict(bbox_mAP=boxes))
 
 
@@ -459,9 +459,9 @@ MMPRETRAIN = Table(
     "open-mmlab/mmpretrain, configs/simmim",
     TOP1,
     (
-        larger("swin-b-100e", 82.70, BASE, "swin-b_100e_in1k-192", "fine-tuned at 192"),
-        larger("swin-b-800e", 83.80, "swin-b_800e.py", "swin-b_100e_in1k-224", "fine-tuned at 224"),
-        larger("swin-l-800e", 84.80, "swin-l_800e.py", "swin-l_100e_in1k-224", "fine-tuned at 224"),
+        larger("swin-b-100e", 82.70, BASE, "swin-b_192_100e_in1k", "fine-tuned at 192"),
+        larger("swin-b-800e", 83.80, "swin-b_800e.py", "swin-b_224_100e_in1k", "fine-tuned at 224"),
+        larger("swin-l-800e", 84.80, "swin-l_800e.py", "swin-l_224_100e_in1k", "fine-tuned at 224"),
     ),
 )
 

@@ -1,5 +1,6 @@
 # The built-in tokenizer, from drawn pictures in minutes on a CPU; with --data DIR from one's own.
 _base_ = ["../_base_/default_runtime.py"]
+recipe = dict(scale="toy")
 
 model = dict(
     type="DVAE",
@@ -37,7 +38,6 @@ param_scheduler = dict(
     ends_at_peak=True,
     count_from_zero=False,
     begin=0,
-    end=10,
     convert_to_iter_based=True,
 )
 train_cfg = dict(type="EpochTrainLoop", max_epochs=10)

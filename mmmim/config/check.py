@@ -17,6 +17,7 @@ from mmmim.config.keys import (
     default_type,
     misspelt_top_level_keys,
 )
+from mmmim.config.recipe import recipe_problems
 from mmmim.config.types import (
     EVERYWHERE,
     TAKEN_BEFORE_BUILDING,
@@ -121,7 +122,7 @@ def config_problems(cfg: Config) -> list[str]:
     for section, known in SECTION_KEYS.items():
         unknown = [key for key in cfg.get(section) or () if key not in known]
         problems += [f"{section}.{key}: no such key{did_you_mean(key, known)}" for key in unknown]
-    return list(dict.fromkeys(problems))
+    return list(dict.fromkeys([*problems, *recipe_problems(cfg)]))
 
 
 def check_config(cfg: Config) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from mmmim.config.recipe import KEYS as RECIPE_KEYS
+from mmmim.config.renamed import new_place
 from mmmim.config.types import EVERYWHERE, TAKEN_BEFORE_BUILDING, accepted_arguments, default_scope, resolve
 from mmmim.errors import UsageError, did_you_mean, nearest
 
@@ -24,6 +28,7 @@ READ_FROM_CONFIG = {
     "find_unused_parameters",
     "launcher",
     "model_wrapper_cfg",
+    "recipe",
     "runner_type",
     "sync_bn",
     "tta_model",
@@ -33,6 +38,7 @@ SECTION_KEYS: dict[str, set[str]] = {
     "auto_scale_lr": {"enable", "base_batch_size", "recipe_batch_size", "recipe_num_images"},
     "env_cfg": {"cudnn_benchmark", "mp_cfg", "dist_cfg", "resource_limit"},
     "randomness": {"seed", "diff_rank_seed", "deterministic"},
+    "recipe": RECIPE_KEYS,
 }
 # Helper variables that shipped and customary configs define and that resemble a key without being one.
 CUSTOMARY = {"models", *(f"{split}_{part}" for split in ("train", "val", "test") for part in ("pipeline", "dataset"))}
@@ -94,10 +100,17 @@ def _without_scope(settings: Any) -> Any:
 
 
 def find_config(path: str) -> Path:
-    """Return ``path``, or raise a UsageError that names the existing configs most like it."""
+    """Return ``path`` itself, or its new name with a warning where the config was renamed.
+
+    Raises:
+        UsageError: there is no such config; names the existing ones most like it.
+    """
     file = Path(path)
     if file.is_file():
         return file
+    if (renamed := new_place(file)) is not None and renamed.is_file():
+        print_log(f"config {path} is now {renamed}; its old name goes with the next release", level=logging.WARNING)
+        return renamed
     known = {str(known) for folder in ("configs", "projects") for known in sorted(Path(folder).rglob("*.py"))}
     by_name = [known_path for known_path in sorted(known) if Path(known_path).name == file.name]
     near = list(dict.fromkeys([*nearest(path, known, 0.5), *by_name]))[:3]

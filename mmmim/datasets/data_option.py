@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmmim.errors import UsageError
+from mmmim.registry import MODELS
 
 from .image_files import find_images
 from .image_folder import ImageFolder, check_folders, class_folders
@@ -69,15 +70,15 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
     paths = find_images(train_root, *reading).paths
     classes = class_folders(paths)
     labelled = classes is not None and len(classes) > 1
-    is_classifier = "Classifier" in str(cfg.model.type)
+    labels_needed = is_classifier(cfg)
     if not labelled:
-        if is_classifier:
+        if labels_needed:
             raise UsageError(
                 f"--data: {cfg.model.type} needs one sub-folder per class, at least two, in {train_root!r}; found "
                 f"{'images outside of any' if classes is None else classes}"
             )
         _drop_hooks_with_data(cfg)
-    elif is_classifier:
+    elif labels_needed:
         check_folders(train_root, paths)
     for path, node in datasets:
         for_training = _serves_training(path)
@@ -90,12 +91,24 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
             node["classes"] = classes
         if eval_root is None and not for_training:
             node["subset"] = "holdout"
-        elif eval_root is None and (is_classifier or path[0] != "train_dataloader"):
+        elif eval_root is None and (labels_needed or path[0] != "train_dataloader"):
             node["subset"] = "train"
-    if is_classifier:
+    if labels_needed:
         _set_num_classes(cfg, len(classes or ()))
     _check_batch(cfg, len(paths), train_root)
     return cfg
+
+
+def is_classifier(cfg: Config) -> bool:
+    """Return whether the model is this project's ``ImageClassifier`` or a subclass, whatever its name."""
+    from mmmim.models.classifiers import ImageClassifier
+
+    kind = cfg.model.type
+    try:
+        built = MODELS.get(kind) if isinstance(kind, str) else kind
+    except RuntimeError:  # MMEngine's answer to a name that is neither registered nor an import path
+        return False
+    return isinstance(built, type) and issubclass(built, ImageClassifier)
 
 
 def _datasets(cfg: Config) -> list[tuple[tuple[str, ...], dict]]:

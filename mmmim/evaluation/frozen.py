@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from mmmim.checkpoint.names import ENCODER_PREFIX, compare, differing_facts, model_state, strip_prefix
 from mmmim.datasets import use_folder
-from mmmim.datasets.data_option import TRAIN_FOLDERS
+from mmmim.datasets.data_option import TRAIN_FOLDERS, is_classifier
 from mmmim.errors import UsageError
 from mmmim.registry import DATASETS, MODELS
 
@@ -117,14 +117,10 @@ def labelled_splits(
     return splits
 
 
-def _is_classifier(cfg: Config) -> bool:
-    return "Classifier" in str(cfg.model.type)
-
-
 def _dataset_configs(cfg: Config, crop_ratio: float | None, num_test: int | None) -> tuple[dict, dict | None]:
     """Return the configs of training and test set; None where the config has no test set."""
     train = dict(cfg.train_dataloader.dataset, transforms=_transforms(cfg.model.backbone, crop_ratio))
-    if _is_classifier(cfg) and cfg.get("val_dataloader"):
+    if is_classifier(cfg) and cfg.get("val_dataloader"):
         test = dict(cfg.val_dataloader.dataset)
         transforms = test.get("transforms", []) if crop_ratio is None else train["transforms"]
         if num_test is not None and _kind(test) == "ToyImages":

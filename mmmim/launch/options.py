@@ -58,7 +58,7 @@ def load_config(
     check_config(cfg)
     if isinstance(level := cfg.get("log_level") or "INFO", str):
         one_of("log_level", level, LOG_LEVELS)
-    cfg.work_dir = work_dir or cfg.get("work_dir") or str(default_work_dir(file))
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(default_work_dir(Path(path)))
     return cfg
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader
 
 from mmmim.checkpoint.names import listing, model_state, strip_prefix
+from mmmim.config.recipe import recipe_of
 from mmmim.config.types import default_scope
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
@@ -47,8 +47,6 @@ def check_head(cfg: Config, slot: dict[str, Any]) -> None:
 
 
 def _recipes(cfg: Config) -> str:
-    """Return a hint to the config of the fine-tuning: ``ft_vit-b_100e_in1k.py`` for ``ft384_vit-b_10e_in1k.py``."""
-    here = Path(cfg.filename or "")
-    backbone = "".join(here.stem.split("_")[1:2])
-    found = sorted(here.parent.glob(f"ft_{backbone}_*.py")) if backbone else []
-    return f" with {found[0]}" if found else ""
+    """Return a hint to the recipe that comes before, where the config names it."""
+    after = recipe_of(cfg).after if cfg.get("recipe") else None
+    return f" with configs/{after}" if after else ""

@@ -111,8 +111,3 @@ class Run:
             script = f"tools/dist_{self.tool}.sh"
             return ["bash", script, *words[:count], str(self.processes), *words[count:]]
         return ["python", f"tools/{self.tool}.py", *words]
-
-
-def task_of(config: str) -> str:
-    """Return ``ft``, ``linear``, ``upernet``, ...: the first word of a downstream config's name, else ``pretrain``."""
-    return Path(config).stem.split("_")[0] if Path(config).parent.name == "downstream" else "pretrain"

@@ -9,13 +9,14 @@ from pathlib import Path
 from mmmim.config.folder import checkout
 from mmmim.errors import UsageError
 from mmmim.launch.lr_scaling import short
-from mmmim.reproduce.command import TOOLS, Run, task_of
+from mmmim.reproduce.command import TOOLS, Run
 from mmmim.reproduce.layout import config_lr
+from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.tables import Count, Evaluation, Row, Table, cfg_options, config_path
 from mmmim.reproduce.toy import toy_evaluation, toy_row
 
 TOY_PICTURES = 4096  # number of images on which encoders are probed, however many they were pre-trained on
-CLASSIFICATION = ("ft", "ft384", "ft96", "linear", "nonlinear", "nonlinear2", "nonlinear4")
+CLASSIFICATION = ("finetune", "probe")
 
 
 @dataclass
@@ -80,7 +81,7 @@ def plan_row(method: str, table: Table, row: Row, settings: Settings) -> RowPlan
         row, words = replace(row, config=mapped.config, overrides=mapped.overrides, before=mapped.before), mapped.words
         for metric, evaluation in list(evaluations.items()):
             if evaluation is not None:
-                evaluations[metric] = toy_evaluation(method, mapped.config, evaluation)
+                evaluations[metric] = toy_evaluation(method, evaluation)
                 if evaluations[metric] is None:
                     plan.missing[metric] = f"no toy version of {evaluation.config}"
                     del evaluations[metric]
@@ -128,12 +129,15 @@ def evaluation_runs(method: str, row: Row, evaluation: Evaluation, root: Run, se
     source = None if start is root and row.untrained else start
     common = dict(seed=root.seed, start=source, untrained=source is None)
     if evaluation.config in TOOLS:
-        pictures = (f"train_dataloader.dataset.num_images={TOY_PICTURES}",) if "_toy" in root.config else ()
+        pictures = (
+            (f"train_dataloader.dataset.num_images={TOY_PICTURES}",) if told_by(root.config).scale == "toy" else ()
+        )
         return [Run(evaluation.config, root.config, options=pictures, **common)]  # type: ignore[arg-type]
     config = relative(config_path(method, evaluation.config, f"row '{row.name}'"))
-    if task_of(config) == "knn":
+    task = told_by(config).task
+    if task == "knn":
         return [Run("knn", config, **common)]  # type: ignore[arg-type]
-    extra = settings.extra if task_of(config) in CLASSIFICATION else without_data(settings.extra)
+    extra = settings.extra if task in CLASSIFICATION else without_data(settings.extra)
     run = with_extra(Run("train", config, gpus=settings.gpus, **common), extra)  # type: ignore[arg-type]
     runs = [with_lr(run, lr) for lr in evaluation.lrs] or [run]
     return [multi_scale_test(each) for each in runs] if evaluation.multi_scale else runs

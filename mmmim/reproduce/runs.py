@@ -20,7 +20,8 @@ from threading import Lock
 from typing import Any
 
 from mmmim.config.folder import checkout
-from mmmim.reproduce.command import MEASURING, Run, task_of
+from mmmim.reproduce.command import MEASURING, Run
+from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.stages import environment
 
 PACKAGES = ("mmmim", "torch", "torchvision", "timm", "onedl-mmengine", "onedl-mmsegmentation", "onedl-mmdetection")
@@ -58,7 +59,7 @@ def metrics_of(run: Run) -> dict[str, float]:
     last: dict[str, float] = {}
     for line in scalars(run):
         last |= {key: float(value) for key, value in line.items() if isinstance(value, int | float)}
-    if task_of(run.config) == "pretrain":
+    if told_by(run.config).task == "pretrain":
         return {"loss": last["loss"]} if "loss" in last else {}
     return in_percent(last)
 

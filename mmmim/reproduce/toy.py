@@ -1,16 +1,15 @@
-"""A row of a table at toy size: the toy config of its method and encoder family, with the changes the row is about."""
+"""A row of a table at toy size: the toy config that its own names, with the changes that the row is about."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
 
-from mmmim.config.folder import configs_folder
+from mmmim.reproduce.command import TOOLS
+from mmmim.reproduce.recipes import from_folder, recipe_in
 from mmmim.reproduce.tables import Evaluation, Row, Table, config_path
 
 # Lengths and sizes of the full-size run, which are dropped because the toy config has its own.
@@ -20,7 +19,6 @@ DROPPED = (
     "train_dataloader",
     *(f"model.backbone.{size}" for size in ("arch", "img_size", "patch_size", "window_size")),
 )
-OTHER_DATA = ("inat18", "inat19", "flowers102")
 
 
 @dataclass
@@ -37,7 +35,7 @@ class ToyRow:
 def toy_row(method: str, table: Table, row: Row) -> ToyRow:
     """Return the row at toy size."""
     assert row.config is not None
-    if "_toy" in row.config:
+    if recipe_in(method, row.config).scale == "toy":
         return ToyRow(row.config, row.overrides)
     if isinstance(row.toy, str):
         return ToyRow(None, remarks=[f"no toy version: {row.toy}"])
@@ -100,43 +98,21 @@ def _epochs(method: str, config: str) -> int:
     return Config.fromfile(config_path(method, config, config)).train_cfg.max_epochs
 
 
-def family_of(stem: str) -> str:
-    """Return the encoder family that has toy configs, such as ``swin`` for ``swinv2-h_800e``; else the first word."""
-    return next((family for family in toy_families() if stem.startswith(family)), re.split("[-_]", stem)[0])
-
-
-@cache
-def toy_families() -> list[str]:
-    """Return the families of all toy configs, the longest names first: ``vit`` of ``vit-tiny_toy.py``."""
-    names = {path.name.partition("-")[0] for path in configs_folder().glob("*/*-tiny*_toy.py")}
-    return sorted(names, key=lambda name: (-len(name), name))
-
-
 def toy_config(method: str, config: str) -> str | None:
-    """Return the toy config of the same encoder family, and of the same task where a method has several; or None."""
-    family, parts = family_of(Path(config).stem), Path(config).stem.split("_")
-    for path in sorted((configs_folder() / method).glob(f"{family}*_toy.py")):
-        task = path.stem.split("_")[1:-1]
-        if not task or task[0] in parts:
-            return path.name
-    return None
+    """Return the twin at toy scale that the config names, or None."""
+    twin = recipe_in(method, config).toy
+    return None if twin is None else from_folder(method, twin)
 
 
-def toy_evaluation(method: str, config: str, evaluation: Evaluation) -> Evaluation | None:
-    """Return the same evaluation of a toy encoder with its own lr; the linear probe is that of ``tools/probe.py``."""
-    if evaluation.config in ("probe", "knn") or "_toy" in evaluation.config:
+def toy_evaluation(method: str, evaluation: Evaluation) -> Evaluation | None:
+    """Return the same evaluation of a toy encoder, with its own lr; the linear probe is that of ``tools/probe.py``."""
+    if evaluation.config in TOOLS:
         return evaluation
-    stem = Path(evaluation.config).stem
-    task = stem.split("_")[0]
-    if any(name in stem for name in OTHER_DATA):
-        return None
-    if task in ("linear", "knn"):
-        return Evaluation("probe" if task == "linear" else "knn")
-    after = None if evaluation.after is None else toy_evaluation(method, config, Evaluation(evaluation.after))
-    names = {"fpn": ("fpn", "upernet"), "nonlinear2": ("nonlinear",), "ft384": ("ft96",)}.get(task, (task,))
-    for name in names:
-        found = sorted((configs_folder() / method / "downstream").glob(f"{name}_{family_of(config)}*_toy.py"))
-        if found:
-            start = None if after is None else after.config
-            return Evaluation(f"downstream/{found[0].name}", start, evaluation.multi_scale)
-    return None
+    recipe = recipe_in(method, evaluation.config)
+    if recipe.scale == "toy":
+        return evaluation
+    if recipe.toy is None or recipe.toy in TOOLS:
+        return None if recipe.toy is None else Evaluation(recipe.toy)
+    after = None if evaluation.after is None else toy_evaluation(method, Evaluation(evaluation.after))
+    start = None if after is None else after.config
+    return Evaluation(from_folder(method, recipe.toy), start, evaluation.multi_scale)

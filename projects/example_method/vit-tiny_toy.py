@@ -1,4 +1,4 @@
-_base_ = "../../configs/mae/vit-tiny_toy.py"
+_base_ = "../../configs/_base_/recipes/mae_toy.py"
 
 custom_imports = dict(imports=["projects.example_method"])
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS
+from torch import nn
 
 from mmmim.datasets import use_folder
 from mmmim.errors import UsageError
@@ -169,3 +170,34 @@ def test_fewer_images_than_a_batch(pretrain, tmp_path, picture):
         ValueError, match=r"has 1 training images, fewer than one batch of 4; .*train_dataloader.batch_size=1"
     ):
         use_folder(pretrain, str(tmp_path / "photos"))
+
+
+def test_a_classifier_is_one_by_its_class_not_by_its_name() -> None:
+    from mmmim.datasets.data_option import is_classifier
+    from mmmim.models.classifiers import ImageClassifier
+    from mmmim.registry import MODELS
+
+    class Labelled(ImageClassifier):
+        pass
+
+    class NoClassifierAtAll(nn.Module):
+        pass
+
+    for built in (Labelled, NoClassifierAtAll):
+        MODELS.register_module(module=built)
+    try:
+        found = [
+            is_classifier(Config(dict(model=dict(type=kind))))
+            for kind in (
+                "ImageClassifier",
+                "mmmim.ImageClassifier",
+                "Labelled",
+                Labelled,
+                "NoClassifierAtAll",
+                "Unknown",
+            )
+        ]
+    finally:
+        for built in (Labelled, NoClassifierAtAll):
+            MODELS.module_dict.pop(built.__name__)
+    assert found == [True, True, True, True, False, False]

@@ -34,19 +34,19 @@ ADAMW = {
     "cim/linear-seg_vit-b_160k_ade20k": (3e-4, 0.8, 0.05, 16, 0.1),
     "conmim/upernet_vit-s_160k_ade20k": (3e-5, 0.9, 0.05, 16, 0.1),
     "conmim/upernet_vit-b_160k_ade20k": (3e-5, 0.9, 0.05, 16, 0.1),
-    "conmim/upernet_vit-s_160k_ade20k-ssl": (7e-4, 0.65, 0.05, 16, 0.1),
-    "conmim/upernet_vit-b_160k_ade20k-ssl": (7e-4, 0.65, 0.05, 16, 0.1),
+    "conmim/upernet_vit-s_ssl_160k_ade20k": (7e-4, 0.65, 0.05, 16, 0.1),
+    "conmim/upernet_vit-b_ssl_160k_ade20k": (7e-4, 0.65, 0.05, 16, 0.1),
     **{f"simmim/upernet_{m}_80k_ade20k": (1e-4, 0.9, 0.05, 32, 0.1) for m in ("swin-b", "swin-l", "swinv2-h")},
-    **{f"simmim/upernet_{m}_80k_ade20k-ssl": (7e-4, 0.65, 0.05, 32, 0.1) for m in ("swin-b", "swin-l", "swinv2-h")},
+    **{f"simmim/upernet_{m}_ssl_80k_ade20k": (7e-4, 0.65, 0.05, 32, 0.1) for m in ("swin-b", "swin-l", "swinv2-h")},
     "beit/mask-rcnn_vit-b_1x_coco": (3e-4, 0.75, 0.05, 32, 0.2),
     "mae/mask-rcnn_vit-b_1x_coco": (3e-4, 0.75, 0.05, 32, 0.2),
     "ccmim/mask-rcnn_vit-b_1x_coco": (3e-4, 0.75, 0.05, 32, 0.2),
     "ccmim/mask-rcnn_vit-s_1x_coco": (3e-4, 0.75, 0.05, 32, 0.1),
     "beyond_masking/mask-rcnn_vit-b_1x_coco": (3e-4, 0.75, 0.05, 32, 0.2),
-    "conmim/mask-rcnn_vit-s_lsj-25e_coco": (1e-4, 1.0, 0.1, 64, 0.1),
-    "conmim/mask-rcnn_vit-b_lsj-25e_coco": (1e-4, 1.0, 0.1, 64, 0.1),
-    "mae/mask-rcnn_vit-b_vitdet-lsj_coco": (1e-4, 0.7, 0.1, 64, 0.1),
-    **{f"simmim/mask-rcnn_{m}_lsj-3x_coco": (6e-5, 1.0, 0.05, 32, 0.1) for m in ("swin-b", "swin-l", "swinv2-h")},
+    "conmim/mask-rcnn_vit-s_lsj_25e_coco": (1e-4, 1.0, 0.1, 64, 0.1),
+    "conmim/mask-rcnn_vit-b_lsj_25e_coco": (1e-4, 1.0, 0.1, 64, 0.1),
+    "mae/mask-rcnn_vit-b_vitdet_100e_coco": (1e-4, 0.7, 0.1, 64, 0.1),
+    **{f"simmim/mask-rcnn_{m}_lsj_3x_coco": (6e-5, 1.0, 0.05, 32, 0.1) for m in ("swin-b", "swin-l", "swinv2-h")},
 }
 
 
@@ -96,8 +96,8 @@ def test_schedules_of_segmentation(path: str) -> None:
     ("path", "epochs", "steps", "warmup"),
     [
         ("ccmim/mask-rcnn_vit-b_1x_coco", 12, [9, 11], 500),
-        ("simmim/mask-rcnn_swin-b_lsj-3x_coco", 36, [27, 33], 1000),
-        ("mae/mask-rcnn_vit-b_vitdet-lsj_coco", 100, [89, 96], 250),
+        ("simmim/mask-rcnn_swin-b_lsj_3x_coco", 36, [27, 33], 1000),
+        ("mae/mask-rcnn_vit-b_vitdet_100e_coco", 100, [89, 96], 250),
         ("cim/mask-rcnn_resnet50_1x_coco", 12, [8, 11], 500),
     ],
 )
@@ -110,11 +110,11 @@ def test_schedules_of_detection(path: str, epochs: int, steps: list[int], warmup
 
 def test_cosine_of_25_epochs() -> None:
     """46.1 k iterations: a quarter of an epoch up from a thousandth, then down to 0 (MIMDet)."""
-    options = dict(recipe("conmim/mask-rcnn_vit-b_lsj-25e_coco").param_scheduler[0])
+    options = dict(recipe("conmim/mask-rcnn_vit-b_lsj_25e_coco").param_scheduler[0])
     assert options.pop("type") == "mmmim.WarmupCosineLR" and options.pop("convert_to_iter_based")
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1e-4)
-    schedule = WarmupCosineLR.build_iter_from_epoch(optimizer, epoch_length=1000, **options)
+    schedule = WarmupCosineLR.build_iter_from_epoch(optimizer, epoch_length=1000, end=25, **options)
     rates = []
     for _ in range(25000):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -130,7 +130,7 @@ def test_stages() -> None:
     for path in ADAMW:
         (hook,) = recipe(path).custom_hooks
         after_labels = path.startswith("conmim/") or path.startswith("simmim/upernet")
-        wanted = "ft" if after_labels and not path.endswith("-ssl") else None
+        wanted = "ft" if after_labels and "_ssl_" not in path else None
         assert hook.get("stage") == wanted, path
         if wanted:
             named = [word for word in hook.stage_fix.replace(",", " ").split() if word.endswith(".py")]
@@ -142,7 +142,7 @@ def test_stages() -> None:
 
 def test_the_windowed_detector() -> None:
     """Benchmarking Detection Transfer Learning, as MIMDet builds it."""
-    cfg = recipe("conmim/mask-rcnn_vit-b_lsj-25e_coco").model
+    cfg = recipe("conmim/mask-rcnn_vit-b_lsj_25e_coco").model
     encoder = cfg.backbone
     assert (encoder.img_size, encoder.window_size, encoder.global_blocks) == (1024, 16, [2, 5, 8, 11])
     assert (encoder.out_indices, encoder.rel_pos_resize, encoder.pos_embed) == ([2, 5, 8, 11], "bicubic", "zeros")
@@ -190,7 +190,7 @@ def test_the_divisor_pads_as_a_fixed_size_does(training: bool) -> None:
             samples.append(sample)
         return dict(inputs=inputs, data_samples=samples)
 
-    ours = dict(recipe("simmim/mask-rcnn_swin-b_lsj-3x_coco").model.data_preprocessor, pad_size_divisor=64)
+    ours = dict(recipe("simmim/mask-rcnn_swin-b_lsj_3x_coco").model.data_preprocessor, pad_size_divisor=64)
     pad = dict(type="BatchFixedSizePad", size=(64, 64), pad_mask=True)
     with DefaultScope.overwrite_default_scope("mmdet"):
         a = MODELS.build(ours)(batch(), training=training)
@@ -204,9 +204,9 @@ def test_the_divisor_pads_as_a_fixed_size_does(training: bool) -> None:
 
 
 def test_large_scale_jitter() -> None:
-    train = recipe("conmim/mask-rcnn_vit-b_lsj-25e_coco").train_dataloader.dataset.dataset.pipeline
+    train = recipe("conmim/mask-rcnn_vit-b_lsj_25e_coco").train_dataloader.dataset.dataset.pipeline
     steps = {step.type: step for step in train}
     assert (steps["RandomResize"].scale, steps["RandomResize"].ratio_range) == ((1024, 1024), (0.1, 2.0))
     assert (steps["RandomCrop"].crop_size, steps["RandomCrop"].recompute_bbox) == ((1024, 1024), True)
-    test = recipe("conmim/mask-rcnn_vit-b_lsj-25e_coco").test_dataloader.dataset.pipeline
+    test = recipe("conmim/mask-rcnn_vit-b_lsj_25e_coco").test_dataloader.dataset.pipeline
     assert test[1].scale == (1024, 1024) and test[1].keep_ratio

@@ -93,6 +93,6 @@ def test_recipes_after_fine_tuning_refuse_a_file_of_pre_training(
     shipped = Config.fromfile(ROOT / "configs" / "conmim" / "downstream" / "upernet_vit-b_160k_ade20k.py")
     options = {**SHORT["upernet"], "custom_hooks": shipped.custom_hooks}
     toy = config_of("conmim", "upernet_vit-tiny")
-    with pytest.raises(UsageError, match=r"is of stage 'ssl'.*\n.*run configs/conmim/.*ft_vit-b.*ade20k-ssl\.py"):
+    with pytest.raises(UsageError, match=r"is of stage 'ssl'.*\n.*run configs/conmim/.*ft_vit-b.*ssl_160k_ade20k\.py"):
         dense(toy, beit_file(pos_embed="sincos"), options)
     assert dense(toy, beit_file(stage="ft", pos_embed="sincos"), options).report["missing"] == []

@@ -21,8 +21,8 @@ RESNET = dict(depth=dict(block="bottleneck", depths=(1, 1, 1, 1), channels=8), i
 CASES = {
     "beit/downstream/ft_vit-b_100e_in1k": (VIT, 64),
     "beyond_masking/downstream/ft_vit-b_100e_in1k": (VIT, 64),
-    "simmim/downstream/ft_swin-b_100e_in1k-224": (SWIN, 32),
-    "simmim/downstream/ft_swinv2-h_50e_in1k-224": (dict(SWIN, pretrained_window_sizes=(4, 4)), 32),
+    "simmim/downstream/ft_swin-b_224_100e_in1k": (SWIN, 32),
+    "simmim/downstream/ft_swinv2-h_224_50e_in1k": (dict(SWIN, pretrained_window_sizes=(4, 4)), 32),
     "simmim/downstream/linear_vit-b_100e_in1k": (dict(VIT, out_indices=[0], frozen_stages=2), 64),
     "cim/downstream/ft_resnet50_300e_in1k": (RESNET, 256),
 }

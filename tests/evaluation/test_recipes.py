@@ -111,18 +111,18 @@ NUMBERS = {
     "beyond_masking/downstream/linear_vit-b_90e_in1k": LARS,
     "beyond_masking/downstream/nonlinear2_vit-b_90e_in1k": BLOCKS,
     "beyond_masking/downstream/nonlinear4_vit-b_90e_in1k": BLOCKS,
-    "simmim/downstream/ft_swin-b_100e_in1k-192": (16, 5e-3, 1e-6, 100, 20, 0.9, 0.05, 0.1),
-    "simmim/downstream/ft_swin-b_100e_in1k-224": (16, 5e-3, 1e-6, 100, 20, 0.8, 0.05, 0.1),
-    "simmim/downstream/ft_swin-l_100e_in1k-224": (32, 5e-3, 1e-6, 100, 20, 0.7, 0.05, 0.2),
-    "simmim/downstream/ft_swin-l_100e_in1k-224-paper": (32, 5e-3, 1e-6, 100, 10, 0.75, 0.05, 0.1),
-    "simmim/downstream/ft_swinv2-h_50e_in1k-224": (64, 5e-3, 1e-6, 50, 10, 0.7, 0.05, 0.1),
-    "simmim/downstream/ft_swinv2-h_50e_in1k-512": (256, 5e-3, 1e-6, 50, 10, 0.7, 0.05, 0.1),
+    "simmim/downstream/ft_swin-b_192_100e_in1k": (16, 5e-3, 1e-6, 100, 20, 0.9, 0.05, 0.1),
+    "simmim/downstream/ft_swin-b_224_100e_in1k": (16, 5e-3, 1e-6, 100, 20, 0.8, 0.05, 0.1),
+    "simmim/downstream/ft_swin-l_224_100e_in1k": (32, 5e-3, 1e-6, 100, 20, 0.7, 0.05, 0.2),
+    "simmim/downstream/ft_swin-l_224-paper_100e_in1k": (32, 5e-3, 1e-6, 100, 10, 0.75, 0.05, 0.1),
+    "simmim/downstream/ft_swinv2-h_224_50e_in1k": (64, 5e-3, 1e-6, 50, 10, 0.7, 0.05, 0.1),
+    "simmim/downstream/ft_swinv2-h_512_50e_in1k": (256, 5e-3, 1e-6, 50, 10, 0.7, 0.05, 0.1),
     "simmim/downstream/ft_vit-b_100e_in1k": (16, 5e-3, 1e-6, 100, 20, 0.65, 0.05, 0.1),
-    "simmim/downstream/ft_vit-b_100e_in1k-paper": (16, 5e-3, 1e-6, 100, 10, 0.65, 0.05, 0.1),
+    "simmim/downstream/ft_vit-b_paper_100e_in1k": (16, 5e-3, 1e-6, 100, 10, 0.65, 0.05, 0.1),
     "simmim/downstream/ft_resnet50x4_100e_in1k": (16, 5e-3, 1e-6, 100, 20, 0.9, 0.05, 0.1),
     "simmim/downstream/ft_swin-b_100e_inat18": (16, 1.6e-2, 1e-6, 100, 20, 0.9, 0.05, 0.1),
     "simmim/downstream/linear_vit-b_100e_in1k": ADAMW_PROBE,
-    "simmim/downstream/linear_vit-b_100e_in1k-layerwise": ADAMW_PROBE,
+    "simmim/downstream/linear_vit-b_layerwise_100e_in1k": ADAMW_PROBE,
     "conmim/downstream/ft_vit-s_200e_in1k": (8, 4e-3, 1e-6, 200, 5, 0.8, 0.05, 0.1),
     "conmim/downstream/ft_vit-b_100e_in1k": (8, 4e-3, 1e-6, 100, 20, 0.65, 0.05, 0.1),
     "conmim/downstream/ft_vit-l_50e_in1k": (16, 1e-3, 1e-6, 50, 5, 0.75, 0.05, 0.2),
@@ -131,8 +131,8 @@ NUMBERS = {
     "conmim/downstream/ft384_vit-l_5e_in1k": (16, 5e-6, 5e-6, 5, 0, 0.75, 1e-8, 0.2),
     "beit/downstream/ft384_vit-b_10e_in1k": (8, 5e-6, 5e-6, 10, 0, 0.65, 1e-8, 0.1),
     "cim/downstream/ft_vit-s_200e_in1k": (8, 4e-3, 1e-6, 200, 5, 0.8, 0.05, 0.1),
-    "cim/downstream/ft_vit-b_100e_in1k-respix": (8, 3e-3, 1e-6, 100, 5, 0.8, 0.05, 0.1),
-    "cim/downstream/ft_vit-b_100e_in1k-revdet": (8, 5e-3, 1e-6, 100, 5, 0.8, 0.05, 0.1),
+    "cim/downstream/ft_vit-b_respix_100e_in1k": (8, 3e-3, 1e-6, 100, 5, 0.8, 0.05, 0.1),
+    "cim/downstream/ft_vit-b_revdet_100e_in1k": (8, 5e-3, 1e-6, 100, 5, 0.8, 0.05, 0.1),
     "cim/downstream/ft_vit-l_50e_in1k": (16, 1e-3, 1e-6, 50, 5, 0.75, 0.05, 0.2),
     "cim/downstream/ft_resnet50_100e_in1k": (16, 12e-3, 1e-6, 100, 5, 1.0, 0.02, 0.0),
     "cim/downstream/ft_resnet50_300e_in1k": (16, 12e-3, 1e-6, 300, 5, 1.0, 0.02, 0.0),
@@ -142,7 +142,7 @@ NUMBERS = {
     "cim/downstream/ft_resnet50x4_100e_in1k": (32, 12e-3, 1e-6, 100, 5, 1.0, 0.02, 0.0),
     "beit/downstream/ft_vit-b_100e_in1k": (8, 4e-3, 1e-6, 100, 20, 0.65, 0.05, 0.1),
     "beit/downstream/linear_vit-b_100e_in1k": ADAMW_PROBE,
-    "beit/downstream/linear_vit-b_100e_in1k-layerwise": ADAMW_PROBE,
+    "beit/downstream/linear_vit-b_layerwise_100e_in1k": ADAMW_PROBE,
 }
 
 
@@ -153,9 +153,10 @@ def test_no_recipe_is_left_out() -> None:
 def learning_rates(cfg: Config, epoch_length: int) -> list[float]:
     """lr of the fastest layer before every step, and after the last."""
     wrapper = OptimWrapper(torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=cfg.optim_wrapper.optimizer.lr))
+    defaults = dict(optimizer=wrapper, epoch_length=epoch_length, end=cfg.train_cfg.max_epochs)
     with DefaultScope.overwrite_default_scope("mmmim"):
         built = [
-            PARAM_SCHEDULERS.build(dict(scheduler), default_args=dict(optimizer=wrapper, epoch_length=epoch_length))
+            PARAM_SCHEDULERS.build(dict(scheduler), default_args=defaults)
             for scheduler in schedulers(cfg.param_scheduler)
         ]
     rates = wrapper.get_lr()["lr"]
@@ -192,16 +193,16 @@ def test_numbers_of_the_recipe(name: str) -> None:
     [
         # SimMIM's code, 1,281,167 images and 2048 of them a step
         (
-            "simmim/downstream/ft_swin-b_100e_in1k-192",
+            "simmim/downstream/ft_swin-b_192_100e_in1k",
             16,
             625,
             {0: 1e-6, 6250: 2.5005e-3, 12499: 4.9996e-3, 12500: 4.5226e-3, 31250: 2.5005e-3, 62500: 1e-6},
         ),
-        ("simmim/downstream/ft_vit-b_100e_in1k-paper", 16, 625, {6249: 4.9992e-3, 6250: 4.8777e-3, 62500: 1e-6}),
+        ("simmim/downstream/ft_vit-b_paper_100e_in1k", 16, 625, {6249: 4.9992e-3, 6250: 4.8777e-3, 62500: 1e-6}),
         # 1e-6 + (peak - 1e-6) (1 + cos(pi (t - W) / (T - W))) / 2
-        ("simmim/downstream/ft_swinv2-h_50e_in1k-224", 64, 625, {6250: 5e-3, 6300: 4.99999e-3, 18750: 2.5005e-3}),
+        ("simmim/downstream/ft_swinv2-h_224_50e_in1k", 64, 625, {6250: 5e-3, 6300: 4.99999e-3, 18750: 2.5005e-3}),
         ("mae/downstream/ft_vit-b_100e_in1k", 32, 125, {0: 2e-9, 625: 2e-3, 6562: 1.00076e-3, 12500: 1e-6}),
-        ("cim/downstream/ft_vit-b_100e_in1k-revdet", 8, 125, {625: 5e-3, 3594: 4.26795e-3, 12500: 1e-6}),
+        ("cim/downstream/ft_vit-b_revdet_100e_in1k", 8, 125, {625: 5e-3, 3594: 4.26795e-3, 12500: 1e-6}),
         ("conmim/downstream/ft_vit-b_100e_in1k", 8, 125, {1250: 2e-3, 2500: 4e-3, 7500: 2.0005e-3, 12500: 1e-6}),
     ],
 )
@@ -231,8 +232,8 @@ SHARES = {
         "backbone.blocks.0.attn.relative_position_bias_table": (0.65**12, True),  # SimMIM's ViT, not its Swin
         "backbone.blocks.11.gamma_1": (0.65, False),
     },
-    "simmim/downstream/ft_swin-b_100e_in1k-192": {"backbone.patch_embed.proj.weight": (0.07179, True)},
-    "simmim/downstream/ft_swin-b_100e_in1k-224": {
+    "simmim/downstream/ft_swin-b_192_100e_in1k": {"backbone.patch_embed.proj.weight": (0.07179, True)},
+    "simmim/downstream/ft_swin-b_224_100e_in1k": {
         "backbone.patch_embed.norm.weight": (3.778e-3, False),
         "backbone.layers.0.blocks.0.attn.relative_position_bias_table": (0.8**24, False),
         "backbone.layers.1.downsample.reduction.weight": (0.8**23, True),  # with the last block before it
@@ -241,7 +242,7 @@ SHARES = {
         "backbone.norm.weight": (1.0, False),
         "head.fc.weight": (1.0, True),
     },
-    "simmim/downstream/ft_swin-l_100e_in1k-224": {"backbone.patch_embed.proj.weight": (1.341e-4, True)},
+    "simmim/downstream/ft_swin-l_224_100e_in1k": {"backbone.patch_embed.proj.weight": (1.341e-4, True)},
     "simmim/downstream/ft_resnet50x4_100e_in1k": {
         "backbone.conv1.weight": (0.9**17, True),
         "backbone.layer1.0.conv1.weight": (0.9**16, True),
@@ -254,7 +255,7 @@ SHARES = {
         "backbone.cls_token": (0.8**13, False),
         "backbone.blocks.3.attn.relative_position_bias_table": (0.8**9, True),  # BEiT's code
     },
-    "cim/downstream/ft_vit-b_100e_in1k-respix": {"backbone.pos_embed": (0.8**13, False)},
+    "cim/downstream/ft_vit-b_respix_100e_in1k": {"backbone.pos_embed": (0.8**13, False)},
     "cim/downstream/ft_resnet50_100e_in1k": {
         "backbone.conv1.weight": (1.0, True),
         "backbone.layer4.2.bn3.weight": (1.0, False),
@@ -293,9 +294,9 @@ def test_simmims_linear_probe_is_that_of_the_best_block(method: str, table: str)
 def test_simmims_code_clips_and_its_paper_does_not() -> None:
     names = [name for name in NUMBERS if name.startswith("simmim/downstream/ft")]
     clipping = {name: recipe(name).optim_wrapper.clip_grad for name in names}
-    assert {name for name, clip in clipping.items() if clip is None} == {n for n in clipping if n.endswith("-paper")}
+    assert {name for name, clip in clipping.items() if clip is None} == {n for n in clipping if "paper_" in n}
     assert {clip.max_norm for clip in clipping.values() if clip is not None} == {5.0}
-    assert recipe("simmim/vit-b_800e_paper").optim_wrapper.clip_grad is None
+    assert recipe("simmim/vit-b_paper_800e").optim_wrapper.clip_grad is None
 
 
 def test_what_the_resnets_of_cim_are_trained_with() -> None:
@@ -320,10 +321,10 @@ def test_what_the_resnets_of_cim_are_trained_with() -> None:
 @pytest.mark.parametrize(
     ("name", "resize", "crop"),
     [
-        ("simmim/downstream/ft_swin-b_100e_in1k-192", 219, 192),
-        ("simmim/downstream/ft_swinv2-h_50e_in1k-512", 585, 512),
+        ("simmim/downstream/ft_swin-b_192_100e_in1k", 219, 192),
+        ("simmim/downstream/ft_swinv2-h_512_50e_in1k", 585, 512),
         ("simmim/downstream/ft_swin-b_100e_inat18", 219, 192),
-        ("cim/downstream/ft_vit-b_100e_in1k-respix", 235, 224),
+        ("cim/downstream/ft_vit-b_respix_100e_in1k", 235, 224),
         ("conmim/downstream/ft384_vit-b_10e_in1k", 384, 384),
         ("beit/downstream/ft_vit-b_100e_in1k", 256, 224),
     ],

@@ -65,7 +65,8 @@ def test_learning_rates_of_800_epochs() -> None:
     scale_lr(config, world_size=16)
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=config.optim_wrapper.optimizer.lr)
     scheduler = PARAM_SCHEDULERS.build(
-        dict(config.param_scheduler), default_args=dict(optimizer=optimizer, epoch_length=STEPS)
+        dict(config.param_scheduler),
+        default_args=dict(optimizer=optimizer, epoch_length=STEPS, end=config.train_cfg.max_epochs),
     )
     warmup, total = 10 * STEPS, 800 * STEPS
     assert (scheduler.warmup, scheduler.end) == (warmup, total) == (6_250, 500_000)

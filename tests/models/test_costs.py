@@ -21,7 +21,7 @@ def build(config: str, device: str):
     ("config", "budget"),
     [
         ("configs/ccmim/vit-b_800e.py", 2.59),
-        ("configs/ccmim/vit-b_800e_official.py", 3.27),
+        ("configs/ccmim/vit-b_official_800e.py", 3.27),
         ("configs/mae/vit-b_800e.py", 1.66),
     ],
 )

@@ -13,7 +13,6 @@ from mmmim.errors import UsageError
 from mmmim.models.backbones import BEiTViT, Encoder, ResNet, StagedEncoder, Swin, SwinV2, ViT
 from mmmim.models.layers import PatchMask
 from mmmim.plan.sharding import recomputed_blocks
-from mmmim.reproduce.toy import family_of
 
 VIT = dict(arch=dict(embed_dims=32, depth=3, num_heads=2), img_size=(32, 48), patch_size=8)
 SWIN = dict(arch=dict(embed_dims=8, depths=(1, 2), num_heads=(1, 2)), img_size=32, patch_size=2, window_size=4)
@@ -144,12 +143,3 @@ def test_what_it_refuses(settings: dict[str, Any], reason: str) -> None:
 def test_without_a_model_of_timm_the_export_says_so() -> None:
     with pytest.raises(UsageError, match="--to timm: Convolutions names no model of timm; use --to safetensors"):
         Convolutions.timm_model({}, {})
-
-
-@pytest.mark.parametrize(
-    ("stem", "family"),
-    [("vit-b_800e", "vit"), ("swinv2-h_800e", "swin"), ("resnet50x2_300e", "resnet"), ("convnext-t_1e", "convnext")],
-)
-def test_family_of_a_config(stem: str, family: str) -> None:
-    """Families are those that have toy configs; another is called by its first word."""
-    assert family_of(stem) == family

@@ -8,10 +8,11 @@ import pytest
 
 from mmmim.commands.reproduce import main
 from mmmim.reproduce import command
-from mmmim.reproduce.command import TOOLS, Run, task_of
+from mmmim.reproduce.command import TOOLS, Run
+from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.runs import Runner
 
-METRICS = {"pretrain": {"loss": 1.5}, "mask-rcnn": {"coco/bbox_mAP": 0.25, "coco/segm_mAP": 0.2}}
+METRICS = {"pretrain": {"loss": 1.5}, "detection": {"coco/bbox_mAP": 0.25, "coco/segm_mAP": 0.2}}
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
             )
             return 0
         (run.folder / "1/vis_data").mkdir(parents=True, exist_ok=True)
-        metrics = METRICS.get(task_of(run.config), {"accuracy/top1": 80.0 + run.seed, "mIoU": 40.0})
+        metrics = METRICS.get(told_by(run.config).task, {"accuracy/top1": 80.0 + run.seed, "mIoU": 40.0})
         (run.folder / "1/vis_data/scalars.json").write_text(json.dumps(metrics) + '\n{"unfinis', encoding="utf-8")
         run.result.touch()
         return 0

@@ -7,7 +7,7 @@ import pytest
 from mmmim.reproduce.layout import layout, processes_and_accumulation
 
 UPERNET = "configs/simmim/downstream/upernet_swin-b_80k_ade20k.py"  # 32 images, 4 per process
-MASK_RCNN = "configs/simmim/downstream/mask-rcnn_swin-b_lsj-3x_coco.py"
+MASK_RCNN = "configs/simmim/downstream/mask-rcnn_swin-b_lsj_3x_coco.py"
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_batches_of_an_update_are_divided_evenly(
 
 
 def test_each_training_has_the_batch_of_its_recipe() -> None:
-    finetune = layout("configs/cim/downstream/ft_vit-b_100e_in1k-respix.py", (), (), 16)
+    finetune = layout("configs/cim/downstream/ft_vit-b_respix_100e_in1k.py", (), (), 16)
     assert finetune.processes == 8 and finetune.batch.effective == 1024 and not finetune.deviation
     assert not finetune.fixed_lr and finetune.words(()) == []
 

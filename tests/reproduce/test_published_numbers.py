@@ -64,7 +64,7 @@ def test_every_run_can_read_what_the_one_before_writes(method: str) -> None:
     ("earlier", "config", "message"),
     [
         ("configs/beyond_masking/vit-b_integrated-code288_300e.py", FINETUNE, "missing in the file: cls_token"),
-        ("configs/simmim/swin-l_800e.py", "configs/simmim/downstream/ft_swin-b_100e_in1k-224.py", "embed_dims is 192"),
+        ("configs/simmim/swin-l_800e.py", "configs/simmim/downstream/ft_swin-b_224_100e_in1k.py", "embed_dims is 192"),
         (
             "configs/conmim/vit-b_300e.py",
             "configs/conmim/downstream/ft384_vit-b_10e_in1k.py",

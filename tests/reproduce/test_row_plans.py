@@ -29,9 +29,9 @@ def chain(run: Run) -> list[str]:
 
 def test_an_evaluation_may_start_from_another_one() -> None:
     plan = planned("simmim", "table12", "swin-b")
-    segmented = ["swin-b_800e", "ft_swin-b_100e_in1k-224", "upernet_swin-b_80k_ade20k"]
+    segmented = ["swin-b_800e", "ft_swin-b_224_100e_in1k", "upernet_swin-b_80k_ade20k"]
     assert chain(plan.runs["mIoU_single_scale"][0]) == segmented
-    assert chain(plan.runs["bbox_mAP"][0]) == ["swin-b_800e", "mask-rcnn_swin-b_lsj-3x_coco"]
+    assert chain(plan.runs["bbox_mAP"][0]) == ["swin-b_800e", "mask-rcnn_swin-b_lsj_3x_coco"]
     toy = planned("simmim", "table12", "swin-b", scale="toy")
     assert chain(toy.runs["mIoU_single_scale"][0]) == ["swin-tiny_toy", "ft_swin-tiny_toy", "upernet_swin-tiny_toy"]
 

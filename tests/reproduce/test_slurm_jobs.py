@@ -49,10 +49,10 @@ def test_every_job_waits_for_the_one_that_it_starts_from(reproduce, ran: list[Ru
     after = dict(zip(steps, (next(w for w in job if w.startswith("--dependency")) for job in later), strict=True))
     number = {shlex.split(job[-1].removeprefix("--wrap="))[3]: at for at, job in enumerate(submitted(jobs), start=1)}
     upernet = steps["slurm_train", "upernet_swin-b_80k_ade20k"]
-    finetune = steps["slurm_train", "ft_swin-b_100e_in1k-224"]
+    finetune = steps["slurm_train", "ft_swin-b_224_100e_in1k"]
     assert after == {
-        ("slurm_train", "ft_swin-b_100e_in1k-224"): "--dependency=afterok:1",
-        ("slurm_train", "mask-rcnn_swin-b_lsj-3x_coco"): "--dependency=afterok:1",
+        ("slurm_train", "ft_swin-b_224_100e_in1k"): "--dependency=afterok:1",
+        ("slurm_train", "mask-rcnn_swin-b_lsj_3x_coco"): "--dependency=afterok:1",
         ("slurm_train", "upernet_swin-b_80k_ade20k"): f"--dependency=afterok:{number[finetune[3]]}",
         ("slurm_test", "upernet_swin-b_80k_ade20k"): f"--dependency=afterok:{number[upernet[3]]}",
     }

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from mmmim.reproduce import command, runs
-from mmmim.reproduce.command import Run, task_of
+from mmmim.reproduce.command import Run
+from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.runs import Runner
 from mmmim.reproduce.tables import load_tables
 
@@ -165,7 +166,7 @@ def test_a_run_without_its_last_checkpoint_or_number_has_not_ended(
     assert "--resume auto" in " ".join(pretrain.command())
     assert reproduce(words) == 0
     assert ran[3:] == [probe]
-    finetune = next(run for run in ran if task_of(run.config) == "ft")
+    finetune = next(run for run in ran if told_by(run.config).task == "finetune")
     (finetune.folder / "1/vis_data/scalars.json").unlink()
     was_removed: list[bool] = []
 

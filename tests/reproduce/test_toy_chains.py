@@ -9,8 +9,9 @@ import pytest
 
 from mmmim.reproduce import command
 from mmmim.reproduce.collect import number
-from mmmim.reproduce.command import Run, task_of
+from mmmim.reproduce.command import Run
 from mmmim.reproduce.plan import Settings, plan_table
+from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.runs import Runner
 from mmmim.reproduce.stages import available_cores
 from mmmim.reproduce.tables import load_tables, methods
@@ -20,10 +21,10 @@ def short(run: Run) -> list[str]:
     """Words that make a toy run last seconds."""
     if run.tool != "train":
         return []
-    task = task_of(run.config)
-    if task in ("upernet", "fcn", "linear-seg"):
+    task = told_by(run.config).task
+    if task == "segmentation":
         return ["--iters", "4"]
-    return ["--epochs", "1", *([] if task == "mask-rcnn" else ["train_dataloader.dataset.num_images=128"])]
+    return ["--epochs", "1", *([] if task == "detection" else ["train_dataloader.dataset.num_images=128"])]
 
 
 class ShortRunner(Runner):

@@ -1,5 +1,5 @@
 # 192 pixels, as SimMIM's ablations fine-tune; test: resize 192 / 224 x 256, rounded down.
-_base_ = "cls_imagenet_224_randaug.py"
+_base_ = "cls_imagenet_224.py"
 
 train_dataloader = dict(
     dataset=dict(

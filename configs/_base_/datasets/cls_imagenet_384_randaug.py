@@ -1,5 +1,5 @@
 # 384 pixels after a run at 224; the test crop is the whole short side.
-_base_ = "cls_imagenet_224_randaug.py"
+_base_ = "cls_imagenet_224.py"
 
 train_dataloader = dict(
     dataset=dict(

@@ -1,5 +1,5 @@
 # 512 pixels; test: resize 512 / 224 x 256, rounded down.
-_base_ = "cls_imagenet_224_randaug.py"
+_base_ = "cls_imagenet_224.py"
 
 train_dataloader = dict(
     dataset=dict(

@@ -1,7 +1,11 @@
-_base_ = ["classifier_ft_vit-b.py"]
+_base_ = ["classifier_vit-b.py"]
 
-# BEiT's ViT: every block has its own table of relative positions, which starts as a copy of the shared one.
+# BEiT's ViT fine-tuned as in classifier_ft_vit-b.py: every block has its own table of relative positions, which starts
+# as a copy of the shared one.
 model = dict(
+    data_preprocessor=dict(
+        batch_augment=dict(type="mmmim.ClsBatchAugment", num_classes=1000, mixup=0.8, cutmix=1.0, erasing=0.25)
+    ),
     backbone=dict(
         _delete_=True,
         type="mmmim.BEiTViT",
@@ -17,4 +21,5 @@ model = dict(
         drop_path_rate=0.1,
         init_cfg=dict(type="Pretrained", checkpoint=None, prefix="backbone."),
     ),
+    head=dict(norm="ln", init_std=2e-5, label_smoothing=0.1),
 )

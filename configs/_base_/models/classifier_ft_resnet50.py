@@ -1,7 +1,10 @@
-_base_ = ["classifier_ft_vit-b.py"]
+_base_ = ["classifier_vit-b.py"]
 
-# ResNet-50: the mean cell, a linear layer.
+# ResNet-50 fine-tuned as in classifier_ft_vit-b.py: the mean cell, a linear layer.
 model = dict(
+    data_preprocessor=dict(
+        batch_augment=dict(type="mmmim.ClsBatchAugment", num_classes=1000, mixup=0.8, cutmix=1.0, erasing=0.25)
+    ),
     backbone=dict(
         _delete_=True,
         type="mmmim.ResNet",
@@ -11,5 +14,5 @@ model = dict(
         out_type="avg",
         init_cfg=dict(type="Pretrained", checkpoint=None, prefix="backbone."),
     ),
-    head=dict(in_channels=2048, norm=[], init_std=0.01),
+    head=dict(in_channels=2048, norm=[], init_std=0.01, label_smoothing=0.1),
 )

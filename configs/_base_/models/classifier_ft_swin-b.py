@@ -1,7 +1,10 @@
-_base_ = ["classifier_ft_vit-b.py"]
+_base_ = ["classifier_vit-b.py"]
 
-# Swin-B: the mean of the normed tokens, a linear layer as Swin starts it.
+# Swin-B fine-tuned as in classifier_ft_vit-b.py: the mean of the normed tokens, a linear layer as Swin starts it.
 model = dict(
+    data_preprocessor=dict(
+        batch_augment=dict(type="mmmim.ClsBatchAugment", num_classes=1000, mixup=0.8, cutmix=1.0, erasing=0.25)
+    ),
     backbone=dict(
         _delete_=True,
         type="mmmim.Swin",
@@ -13,5 +16,5 @@ model = dict(
         drop_path_rate=0.1,
         init_cfg=dict(type="Pretrained", checkpoint=None, prefix="backbone."),
     ),
-    head=dict(in_channels=1024, norm=[], init_std=0.02),
+    head=dict(in_channels=1024, norm=[], init_std=0.02, label_smoothing=0.1),
 )

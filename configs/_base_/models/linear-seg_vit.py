@@ -1,10 +1,34 @@
-# A 1x1 convolution on the last, normed map, upsampled to the labels: CIM's linear decoder. No auxiliary head.
-_base_ = "upernet_beit.py"
+# A 1x1 convolution on the last, normed map of BEiT's ViT-B/16, upsampled to the labels: CIM's linear decoder. Every
+# block has a table of relative positions, which start from copies of a shared one. No auxiliary head.
+_base_ = "../imagenet_rgb.py"
+norm_cfg = dict(type="SyncBN", requires_grad=True)
 model = dict(
-    backbone=dict(out_indices=[11], final_norm=True),
+    type="EncoderDecoder",
+    data_preprocessor=dict(
+        type="SegDataPreProcessor",
+        mean={{_base_.imagenet_rgb.mean}},
+        std={{_base_.imagenet_rgb.std}},
+        bgr_to_rgb=True,
+        size=(512, 512),
+        pad_val=0,
+        seg_pad_val=255,
+        test_cfg=dict(size_divisor=16),
+    ),
+    backbone=dict(
+        type="mmmim.BEiTViT",
+        arch="base",
+        img_size=512,
+        patch_size=16,
+        rel_pos="block",
+        mask_mode=None,
+        out_type="featmap",
+        out_indices=[11],  # 0-based
+        final_norm=True,
+        drop_path_rate=0.1,
+        init_cfg=dict(type="Pretrained", checkpoint=None, prefix="backbone."),
+    ),
     neck=None,
     decode_head=dict(
-        _delete_=True,
         type="FCNHead",
         in_channels=768,
         in_index=-1,
@@ -17,4 +41,6 @@ model = dict(
         loss_decode=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=1.0),
     ),
     auxiliary_head=None,
+    train_cfg=dict(),
+    test_cfg=dict(mode="slide", crop_size=(512, 512), stride=(341, 341)),
 )

@@ -1,5 +1,5 @@
 # UperNet on Swin-B: the four stages are its pyramid, each with a norm of its own. Window 20 at 512 pixels as in SimMIM,
-# where every map is padded to whole windows.
+# where every map is padded to whole windows; test images whole.
 _base_ = "upernet_vit.py"
 model = dict(
     backbone=dict(
@@ -19,4 +19,5 @@ model = dict(
     decode_head=dict(in_channels=[128, 256, 512, 1024], channels=512),
     auxiliary_head=dict(in_channels=512),
     data_preprocessor=dict(test_cfg=dict(size_divisor=32)),
+    test_cfg=dict(_delete_=True, mode="whole"),
 )

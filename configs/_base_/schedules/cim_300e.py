@@ -2,5 +2,4 @@
 _base_ = ["conmim_800e.py"]
 
 optim_wrapper = dict(optimizer=dict(lr=1.5e-3))  # for 2048 images
-param_scheduler = dict(end=300)
 train_cfg = dict(max_epochs=300)

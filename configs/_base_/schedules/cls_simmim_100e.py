@@ -15,7 +15,6 @@ param_scheduler = dict(
     warmup_lr=2.5e-7,
     min_lr=2.5e-7,
     begin=0,
-    end=100,
     convert_to_iter_based=True,
 )
 auto_scale_lr = dict(base_batch_size=512, recipe_batch_size=2048)

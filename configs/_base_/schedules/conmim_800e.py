@@ -18,7 +18,6 @@ param_scheduler = dict(
     ends_at_peak=True,
     count_from_zero=False,
     begin=0,
-    end=800,
     convert_to_iter_based=True,
 )
 train_cfg = dict(type="EpochTrainLoop", max_epochs=800)

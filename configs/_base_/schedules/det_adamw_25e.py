@@ -14,7 +14,6 @@ param_scheduler = [
         warmup_lr=1e-7,
         by_epoch=True,
         begin=0,
-        end=25,
         convert_to_iter_based=True,
     )
 ]

@@ -1,5 +1,6 @@
 # Detection in small, with its runtime; fp32, as CPUs like it.
 _base_ = ["det_adamw_1x.py", "../det_runtime.py"]
+recipe = dict(scale="toy")
 optim_wrapper = dict(
     _delete_=True,
     type="OptimWrapper",

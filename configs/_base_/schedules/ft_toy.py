@@ -1,5 +1,6 @@
 # Fine-tuning in small, with its runtime; fp32, as CPUs like it.
 _base_ = ["cls_adamw_100e.py", "../default_runtime.py"]
+recipe = dict(task="finetune", scale="toy")
 optim_wrapper = dict(dtype="float32", optimizer=dict(lr=4e-3))
 param_scheduler = [
     dict(type="LinearLR", start_factor=1e-3, begin=0, end=1, convert_to_iter_based=True),

@@ -1,5 +1,6 @@
 # Linear probe in small, with its runtime; fp32, as CPUs like it.
 _base_ = ["cls_lars_90e.py", "../default_runtime.py"]
+recipe = dict(task="probe", scale="toy")
 # absolute, four times the recipe's 6.4, picked by a sweep on this data: LARS has 160 steps here, not the recipe's 7,000
 optim_wrapper = dict(dtype="float32", optimizer=dict(lr=25.6))
 param_scheduler = [

@@ -1,5 +1,6 @@
 # Segmentation in small, with its runtime; fp32, as CPUs like it.
 _base_ = ["seg_adamw_160k.py", "../seg_runtime.py"]
+recipe = dict(scale="toy")
 optim_wrapper = dict(
     _delete_=True,
     type="OptimWrapper",

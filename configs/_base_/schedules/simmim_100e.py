@@ -11,7 +11,7 @@ optim_wrapper = dict(
     paramwise_cfg=dict(layer_decay_rate=1.0, decay_rel_pos=True),
 )
 param_scheduler = dict(
-    type="WarmupCosineLR", warmup=10, warmup_lr=1e-6, min_lr=1e-5, begin=0, end=100, convert_to_iter_based=True
+    type="WarmupCosineLR", warmup=10, warmup_lr=1e-6, min_lr=1e-5, begin=0, convert_to_iter_based=True
 )
 train_cfg = dict(type="EpochTrainLoop", max_epochs=100)
 auto_scale_lr = dict(base_batch_size=512, recipe_batch_size=2048)

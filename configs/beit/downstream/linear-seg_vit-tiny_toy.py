@@ -1,3 +1,8 @@
 # One linear layer on the last map, on the built-in pictures, about a minute on two CPU cores.
-_base_ = ["../../cim/downstream/linear-seg_vit-tiny_toy.py"]
+_base_ = [
+    "../../_base_/models/toy_linear-seg.py",
+    "../../_base_/datasets/toy_ade20k.py",
+    "../../_base_/schedules/seg_toy.py",
+]
+
 model = dict(backbone=dict(rel_pos="block", pos_embed="sincos", layer_scale=0.1, qkv_bias="qv"))

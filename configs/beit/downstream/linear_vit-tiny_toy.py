@@ -1,2 +1,8 @@
 # Linear probe on the built-in pictures, under a minute on two CPU cores: the mean patch token of the frozen encoder.
-_base_ = "../../conmim/downstream/linear_vit-tiny_toy.py"
+_base_ = [
+    "../../_base_/models/toy_classifier_beit-vit.py",
+    "../../_base_/datasets/cls_toy.py",
+    "../../_base_/schedules/linear_toy.py",
+]
+
+model = dict(backbone=dict(pos_embed="sincos", frozen_stages=6), head=dict(norm=["ln_fixed", "bn"], init_std=0.01))

@@ -6,4 +6,6 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_160k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="beit/downstream/upernet_vit-tiny_toy.py")
+
 optim_wrapper = dict(optimizer=dict(lr=7e-4), paramwise_cfg=dict(decay_rel_pos=True))

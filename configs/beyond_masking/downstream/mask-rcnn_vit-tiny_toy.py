@@ -1,2 +1,6 @@
 # Mask R-CNN on the built-in pictures, about two minutes on two CPU cores.
-_base_ = ["../../ccmim/downstream/mask-rcnn_vit-tiny_toy.py"]
+_base_ = [
+    "../../_base_/models/toy_mask-rcnn_vit.py",
+    "../../_base_/datasets/toy_coco.py",
+    "../../_base_/schedules/det_toy.py",
+]

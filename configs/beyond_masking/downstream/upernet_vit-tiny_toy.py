@@ -1,2 +1,6 @@
 # UperNet on the built-in pictures, about two minutes on two CPU cores.
-_base_ = ["../../ccmim/downstream/upernet_vit-tiny_toy.py"]
+_base_ = [
+    "../../_base_/models/toy_upernet_vit.py",
+    "../../_base_/datasets/toy_ade20k.py",
+    "../../_base_/schedules/seg_toy.py",
+]

@@ -6,6 +6,7 @@ _base_ = [
     "../../_base_/schedules/cls_lars_90e.py",
     "../../_base_/default_runtime.py",
 ]
+recipe = dict(task="probe", toy="ccmim/downstream/attentive_vit-tiny_toy.py")
 
 model = dict(
     backbone=dict(out_type="raw", final_norm=True, frozen_stages=12),

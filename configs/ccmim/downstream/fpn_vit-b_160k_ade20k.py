@@ -6,3 +6,4 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_160k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="ccmim/downstream/upernet_vit-tiny_toy.py")

@@ -3,8 +3,8 @@ _base_ = [
     "../../_base_/models/classifier_ft_vit-b.py",
     "../../_base_/datasets/cls_imagenet_224_randaug.py",
     "../../_base_/schedules/cls_adamw_100e.py",
-    "../../_base_/default_runtime.py",
+    "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="ccmim/downstream/ft_vit-tiny_toy.py")
 
 train_dataloader = dict(batch_size=32)
-custom_hooks = [dict(type="mmmim.PretrainedReportHook", strict=True)]

@@ -8,3 +8,4 @@ _base_ = [
     "../../_base_/schedules/det_adamw_1x.py",
     "../../_base_/det_runtime.py",
 ]
+recipe = dict(toy="ccmim/downstream/mask-rcnn_vit-tiny_toy.py")

@@ -6,3 +6,4 @@ _base_ = [
     "../../_base_/schedules/seg_sgd_80k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="cim/downstream/fcn_resnet-tiny_toy.py")

@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/cls_rsb_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="cim/downstream/ft_resnet-tiny_toy.py")
 
 model = dict(
     data_preprocessor=dict(batch_augment=dict(mixup=0.1, erasing=0.0)),

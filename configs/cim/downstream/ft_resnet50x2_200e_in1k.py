@@ -1,7 +1,14 @@
-_base_ = "ft_resnet50x2_100e_in1k.py"
-
-param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-6, begin=0, end=5, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", eta_min_ratio=1e-6 / 12e-3, T_max=195, begin=5, end=200, convert_to_iter_based=True),
+# Table 8. The recipe of ft_resnet50x2_100e_in1k.py for 200 epochs.
+_base_ = [
+    "../../_base_/models/classifier_ft_resnet50.py",
+    "../../_base_/datasets/cls_imagenet_224_rsb.py",
+    "../../_base_/schedules/cls_rsb_200e.py",
+    "../../_base_/cls_runtime.py",
 ]
-train_cfg = dict(max_epochs=200)
+recipe = dict(toy="cim/downstream/ft_resnet-tiny_toy.py")
+
+model = dict(
+    data_preprocessor=dict(batch_augment=dict(mixup=0.1, erasing=0.0)),
+    backbone=dict(width=2, drop_path_rate=0.0),
+    head=dict(in_channels=4096, loss="bce", bce_threshold=0.2),
+)

@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/cls_beit_50e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="cim/downstream/ft_vit-tiny_toy.py")
 
 model = dict(
     backbone=dict(

@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/cls_beit_200e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="cim/downstream/ft_vit-tiny_toy.py")
 
 model = dict(
     backbone=dict(arch="small", rel_pos="none", pos_embed="learned", layer_scale=None, qkv_bias="qkv"),

@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/cls_lars_90e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(task="knn", toy="knn")
 
 model = dict(
     backbone=dict(

@@ -6,5 +6,7 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_160k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="cim/downstream/linear-seg_vit-tiny_toy.py")
+
 model = dict(backbone=dict(rel_pos="none", pos_embed="learned", layer_scale=None, qkv_bias="qkv"))
 optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.8))

@@ -5,3 +5,4 @@ _base_ = [
     "../../_base_/schedules/det_sgd_1x.py",
     "../../_base_/det_runtime.py",
 ]
+recipe = dict(toy="cim/downstream/mask-rcnn_resnet-tiny_toy.py")

@@ -5,3 +5,4 @@ _base_ = [
     "../../_base_/schedules/cls_beit_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="conmim/downstream/ft_vit-tiny_toy.py")

@@ -5,6 +5,7 @@ _base_ = [
     "../../_base_/schedules/cls_beit_50e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="conmim/downstream/ft_vit-tiny_toy.py")
 
 model = dict(backbone=dict(arch="large", layer_scale=1e-5, drop_path_rate=0.2), head=dict(in_channels=1024))
 train_dataloader = dict(batch_size=64)

@@ -5,5 +5,6 @@ _base_ = [
     "../../_base_/schedules/cls_beit_200e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="conmim/downstream/ft_vit-tiny_toy.py")
 
 model = dict(backbone=dict(arch="small"), head=dict(in_channels=384))

@@ -1,1 +1,6 @@
-_base_ = "../../beit/downstream/knn_vit-b_in1k.py"
+# k-NN with tools/knn.py: mean of the patch tokens after the final norm, relative positions as in pre-training.
+# Resize 256, crop 224.
+_base_ = "../../_base_/recipes/linear_beit-vit-b_100e_in1k.py"
+recipe = dict(task="knn", toy="knn")
+
+model = dict(backbone=dict(out_indices=[11], final_norm=True))

@@ -1,3 +1,6 @@
-_base_ = "knn_vit-b_in1k.py"
+# k-NN with tools/knn.py: mean of the patch tokens after the final norm, relative positions as in pre-training.
+# Resize 256, crop 224.
+_base_ = "../../_base_/recipes/linear_beit-vit-b_100e_in1k.py"
+recipe = dict(task="knn", toy="knn")
 
-model = dict(backbone=dict(arch="small"), head=dict(in_channels=384))
+model = dict(backbone=dict(arch="small", out_indices=[11], final_norm=True), head=dict(in_channels=384))

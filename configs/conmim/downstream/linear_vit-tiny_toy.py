@@ -1,18 +1,9 @@
 # Linear probe on the built-in pictures, under a minute on two CPU cores: the frozen slow encoder, its shared table of
 # relative positions as it is, and the mean of the patch tokens.
-_base_ = ["../../ccmim/downstream/linear_vit-tiny_toy.py"]
-model = dict(
-    backbone=dict(
-        _delete_=True,
-        type="mmmim.BEiTViT",
-        arch=_base_.toy_arch,
-        img_size=64,
-        patch_size=8,
-        pos_embed="sincos",
-        mask_mode=None,
-        out_type="avg",
-        final_norm=False,
-        frozen_stages=6,
-        init_cfg=dict(type="Pretrained", checkpoint=None, prefix="backbone."),
-    ),
-)
+_base_ = [
+    "../../_base_/models/toy_classifier_beit-vit.py",
+    "../../_base_/datasets/cls_toy.py",
+    "../../_base_/schedules/linear_toy.py",
+]
+
+model = dict(backbone=dict(pos_embed="sincos", frozen_stages=6), head=dict(norm=["ln_fixed", "bn"], init_std=0.01))

@@ -1,4 +1,4 @@
-# Mask R-CNN on the built-in pictures, about two minutes on two CPU cores: the recipe of mask-rcnn_vit-b_lsj-25e_coco.py
+# Mask R-CNN on the built-in pictures, about two minutes on two CPU cores: the recipe of mask-rcnn_vit-b_lsj_25e_coco.py
 # with everything small; 16 x 16 tokens of a jittered crop of 128 pixels, in windows of 4 x 4.
 _base_ = [
     "../../_base_/models/mask-rcnn_windowed-vit.py",

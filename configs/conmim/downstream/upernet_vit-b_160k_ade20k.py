@@ -7,6 +7,8 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_160k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="conmim/downstream/upernet_vit-tiny_toy.py")
+
 model = dict(backbone=dict(rel_pos_resize="bilinear"))
 optim_wrapper = dict(
     optimizer=dict(lr=3e-5),
@@ -16,6 +18,6 @@ custom_hooks = [
     dict(
         type="mmmim.PretrainedReportHook",
         stage="ft",
-        stage_fix="run configs/conmim/downstream/ft_vit-b_100e_in1k.py first, or take upernet_vit-b_160k_ade20k-ssl.py",
+        stage_fix="run configs/conmim/downstream/ft_vit-b_100e_in1k.py first, or take upernet_vit-b_ssl_160k_ade20k.py",
     )
 ]

@@ -1,8 +1,11 @@
-# Fine-tuning with the values of MAE's repository for checkpoints of normalised pixels: 2e-3 at batch 1024.
-_base_ = "../../ccmim/downstream/ft_vit-b_100e_in1k.py"
-
-optim_wrapper = dict(optimizer=dict(lr=5e-4), paramwise_cfg=dict(layer_decay_rate=0.65))
-param_scheduler = [
-    dict(type="LinearLR", start_factor=1e-6, begin=0, end=5, convert_to_iter_based=True),
-    dict(type="CosineAnnealingLR", eta_min_ratio=1e-6 / 2e-3, T_max=95, begin=5, end=100, convert_to_iter_based=True),
+# Fine-tuning with the values of MAE's repository for checkpoints of normalised pixels: 2e-3 at batch 1024 (32
+# processes x 32).
+_base_ = [
+    "../../_base_/models/classifier_ft_vit-b.py",
+    "../../_base_/datasets/cls_imagenet_224_randaug.py",
+    "../../_base_/schedules/cls_mae_100e.py",
+    "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="mae/downstream/ft_vit-tiny_toy.py")
+
+train_dataloader = dict(batch_size=32)

@@ -6,3 +6,4 @@ _base_ = [
     "../../_base_/schedules/det_adamw_1x.py",
     "../../_base_/det_runtime.py",
 ]
+recipe = dict(toy="mae/downstream/mask-rcnn_vit-tiny_toy.py")

@@ -7,4 +7,6 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_160k.py",
     "../../_base_/seg_runtime.py",
 ]
+recipe = dict(toy="mae/downstream/upernet_vit-tiny_toy.py")
+
 optim_wrapper = dict(optimizer=dict(lr=1e-4))

@@ -5,5 +5,6 @@ _base_ = [
     "../../_base_/schedules/cls_simmim_100e.py",
     "../../_base_/cls_runtime.py",
 ]
+recipe = dict(toy="simmim/downstream/ft_vit-tiny_toy.py")
 
 optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.65, decay_rel_pos=True))

@@ -6,13 +6,14 @@ _base_ = [
     "../../_base_/schedules/seg_adamw_80k.py",
     "../../_base_/seg_runtime.py",
 ]
-model = dict(test_cfg=dict(_delete_=True, mode="whole"))
+recipe = dict(toy="simmim/downstream/upernet_swin-tiny_toy.py")
+
 train_dataloader = dict(batch_size=4)  # x 8 GPUs
 custom_hooks = [
     dict(
         type="mmmim.PretrainedReportHook",
         stage="ft",
-        stage_fix="run configs/simmim/downstream/ft_swin-b_100e_in1k-224.py first, or take "
-        "upernet_swin-b_80k_ade20k-ssl.py",
+        stage_fix="run configs/simmim/downstream/ft_swin-b_224_100e_in1k.py first, or take "
+        "upernet_swin-b_ssl_80k_ade20k.py",
     )
 ]

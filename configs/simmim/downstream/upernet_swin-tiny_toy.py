@@ -18,7 +18,7 @@ model = dict(
     ),
     decode_head=dict(in_channels=[32, 64, 128], in_index=[0, 1, 2], channels=64, num_classes=3),
     auxiliary_head=dict(in_channels=64, in_index=1, channels=64, num_classes=3),
-    test_cfg=dict(crop_size=(96, 96), stride=(64, 64)),
+    test_cfg=dict(mode="slide", crop_size=(96, 96), stride=(64, 64)),
 )
 optim_wrapper = dict(optimizer=dict(lr=6e-3))
 param_scheduler = [

@@ -1,7 +1,0 @@
-# Swin-L: window 14 (from 12). Layer decay 0.7 and drop path 0.2 are the code's; ft_swin-l_100e_in1k-224-paper.py has
-# the paper's 0.75 and 0.1. 2048 images as 32 processes x 64.
-_base_ = "ft_swin-b_100e_in1k-224.py"
-
-model = dict(backbone=dict(arch="large", window_size=14, drop_path_rate=0.2), head=dict(in_channels=1536))
-train_dataloader = dict(batch_size=64)
-optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=0.7))

@@ -1,7 +1,0 @@
-# COCO, Mask R-CNN 3x, SwinV2-H, window 14; offsets are measured in the windows of pre-training at 192 pixels. Published
-# by the authors (Table 12): 54.4 box AP; supervised 50.2.
-_base_ = "./mask-rcnn_swin-b_lsj-3x_coco.py"
-model = dict(
-    backbone=dict(type="mmmim.SwinV2", arch="huge", window_size=14, pretrained_window_sizes=(12, 12, 12, 6)),
-    neck=dict(in_channels=[352, 704, 1408, 2816]),
-)

@@ -1,0 +1,41 @@
+"""Print a config as it takes effect: all its files and options as one, in Python that runs.
+
+python tools/print_config.py configs/mae/vit-tiny_toy.py
+python tools/print_config.py configs/mae/vit-tiny_toy.py --origin
+python tools/print_config.py configs/mae/vit-tiny_toy.py --cfg-options model.masker.mask_ratio=0.6 --origin
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import redirect_stdout
+
+from mmengine.config import DictAction
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", metavar="CONFIG")
+    parser.add_argument("--origin", action="store_true", help="say of each value which file, or option, sets it")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
+    return parser.parse_args(argv)
+
+
+def print_config(args: argparse.Namespace) -> None:
+    from mmmim.config.origin import origins
+    from mmmim.config.printing import printed
+    from mmmim.launch.options import load_config
+
+    with redirect_stdout(sys.stderr):  # what imported libraries print is no part of the config
+        cfg = load_config(args.config, args.cfg_options)
+        found = origins(cfg.filename, args.cfg_options)
+    settings = {key: value for key, value in cfg.to_dict().items() if key in found}  # work_dir is the command line's
+    print(printed(settings, found if args.origin else None), end="")
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parse_args(argv)
+    from mmmim.commands.running import run_tool
+
+    return run_tool(print_config, args)
