@@ -19,6 +19,7 @@ from timm.models import VisionTransformer
 from torch import Tensor, nn
 
 from mmmim.checkpoint.names import compare, strip_prefix
+from mmmim.config.keys import find_config
 from mmmim.engine.hooks import MetaHook
 from mmmim.errors import UsageError
 from mmmim.interop.convert import LAYOUTS, Choices, Conversion, Source, convert, convert_file, follow_up, read_source
@@ -548,7 +549,7 @@ def described(
 
 def config_of(command: str) -> Config:
     words = command.split()
-    cfg = Config.fromfile(ROOT / next(word for word in words if word.startswith("configs/")))
+    cfg = Config.fromfile(find_config(str(ROOT / next(word for word in words if word.startswith("configs/")))))
     if "--cfg-options" in words:
         from mmengine.config import DictAction
 

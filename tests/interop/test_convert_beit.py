@@ -26,6 +26,7 @@ from timm.models import beit, swin_transformer, swin_transformer_v2
 from torch import Tensor, nn
 
 from mmmim.checkpoint.names import strip_prefix
+from mmmim.config.keys import find_config
 from mmmim.errors import UsageError
 from mmmim.interop.convert import Choices, Conversion, Source, convert, convert_file, follow_up
 from mmmim.models.backbones import BEiTViT, SwinV2
@@ -292,7 +293,7 @@ def test_the_next_command_tests_the_authors_classifier(shapes: dict, layout: str
     assert command.startswith(f"python tools/test.py {config} ft.pth")
     mean = ",".join(["127.5"] * 3)
     assert (f"model.data_preprocessor.mean={mean}" in command) == (conversion.layout == "beit")
-    settings = Config.fromfile(ROOT / config).model
+    settings = Config.fromfile(find_config(str(ROOT / config))).model
     settings.pop("type")
     settings.backbone.pop("init_cfg")
     with torch.device("meta"):
