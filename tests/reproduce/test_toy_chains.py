@@ -16,34 +16,26 @@ from mmmim.reproduce.runs import Runner
 from mmmim.reproduce.stages import available_cores
 from mmmim.reproduce.tables import load_tables, methods
 
+LONG_COMMAND = Run.command
 
-def short(run: Run) -> list[str]:
-    """Words that make a toy run last seconds."""
+
+def short_command(run: Run) -> list[str]:
+    """The command of a run with words that make a training last seconds."""
+    words = LONG_COMMAND(run)
     if run.tool != "train":
-        return []
+        return words
     task = told_by(run.config).task
-    if task == "segmentation":
-        return ["--iters", "4"]
-    return ["--epochs", "1", *([] if task == "detection" else ["train_dataloader.dataset.num_images=128"])]
+    length = ["--iters", "4"] if task == "segmentation" else ["--epochs", "1"]
+    options = [] if task in ("segmentation", "detection") else ["train_dataloader.dataset.num_images=128"]
+    at = words.index("--cfg-options") if "--cfg-options" in words else len(words)
+    return [*words[:at], *length, *(words[at:] or ["--cfg-options"] * len(options)), *options]
 
 
 class ShortRunner(Runner):
-    """Runs each command with the words of :func:`short`; the last checkpoint gets the name of the long run."""
+    """Gives the last checkpoint of a short training the name of the long one's."""
 
     def execute(self, run: Run) -> int:
-        words = short(run)
-        whole = Run.command
-        options = [word for word in words if "=" in word]
-
-        def shorter(each: Run) -> list[str]:
-            found = [*whole(each)]
-            at = found.index("--cfg-options") if "--cfg-options" in found else len(found)
-            lengths = [word for word in words if "=" not in word]
-            return [*found[:at], *lengths, *(found[at:] or (["--cfg-options"] if options else [])), *options]
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Run, "command", shorter)
-            status = super().execute(run)
+        status = super().execute(run)
         if status == 0 and run.tool == "train":
             written = max((*run.folder.glob("epoch_*.pth"), *run.folder.glob("iter_*.pth")), key=os.path.getmtime)
             written.replace(run.result)
@@ -58,6 +50,7 @@ PAPERS = [method for method in methods() if method != "toy"]
 @pytest.mark.parametrize("method", PAPERS)
 def test_each_kind_of_chain_ends_in_its_number(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(Run, "command", short_command)
     kinds: dict[tuple, tuple[Run, str]] = {}
     for table in load_tables(method):
         for plan in plan_table(method, table, Settings("toy")):
