@@ -282,7 +282,7 @@ def test_swin_v2_before_fine_tuning() -> None:
         (beit_finetuned(768, 12, 12, 14, 16, 1000), None, "configs/beit/downstream/ft_vit-b_100e_in1k.py"),
         (beit_finetuned(768, 12, 12, 14, 16, 1000), "simmim", "configs/simmim/downstream/ft_vit-b_100e_in1k.py"),
         (beit_finetuned(384, 12, 6, 14, 16, 1000), "conmim", "configs/conmim/downstream/ft_vit-s_200e_in1k.py"),
-        (SWIN_B | linear("head", 1024, 1000), None, "configs/simmim/downstream/ft_swin-b_100e_in1k-224.py"),
+        (SWIN_B | linear("head", 1024, 1000), None, "configs/simmim/downstream/ft_swin-b_224_100e_in1k.py"),
     ],
 )
 def test_the_next_command_tests_the_authors_classifier(shapes: dict, layout: str | None, config: str) -> None:

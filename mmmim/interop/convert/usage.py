@@ -29,10 +29,10 @@ RECIPES: dict[tuple[str, ...], Recipe] = {
     ("ViT", "large"): Recipe("configs/mae/vit-l_800e.py", 224, 16),
     ("ViT", "huge"): Recipe("configs/mae/vit-h_800e.py", 224, 14),
     ("Swin", "base"): Recipe(
-        "configs/simmim/swin-b_800e.py", 192, 4, "configs/simmim/downstream/ft_swin-b_100e_in1k-224.py"
+        "configs/simmim/swin-b_800e.py", 192, 4, "configs/simmim/downstream/ft_swin-b_224_100e_in1k.py"
     ),
     ("Swin", "large"): Recipe(
-        "configs/simmim/swin-l_800e.py", 192, 4, "configs/simmim/downstream/ft_swin-l_100e_in1k-224.py"
+        "configs/simmim/swin-l_800e.py", 192, 4, "configs/simmim/downstream/ft_swin-l_224_100e_in1k.py"
     ),
     ("BEiTViT", "base", "simmim"): Recipe(
         "configs/simmim/vit-b_800e.py", 224, 16, "configs/simmim/downstream/ft_vit-b_100e_in1k.py"
@@ -102,7 +102,7 @@ def _test(converted: Conversion, out: str | Path, recipe: Recipe) -> list[str]:
     if meta["backbone"] != "ViT":
         config = recipe.finetune
         if meta["backbone"] == "Swin" and (meta["arch"], meta["img_size"]) == ("base", [192, 192]):
-            config = config.replace("-224", "-192")
+            config = config.replace("_224_", "_192_")
         elif meta["img_size"] != [224, 224]:
             return []
         return [f"python tools/test.py {config} {out}{_options(options | _statistics(meta))}"]

@@ -51,7 +51,8 @@ def _check(constructor: Any, model: nn.Module, wrapper: OptimWrapper) -> None:
             layer, number = backbone.get_layer_depth(name)
             if 0 < layer < number - 1 and id(parameter) in rate_of:
                 rates.setdefault(layer, set()).add(rate_of[id(parameter)])
-        if len(rates) > 1 and len(set.union(*rates.values())) == 1:
+        given = set().union(*rates.values())
+        if len(rates) > 1 and len(given) == 1 and given != {0.0}:
             raise _refusal(constructor, backbone, "gives one learning rate to all blocks of")
 
 
