@@ -10,9 +10,10 @@ from torch.autograd.function import once_differentiable
 
 
 class GeluLinear(torch.autograd.Function):
-    """``linear(gelu(hidden))`` that keeps ``hidden`` only and computes the GELU again in the backward pass.
+    """``linear(gelu(hidden))`` that keeps only ``hidden`` and computes the GELU again in the backward pass.
 
-    Exact; the gradient is written over a temporary, so the second GELU adds no memory traffic to speak of.
+    The result is exact. The gradient is written over a temporary tensor, so the second GELU adds hardly any memory
+    traffic.
     """
 
     @staticmethod
@@ -32,7 +33,7 @@ class GeluLinear(torch.autograd.Function):
 
 
 class LeanMlp(Mlp):
-    """timm's ``Mlp`` with a GELU and without dropout, keeping a quarter less of a block's activations."""
+    """timm's ``Mlp`` with a GELU and without dropout, which keeps a quarter less of a block's activations."""
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.fc1(x)

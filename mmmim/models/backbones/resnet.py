@@ -28,8 +28,9 @@ ARCHS: dict[int, dict[str, Any]] = {
 
 @MODELS.register_module()
 class ResNet(StagedEncoder):
-    """ResNet (`He et al., 2016`; stride in the 3x3 convolution), ``width`` times as wide, as SimMIM (x4, appendix E)
-    and CIM (x1, x2, x4) pre-train it.
+    """ResNet (`He et al., 2016`; stride in the 3x3 convolution), ``width`` times as wide.
+
+    SimMIM (x4, appendix E) and CIM (x1, x2, x4) pre-train it.
 
     A mask token replaces the cells of hidden patches in the stride-4 map after the stem. A little of a hidden patch
     leaks: a cell of the ``3x3`` stem also sees one pixel row above it and one column to its left (``7x7``: five, and
@@ -130,6 +131,7 @@ class ResNet(StagedEncoder):
 
     @property
     def stages(self) -> list[nn.Sequential]:
+        """Return the four stages, ``layer1`` to ``layer4``."""
         return [getattr(self, f"layer{stage + 1}") for stage in range(self.num_stages)]
 
     def freezable(self) -> list[list[nn.Module]]:
@@ -148,7 +150,7 @@ class ResNet(StagedEncoder):
     # ---------------------------------------------------------------- encoding
 
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
-        """Map after the stem ``(B, C, ceil(H/4), ceil(W/4))``, the mask token in the cells of hidden patches."""
+        """Return the stem's map ``(B, C, ceil(H/4), ceil(W/4))``; cells of hidden patches are the mask token."""
         cells = self.maxpool(self.act1(self.bn1(self.conv1(images))))
         if mask is None:
             return cells

@@ -17,11 +17,13 @@ from .timm_model import TimmModel
 
 
 class WindowAttention(TimmWindowAttention):
+    """timm's window attention of Swin on whole maps, with fused kernels where they exist."""
+
     attn_impl = "auto"
     relative_position_index: Tensor
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attention inside the windows of ``x (B, H, W, C)``; mask ``(nW, N, N)``."""
+        """Attend inside the windows of ``x (B, H, W, C)``; the mask is ``(nW, N, N)``."""
         area = self.window_area
         q, k, v = split_heads(self.qkv(x), self.window_size, self.num_heads)  # (B,nW,heads,N,d)
         bias = self.relative_position_bias_table[self.relative_position_index.flatten()].view(area, area, -1)
@@ -32,6 +34,8 @@ class WindowAttention(TimmWindowAttention):
 
 
 class SwinV1Block(SwinBlock):
+    """A pre-norm block of Swin: the norms open the branches."""
+
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path1(self.attend(self.norm1(x)))
         return x + self.drop_path2(self.mlp(self.norm2(x)))

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Code(str):
-    """An argument that is code, not text."""
+    """An argument that is printed as code, not as a string."""
 
     __repr__ = str.__str__
 
