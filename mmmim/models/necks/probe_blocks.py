@@ -15,7 +15,7 @@ from ..layers.init import xavier_linear_
 
 @MODELS.register_module()
 class ProbeBlocks(nn.Module):
-    """Non-linear probe of Beyond Masking: fresh pre-norm blocks and a norm on the tokens of a frozen encoder.
+    """The non-linear probe of Beyond Masking: new pre-norm blocks and a norm on the tokens of a frozen encoder.
 
     The backbone gives its tokens after the final norm (``out_type='raw'``) and is frozen by ``frozen_stages=depth``.
     The last block computes only the rows that are pooled (exact).
@@ -49,7 +49,7 @@ class ProbeBlocks(nn.Module):
         xavier_linear_(self)
 
     def forward(self, outputs: Tensor | Sequence[Tensor]) -> Tensor:
-        """Last of the backbone's outputs, tokens ``(B, P+N, D)`` -> ``(B, D)``."""
+        """Pool the last of the backbone's outputs, tokens ``(B, P+N, D)``, to ``(B, D)``."""
         x = outputs if isinstance(outputs, Tensor) else outputs[-1]
         if x.ndim != 3:
             raise UsageError(f"ProbeBlocks reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")

@@ -12,7 +12,7 @@ from mmmim.registry import MODELS
 
 @MODELS.register_module()
 class ViTPyramid(BaseModule):
-    """One scale per map of a plain ViT, as FPN-like heads expect it (BEiT, MAE and CAE do the same).
+    """A pyramid of one scale per map of a plain ViT, as FPN-like heads expect it (BEiT, MAE and CAE do the same).
 
     ====== ======================================
     scale  layers, channels unchanged
@@ -55,7 +55,7 @@ class ViTPyramid(BaseModule):
 
 
 def octaves_of(scale: float) -> int:
-    """2 for a scale of 4, -1 for 1/2."""
+    """Return the base-2 logarithm of a scale: 2 for 4, -1 for 1/2."""
     octaves = math.log2(scale) if scale > 0 else math.nan
     if not octaves.is_integer():
         raise UsageError(f"scales must be powers of two such as 4, 2, 1, 0.5, got {scale}")

@@ -65,7 +65,10 @@ class TokenTarget(TargetGenerator):
 
     @torch.no_grad()
     def forward(self, images: Tensor, where: Tensor | None = None, token_images: Tensor | None = None) -> Tensor:
-        """``images`` and ``token_images`` normalised; ids ``(B, n, P)`` at the patches ``where (B, n)``, or at all."""
+        """Return the token ids ``(B, n, P)`` at the patches ``where (B, n)``, or at all.
+
+        ``images`` and ``token_images``, the same crops at the tokenizer's resolution, are normalised.
+        """
         grid = grid_of(images, self.patch_size)
         height, width = size = [side * self.tokens_per_patch * self.tokenizer.stride for side in grid]
         if token_images is not None and list(token_images.shape[-2:]) != size:
@@ -86,7 +89,7 @@ class TokenTarget(TargetGenerator):
 
     @torch.no_grad()
     def to_image(self, values: Tensor, images: Tensor) -> Tensor:
-        """Decoded tokens at the images' size."""
+        """Return the pictures of decoded tokens, at the images' size."""
         if values.is_floating_point():
             values = values.unflatten(-1, (-1, self.num_classes)).argmax(-1)
         (h, w), t = grid_of(images, self.patch_size), self.tokens_per_patch
