@@ -110,8 +110,8 @@ class PatchContrastHead(ContrastHead):
         targets = (own + patches * torch.arange(len(k), device=k.device)[:, None]).flatten()
         dictionary = k.flatten(0, 1)
 
-        def errors(some: Tensor, target: Tensor) -> Tensor:
-            return F.cross_entropy(some @ dictionary.T / self.temperature, target, reduction="none")
+        def errors(queries: Tensor, target: Tensor) -> Tensor:
+            return F.cross_entropy(queries @ dictionary.T / self.temperature, target, reduction="none")
 
         parts = zip(rows.split(CHUNK), targets.split(CHUNK), strict=True)
         return torch.cat([checkpoint(errors, *part, use_reentrant=False) for part in parts]).view(own.shape)

@@ -64,7 +64,7 @@ class ImportanceMasker(ScoredMasker):
             raise UsageError(f"score_layers={self.score_layers!r} is unknown; choose first, last, all or block ids")
 
     def layers(self, depth: int) -> tuple[int, ...]:
-        """The 0-based blocks whose class-token attention is scored."""
+        """Return the 0-based blocks whose class-token attention is scored."""
         named = {"first": (0,), "last": (depth - 1,), "all": tuple(range(depth))}
         if isinstance(self.score_layers, str):
             return named[self.score_layers]
@@ -74,7 +74,10 @@ class ImportanceMasker(ScoredMasker):
         return tuple(sorted({i % depth for i in ids}))
 
     def log_score(self, rows: list[Tensor]) -> Tensor:
-        """Log-score ``(B, N)`` fp32 from each block's class-token logits ``(B, H, 1+N)``; column 0 is the class key."""
+        """Return log-scores ``(B, N)`` fp32 from each block's class-token logits ``(B, H, 1+N)``.
+
+        Column 0 is the class key.
+        """
         if self.score == "logit":
             scale = rows[0].shape[1] ** -0.5 if self.score_scale == "embed_dim" else 1.0  # sqrt(d_h)/sqrt(D)
             return torch.stack([row[:, :, 1:].mean(1) for row in rows]).mean(0) * scale
@@ -82,7 +85,7 @@ class ImportanceMasker(ScoredMasker):
         return mass if self.score_norm == "softmax" else mass.log()
 
     def keys(self, scores: Tensor, noise: Tensor) -> Tensor:
-        """Sorting keys ``l_i - log r_i`` from log-scores and uniform noise in [0, 1), both ``(B, N)``."""
+        """Return the sorting keys ``l_i - log r_i`` from log-scores and uniform noise in [0, 1), both ``(B, N)``."""
         if self.noise == "exp":
             return scores - (-noise.log()).log()
         if self.noise == "softmax_uniform":
