@@ -150,7 +150,7 @@ def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
 
 
 def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
-    """Return the images blurred by a Gaussian of ``sigma (B, 1, 1, 1)`` pixels; edge pixels are repeated."""
+    """Return the images blurred by a separable Gaussian, ``sigma (B, 1, 1, 1)`` in pixels; edge pixels are repeated."""
     batch, channels, height, width = x.shape
     offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=x.device, dtype=x.dtype)
     kernel = torch.exp(-0.5 * (offsets / sigma.view(-1, 1)) ** 2)

@@ -64,14 +64,14 @@ class BlockMasker(BaseMasker):
         return PatchMask.from_bool(to_device(torch.from_numpy(mask), device), num_hidden)
 
     def _draw(self, grid: Grid, num_hidden: int, streams: list[np.random.Generator]) -> np.ndarray:
-        """Draw the masks of all images in lockstep: one try per image and step, until each image is full."""
+        """Draw the masks of all images in lockstep: one try per image and step, while full images stay as they are."""
         mask = np.zeros((len(streams), *grid), dtype=bool)
         refused = np.zeros(len(streams), dtype=int)  # in a row
         for _ in range(0, self.max_tries, TRIES_PER_DRAW):
             unfinished = (mask.sum((1, 2)) < num_hidden) & (refused < self.patience)  # (B,)
             if not unfinished.any():
                 break
-            # A full image draws nothing more, so that its random numbers do not depend on the others of the batch.
+            # A finished image draws nothing more: the stream that fills it up must not depend on the rest of the batch.
             tries = zip(streams, unfinished, strict=True)
             uniform = [stream.random((TRIES_PER_DRAW, 4)) if more else NO_DRAWS for stream, more in tries]
             for draw in np.stack(uniform, axis=1):  # (B,4)
