@@ -16,7 +16,7 @@ from mmmim.errors import UsageError
 from mmmim.models.backbones import Encoder
 from mmmim.registry import MODELS
 
-Features = Callable[[Tensor], Tensor]  # images (B,C,H,W) -> tokens (B,N,D), a class token first where there is one
+Features = Callable[[Tensor], Tensor]  # from images (B,C,H,W) to tokens (B,N,D), the class token, if any, first
 
 
 class StoredEncoder(NamedTuple):
@@ -24,8 +24,8 @@ class StoredEncoder(NamedTuple):
 
     state: dict[str, Tensor]
     meta: dict[str, Any]
-    others: Mapping[str, Tensor] = MappingProxyType({})  # the rest, under full names: mask token, decoder, head
-    settings: Mapping[str, Any] = MappingProxyType({})  # of the whole model, as far as its config is known
+    others: Mapping[str, Tensor] = MappingProxyType({})  # the other tensors under full names: mask token, decoder, head
+    settings: Mapping[str, Any] = MappingProxyType({})  # settings of the whole model, as far as its config is known
 
     @property
     def kind(self) -> str:

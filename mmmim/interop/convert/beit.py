@@ -27,7 +27,7 @@ from .plain_vit import arch_of, grid_of_positions, mlp_ratio
 
 LAYER_SCALE = 0.1  # initial value in the published ViT-B
 COMPUTED = {"*relative_position_index": "is computed from the architecture"}
-INCEPTION = (0.5, 0.5, 0.5)  # mean and deviation; what BEiT's code uses unless told otherwise
+INCEPTION = (0.5, 0.5, 0.5)  # mean and deviation that BEiT's code uses by default
 ENCODER = (
     (r"^(cls_token|mask_token|pos_embed|patch_embed\..*|rel_pos_bias\..*|blocks\..*|norm\..*)$", r"backbone.\1"),
     (r"^fc_norm\.", "head.norm.0."),

@@ -21,7 +21,7 @@ from .mae import MAE
 from .mmpretrain import MMPRETRAIN
 from .simmim import SIMMIM
 
-# A new layout is a module with a Layout, and a line here.
+# To add a layout, write a module with a Layout and add a line here.
 LAYOUTS: dict[str, Layout] = {
     "mae": MAE,
     "beit": BEIT,
@@ -38,7 +38,7 @@ class Conversion(NamedTuple):
     state: dict[str, Tensor]
     meta: dict[str, Any]  # meta['mmmim']
     parts: dict[str, nn.Module]  # backbone and neck, on the meta device
-    left_out: dict[str, str]  # tensor -> why
+    left_out: dict[str, str]  # names of tensors, and the reason for each
     note: str | None = None
 
     def describe(self) -> str:

@@ -35,7 +35,7 @@ class Layout(NamedTuple):
         build: From renamed tensors to the modules that they must fill, by attribute, on the meta device.
         arrange: Returns renamed tensors in the order of mmmim's axes.
         unused: From patterns (fnmatch) of names that are left out to the reason.
-        mean, std: Of the images in training, in [0, 1], used if the file does not say.
+        mean, std: Statistics of the training images, in [0, 1], if the file does not give them.
         note: Returns what the user of such a file should know.
     """
 

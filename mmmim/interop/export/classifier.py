@@ -16,8 +16,8 @@ class Classifier(NamedTuple):
     """The head after the blocks: the mean of the patches (``avg``) or the class token (``cls``), a norm, a layer."""
 
     pool: str
-    norm: str | None  # of LinearClsHead
-    state: dict[str, Tensor]  # of LinearClsHead
+    norm: str | None  # a norm of LinearClsHead
+    state: dict[str, Tensor]  # the tensors of LinearClsHead
 
     @property
     def num_classes(self) -> int:
@@ -65,7 +65,7 @@ def read_classifier(encoder: StoredEncoder) -> Classifier:
     norms = head.get("norm") or ()
     norms = [norms] if isinstance(norms, str) else list(norms)
     fc_norm = {name: encoder.others.get(f"backbone.fc_norm.{name}") for name in ("weight", "bias")}
-    if backbone.get("fc_norm"):  # the same norm, kept by the encoder
+    if backbone.get("fc_norm"):  # the same norm, stored with the encoder
         norms.append("ln")
         state |= {f"norm.0.{name}": value for name, value in fc_norm.items() if value is not None}
     if len(norms) > 1:

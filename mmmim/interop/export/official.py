@@ -144,7 +144,7 @@ def _by_channels(value: Tensor, encoder: StoredEncoder) -> Tensor:
     channels = encoder.meta["in_channels"]
     side = isqrt(len(value) // channels)
     rows = value.view(side, side, channels, -1).permute(2, 0, 1, 3).flatten(0, 2).contiguous()
-    return rows[..., None, None] if value.ndim > 1 else rows.flatten()  # of a convolution
+    return rows[..., None, None] if value.ndim > 1 else rows.flatten()  # the shape of a convolution's weight
 
 
 def read_back(encoder: StoredEncoder, layout: str, file: Path) -> dict[str, Tensor]:

@@ -40,11 +40,11 @@ def export(encoder: StoredEncoder, target: str, out: str | Path, with_head: bool
             f"--out {out}: --to {target} writes a PyTorch file; name it .pth, or use "
             "--to safetensors, which has the same names"
         )
-    usage = explain(encoder, out)  # refuses what the target cannot hold, before anything is written
+    usage = explain(encoder, out)  # raises an error, before anything is written, if the target cannot hold the encoder
     out.parent.mkdir(parents=True, exist_ok=True)
     write(encoder, out)
     shape, generator = (2, encoder.meta["in_channels"], *encoder.meta["img_size"]), torch.Generator().manual_seed(0)
-    images = torch.randn(shape, generator=generator, dtype=torch.float64)  # single precision would blur the question
+    images = torch.randn(shape, generator=generator, dtype=torch.float64)  # rounding would hide small differences
     with torch.no_grad():
         ours = build_encoder(encoder, encoder.state) if classifier is None else build_classifier(encoder, classifier)
         expected = ours(images)

@@ -30,7 +30,8 @@ class CIM(MaskedImageModel):
     Args:
         generator: ``TokenGenerator``, ``PixelGenerator`` or ``ErasingGenerator``.
         masker: Patches the generator replaces; None for one that erases pixels of its own choice.
-        loss_weights: Of ``generator`` and ``enhancer``; the paper takes 10 for ResPix, 1 for RevDet.
+        loss_weights: Factors of the losses of ``generator`` and ``enhancer``; the paper takes 10 for ResPix and 1 for
+            RevDet.
     """
 
     predicts = (NUMBERS, CLASSES, BINARY)
@@ -198,7 +199,7 @@ class CIM(MaskedImageModel):
         corrupted = self.corrupt(images, mask)
         values, target = self.enhance(corrupted.images), self.target(images, corrupted)
         if self.detects_replaced:
-            target = (target - 0.5) * 20  # as certain logits
+            target = (target - 0.5) * 20  # logits that are almost certain
         hidden = mask.mask if corrupted.erased is None else corrupted.erased.squeeze(1)
         return dict(
             images=images,

@@ -55,9 +55,9 @@ class Encoder(Part, BaseModule):
     )
     mask_modes: ClassVar[tuple[str | None, ...]] = ("replace", None)
     out_types: ClassVar[tuple[str, ...]] = ("raw", "featmap", "avg")
-    task_norms: ClassVar[tuple[str, ...]] = ()  # names of norms that a task adds, which no export takes along
-    num_prefix: int = 0  # tokens before those of the patches
-    # Name patterns: what only a file of pre-training has, and what it need not have.
+    task_norms: ClassVar[tuple[str, ...]] = ()  # names of norms that a task adds and no export contains
+    num_prefix: int = 0  # number of tokens before those of the patches
+    # Patterns of names that only a file of pre-training has, and of names that it need not have.
     pretrain_only: tuple[str, ...] = ("mask_token",)
     downstream_only: tuple[str, ...] = ()
     frozen_stages: int = -1

@@ -18,7 +18,7 @@ from .swin_windows import join_heads, split_heads
 class Attention(beit.Attention):
     """timm's BEiT attention, which takes the bias of all pairs of tokens or has decomposed positions of its own."""
 
-    window = 0  # all tokens
+    window = 0  # attends to all tokens
 
     def __init__(self, dim: int, num_heads: int, qkv_bias: str) -> None:
         super().__init__(dim, num_heads, qkv_bias=qkv_bias == "qv")

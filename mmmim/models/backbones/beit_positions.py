@@ -64,7 +64,7 @@ class RelativePositionViT(PlainViT):
                 for owner in owners:
                     add_decomposed_tables(owner, span, self.embed_dims // self.num_heads)
                 continue
-            index = pair_index(span, bool(self.num_prefix))  # one for all blocks of a kind
+            index = pair_index(span, bool(self.num_prefix))  # one index for all blocks of a kind
             self.register_buffer(f"{kind}relative_position_index", index, persistent=False)
             if self.rel_pos == "shared":
                 owners = [RelativePositions()]

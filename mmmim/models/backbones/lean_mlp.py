@@ -26,7 +26,7 @@ class GeluLinear(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden, weight = ctx.saved_tensors
         rows, grad = hidden.flatten(0, -2), grads[0].flatten(0, -2)  # (n,4D), (n,D)
-        grad_weight = grad.mT @ F.gelu(rows).to(grad.dtype)  # under autocast lower precision than the weight's
+        grad_weight = grad.mT @ F.gelu(rows).to(grad.dtype)  # under autocast, its precision is lower than the weight's
         grad_hidden = (grad @ weight.to(grad.dtype)).to(rows.dtype)
         torch.ops.aten.gelu_backward.grad_input(grad_hidden, rows, grad_input=grad_hidden)
         return grad_hidden.view_as(hidden), grad_weight.to(weight.dtype), grad.sum(0).to(weight.dtype)

@@ -124,7 +124,7 @@ class ViT(PlainViT):
 
     def _init_parameters(self) -> None:
         xavier_linear_(self)
-        nn.init.xavier_uniform_(self.patch_embed.proj.weight.flatten(1))  # a view: fills the convolution
+        nn.init.xavier_uniform_(self.patch_embed.proj.weight.flatten(1))  # a view, so this fills the convolution
         for token in (self.cls_token, self.mask_token):
             if token is not None:
                 nn.init.normal_(token, std=0.02)

@@ -38,7 +38,7 @@ def adapt_vit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefi
     if table is None or "pos_embed" not in own:
         return
     if table.shape[-1] != own["pos_embed"].shape[-1]:
-        return  # another width: the ordinary size-mismatch report names it
+        return  # The usual report of size mismatches names another width.
     num_prefix = int(prefix + "cls_token" in state_dict)
     target: Any = module
     stored = _stored_grid(table.shape[1] - num_prefix, target)

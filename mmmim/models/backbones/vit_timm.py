@@ -34,7 +34,7 @@ def vision_transformer(
         init_values=meta.get("layer_scale"),
         pos_embed="none" if meta["pos_embed"] == "none" else "learn",
         global_pool=_pool_of(pool, "token" if meta["with_cls_token"] else "avg"),
-        fc_norm=fc_norm,  # its final norm moves behind the mean
+        fc_norm=fc_norm,  # the final norm follows the mean then
         final_norm=has_norm or fc_norm,
         norm_layer=Code("partial(torch.nn.LayerNorm, eps=1e-6)"),
     )

@@ -33,7 +33,7 @@ class PhotometricView(Degradation):
         hue: Shift is uniform in [-x, x]; 1 is the whole circle.
         jitter_p, grayscale_p, blur_p, solarize_p: Share of images that an operation applies to.
         blur_sigma: Range of the Gaussian's standard deviation in pixels.
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
         in_channels: Filled from the backbone; only RGB images have these colours.
     """
 

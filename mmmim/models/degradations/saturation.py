@@ -22,7 +22,7 @@ class SaturationScale(Degradation):
         scale: s; 0, 0.3 and 0.6 in the paper's Table 2.
         mode: ``hsv``; ``luma`` takes .299 R + .587 G + .114 B in place of V; ``random_gray`` puts one weighted sum of
             the normalised channels, with weights uniform in [0, 0.667) for the whole batch, in all channels (legacy).
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
         in_channels: Filled from the backbone; only RGB images have a saturation.
 
     Raises:

@@ -16,7 +16,7 @@ from ..layers import Noise, to_pair
 from .base import Degradation, Size, interval
 from .zoom import centre, margins, resize
 
-NO_PADDING = 1 / (2 * math.sqrt(2))  # largest twist whose grid stays inside the image wherever the centre is
+NO_PADDING = 1 / (2 * math.sqrt(2))  # the largest twist whose grid stays inside the image for every centre
 
 
 def base_grid(images: Tensor) -> Tensor:

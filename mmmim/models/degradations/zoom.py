@@ -94,8 +94,8 @@ class ZoomOut(Degradation):
         choices: Draw the size of every image from these instead; the paper's "rand" is (96, 128, 160, 192).
         pad: What fills the rest: ``mirror`` (half-sample symmetric), ``black`` (RGB 0), ``other`` (the image half a
             batch further on), or ``none``: no canvas, the reduced image enlarged again (bilinear).
-        interpolation: Of the reduction: ``bicubic`` or ``bilinear``, both antialiased, or ``area``.
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        interpolation: How to reduce: ``bicubic`` or ``bilinear``, both antialiased, or ``area``.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
     """
 
     def __init__(

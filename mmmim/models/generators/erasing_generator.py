@@ -66,7 +66,7 @@ class ErasingGenerator(Generator):
         height, width = images.shape[-2:]
         draw = torch.rand(4, len(images), 1, device=images.device)  # fp32, on the images' device
         area = height * width * (self.area[0] + draw[0] * (self.area[1] - self.area[0]))  # (B,1)
-        narrowest, widest = (area / width**2).log(), (height**2 / area).log()  # of what fits, as height / width
+        narrowest, widest = (area / width**2).log(), (height**2 / area).log()  # limits of height / width that fit
         low, high = (narrowest.clamp_min(bound).minimum(widest) for bound in self.log_aspect)
         root, half_log = area.sqrt(), 0.5 * (low + draw[1] * (high - low))
         rows = (root * half_log.exp()).round().clamp(1, height)  # (B,1)

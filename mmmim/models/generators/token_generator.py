@@ -29,7 +29,7 @@ class TokenGenerator(Generator):
 
     Args:
         tokenizer: Config of a tokenizer; its grid for an image is the grid of patches.
-        embed_dims, depth, num_heads: Of the small BEiT; width and heads follow an enhancer that is a ViT.
+        embed_dims, depth, num_heads: Sizes of the small BEiT; width and heads follow an enhancer that is a ViT.
         share_layers: How many first blocks, with the patch embedding, are the enhancer's own (a ViT of the same width).
         sample_mode: ``softmax``, ``argmax`` or ``uniform`` (Table 7).
         upsample: Interpolation from the tokenizer's pixels to those of the images.
@@ -149,7 +149,7 @@ class TokenGenerator(Generator):
             load_generator(self, self.checkpoint)
 
 
-PREFIXES = (("generator.encoder.", "generator.head."), ("backbone.", "neck.layers.0."))  # of CIM, of BEiT
+PREFIXES = (("generator.encoder.", "generator.head."), ("backbone.", "neck.layers.0."))  # in runs of CIM, and of BEiT
 
 
 def load_generator(generator: TokenGenerator, checkpoint: str) -> None:

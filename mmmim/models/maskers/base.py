@@ -21,7 +21,7 @@ class BaseMasker(Part):
     Args:
         mask_ratio: Share of hidden cells.
         cell_size: Pixels, ``int`` or ``(height, width)``; a multiple of the patch size.
-        patch_size: Of the backbone, which fills it in.
+        patch_size: Filled from the backbone.
         rounding: ``visible`` truncates the visible cells, K = N - int(N * (1 - mask_ratio)) (MAE); ``hidden`` rounds
             the hidden ones up, K = ceil(N * mask_ratio) (SimMIM); ``nearest`` rounds (CIM). In floating point they
             differ by one on some grids.

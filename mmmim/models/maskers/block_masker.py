@@ -66,7 +66,7 @@ class BlockMasker(BaseMasker):
     def _draw(self, grid: Grid, num_hidden: int, streams: list[np.random.Generator]) -> np.ndarray:
         """Draw the masks of all images in lockstep: one try per image and step, while full images stay as they are."""
         mask = np.zeros((len(streams), *grid), dtype=bool)
-        refused = np.zeros(len(streams), dtype=int)  # in a row
+        refused = np.zeros(len(streams), dtype=int)  # number of refused blocks in a row
         for _ in range(0, self.max_tries, TRIES_PER_DRAW):
             unfinished = (mask.sum((1, 2)) < num_hidden) & (refused < self.patience)  # (B,)
             if not unfinished.any():
@@ -97,7 +97,8 @@ class BlockMasker(BaseMasker):
 
     def _block(self, grid: Grid, missing: np.ndarray, draw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return one candidate rectangle per image ``(B, h, w)`` bool, and whether its sides are allowed ``(B,)``."""
-        area = self.min_block + draw[:, 0] * (missing - self.min_block)  # bounds reverse below min_block
+        # If fewer than min_block cells are missing, the area lies between these and min_block.
+        area = self.min_block + draw[:, 0] * (missing - self.min_block)
         low, high = self.log_aspect
         aspect = np.exp(low + draw[:, 1] * (high - low))
         height, width = np.rint(np.sqrt(area * aspect)), np.rint(np.sqrt(area / aspect))

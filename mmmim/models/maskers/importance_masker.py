@@ -31,7 +31,7 @@ class ImportanceMasker(ScoredMasker):
             (the released code), ``attention`` (proportional to attention mass) or ``eq4_ratio``.
         score: ``logit``, the head-mean of q_cls·k_i / scale (Eq. 4), or ``prob``, the head-mean attention probability.
         score_layers: ``first``, ``last``, ``all`` or 0-based block ids; logits are averaged, probabilities summed.
-        score_norm: Of summed probabilities a: ``softmax`` (l = a, a second softmax) or ``sum`` (l = log a).
+        score_norm: Score of summed probabilities a: ``softmax`` (l = a, a second softmax) or ``sum`` (l = log a).
         score_scale: sqrt of ``head_dim`` (as the network itself) or of ``embed_dim`` (as Eq. 4 is printed).
         noise: r = ``exp`` E ~ Exp(1), ``softmax_uniform`` exp(u), ``uniform`` u, or ``none`` (top-K, the "importance"
             row of Table 5).
@@ -100,7 +100,7 @@ class ImportanceMasker(ScoredMasker):
         images: Tensor | None = None,
         scores: Tensor | None = None,
         generator: Generator | None = None,
-        device: torch.device | str | None = None,  # not read: it is that of the scores
+        device: torch.device | str | None = None,  # not used: the mask is on the scores' device
     ) -> PatchMask:
         if scores is None:
             raise UsageError("ImportanceMasker needs scores (B, N); use it in CCMIM, or RandomMasker elsewhere")

@@ -24,7 +24,7 @@ class AttentivePooling(nn.Module):
     The backbone gives its tokens (``out_type='raw'``) and is frozen by ``frozen_stages=depth``.
 
     Args:
-        in_dims, num_heads: Of the backbone, which fills them in, like ``num_prefix``, its class token (1) or none (0).
+        in_dims, num_heads: Filled from the backbone, as is ``num_prefix``: 1 with a class token, else 0.
         num_queries: The usual probe has one.
         with_prefix: Attend to the class token as well, not only to the patches.
         qkv_bias: Biases of W_k and W_v.

@@ -21,7 +21,7 @@ class MAEDecoder(GridNeck):
         in_dims: Encoder width D.
         out_dims: Values per patch T.
         grid: Patch grid of the pre-training images; others interpolate the fixed positions.
-        dims, depth, num_heads, mlp_ratio: Of the decoder; ccMIM takes two layers, MAE eight.
+        dims, depth, num_heads, mlp_ratio: Sizes of the decoder; ccMIM takes two layers, MAE eight.
         use_mask_token: False for tasks that hide nothing.
         pos_embed: Fixed positions, ``sincos`` over rows and columns or ``sincos1d`` over the raster index.
     """

@@ -21,7 +21,7 @@ class ProbeBlocks(nn.Module):
     The last block computes only the rows that are pooled (exact).
 
     Args:
-        in_dims, num_heads: Of the backbone, which fills them in, like ``num_prefix``, its class token (1) or none (0).
+        in_dims, num_heads: Filled from the backbone, as is ``num_prefix``: 1 with a class token, else 0.
         depth: Blocks; the paper has 2 and 4.
         pooling: ``cls`` or ``avg``, the mean of the patches; default: the class token if there is one.
     """

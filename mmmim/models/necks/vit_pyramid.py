@@ -73,4 +73,4 @@ def _rescale(channels: int, scale: float, norm_cfg: dict) -> nn.Module:
         if layers:
             layers += [build_norm_layer(norm_cfg, channels)[1], nn.GELU()]
         layers.append(nn.ConvTranspose2d(channels, channels, kernel_size=2, stride=2))
-    return nn.Sequential(*layers)  # empty = identity
+    return nn.Sequential(*layers)  # an identity if there are no layers

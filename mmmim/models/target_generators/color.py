@@ -21,7 +21,7 @@ class ColorTarget(DenseTarget):
     """A base of colour classes: ``(B, n, P)`` class ids, and ``dims = P * num_classes`` outputs per patch.
 
     Args:
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
     """
 
     num_classes: int

@@ -32,7 +32,8 @@ class DenseTarget(TargetGenerator):
                 "encoder; set target_generator.downsample to a divisor of both"
             )
         self.downsample = downsample
-        self.values = self.patch_size[0] // downsample, self.patch_size[1] // downsample  # of a patch, per channel
+        # Rows and columns of values in a patch, per channel.
+        self.values = self.patch_size[0] // downsample, self.patch_size[1] // downsample
 
     def patches(self, maps: Tensor, where: Tensor | None = None) -> Tensor:
         """Return ``(B, n, values*C)`` of maps at the target's resolution, at the patches ``where`` or at all."""

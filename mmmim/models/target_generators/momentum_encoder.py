@@ -28,7 +28,7 @@ class MomentumEncoder(EncoderTarget):
 
     Args:
         dims: Width of the features.
-        start, end, schedule: Of the momentum a; ``constant`` keeps ``start``.
+        start, end, schedule: Course of the momentum a; ``constant`` keeps ``start``.
         source: ``momentum``, or ``online``: the trained encoder itself without gradient (Table 6).
         drop_path: Keep drop paths in the slow copy, as the authors' code does.
     """
@@ -51,8 +51,8 @@ class MomentumEncoder(EncoderTarget):
         self.dims, self.start, self.end, self.drop_path = dims, start, end, drop_path
         self.schedule = one_of("schedule", schedule, ("cosine", "constant"))
         self.source = one_of("source", source, ("momentum", "online"))
-        self.next_momentum = start  # of the coming update
-        self._passes = 0  # in training, since the last update
+        self.next_momentum = start  # momentum of the next update
+        self._passes = 0  # training passes since the last update
 
     def attach(self, backbone: nn.Module, neck: nn.Module) -> None:
         """Copy the trained parts; the algorithm that owns them calls this once."""

@@ -29,7 +29,7 @@ class PixelTarget(DenseTarget):
             ``window_joint`` does so over all channels together (CIM's sliding window).
         window: Pixels; an even window of 8 covers rows i-4 to i+3.
         downsample: Predict the area average of blocks of so many pixels (SimMIM, Table 3).
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
     """
 
     space = "pixel"

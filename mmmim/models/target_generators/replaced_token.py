@@ -21,7 +21,7 @@ class ReplacedTokenTarget(TargetGenerator):
     Args:
         patch_size: Pixels of an output of the encoder: 16 for a ViT, 32 for a ResNet, which then scores 2 x 2 tokens.
         token_size: Pixels of a token.
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
     """
 
     space = "replaced"

@@ -25,7 +25,7 @@ class TokenTarget(TargetGenerator):
     Args:
         tokenizer: ``encode(images in [0, 1]) -> ids (B, h, w)`` and ``decode(ids) -> images in [0, 1]``, with
             ``num_codes`` and ``stride``.
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
         in_channels: Filled from the backbone; tokenizers read RGB images.
     """
 

@@ -58,7 +58,7 @@ def read_weights(path: str | Path, source: str) -> dict[str, Tensor]:
     state = dict(_tensors(content))
     if not state:
         raise WeightsError(f"{path}: holds no tensors of a model; fetch {source}")
-    if all(name.startswith("module.") for name in state):  # of data parallel training
+    if all(name.startswith("module.") for name in state):  # added by data parallel training
         state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     return state
 
@@ -135,7 +135,7 @@ class _Refused(Exception):
 class _Inert:
     """A replacement of whatever was pickled: it takes every argument, keeps its state and does nothing."""
 
-    dump_patches = False  # torch asks classes of its older format
+    dump_patches = False  # torch reads this of classes in its older format
     state: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> _Inert:
@@ -189,7 +189,7 @@ def _unpickle(path: Path) -> Any:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is not None:
-            raise ValueError(f"wrong checksum of {damaged}")  # torch.load does not look
+            raise ValueError(f"wrong checksum of {damaged}")  # torch.load does not check it
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the sources of inert classes differ from those of the file
+        warnings.simplefilter("ignore")  # ignores that the sources of inert classes differ from those of the file
         return torch.load(path, map_location="cpu", pickle_module=_PICKLE, weights_only=False)

@@ -105,7 +105,7 @@ class TinyDVAE(Tokenizer):
             state = read_source(self.checkpoint).state
         except UsageError as error:
             raise WeightsError(f"TinyDVAE, checkpoint={error}; give {SOURCE}, {BUILT_IN}") from None
-        prefix = "tokenizer."  # of the model that trained it
+        prefix = "tokenizer."  # the name that the model that trains it gives it
         trained = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         state = trained or state
         codes = state.get("codebook.weight")

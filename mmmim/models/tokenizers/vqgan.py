@@ -16,7 +16,7 @@ URLS = {
     1024: "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/",
     16384: "https://heibox.uni-heidelberg.de/d/a7530b09fed84f80a887/",
 }
-MULTIPLES = (1, 1, 2, 2, 4)  # of the width, per level
+MULTIPLES = (1, 1, 2, 2, 4)  # factor on the width, per level
 
 
 @MODELS.register_module()
@@ -148,7 +148,7 @@ class Downsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.pad(x, (0, 1, 0, 1)))  # right and below
+        return self.conv(F.pad(x, (0, 1, 0, 1)))  # pads on the right and below
 
 
 class Upsample(nn.Module):
