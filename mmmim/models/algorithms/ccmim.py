@@ -28,7 +28,7 @@ class CCMIM(MaskedImageModel):
         projector: g, shared by both branches; as wide as the encoder.
         contrast: L_con, ``InfoNCE`` (Eq. 7) or ``Align`` (Eq. 8), whose widths follow projector and encoder.
         contrast_weight: lambda; 0 skips the hidden branch and builds neither projector nor contrast.
-        stop_grad: Treat the hidden branch as a constant teacher, run without graph.
+        stop_grad: Treat the hidden branch as a constant teacher, run without gradients.
     """
 
     makes_scores = True

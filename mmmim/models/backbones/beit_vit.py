@@ -49,7 +49,8 @@ class BEiTViT(RelativePositionViT):
         out_type: Tokens ``raw (B, 1+N, D)``, map ``featmap (B, D, h, w)``, ``cls`` or patch mean ``avg (B, D)``.
         out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
         fc_norm: With ``out_type='avg'``: no final norm, but a fresh one after the mean (BEiT's fine-tuning).
-        frozen_stages: -1 nothing, k the stem and the first k blocks, ``depth`` the whole encoder (runs without graph).
+        frozen_stages: -1 freezes nothing, k the stem and the first k blocks, ``depth`` the whole encoder, which then
+            runs without gradients.
         with_cp: Recompute blocks in the backward pass to save memory.
         init: ``simmim`` truncates N(0, 0.02) at one standard deviation, as BEiT, SimMIM, ConMIM and CIM pre-train from
             (real std 0.0108); ``timm`` does not truncate and leaves the patch convolution at PyTorch's default.

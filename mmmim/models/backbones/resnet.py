@@ -43,13 +43,14 @@ class ResNet(StagedEncoder):
         width: Factor on all channels, the stem's too.
         stem: ``7x7`` convolution and 3x3 max-pooling, or SimMIM's ``3x3`` convolution and 2x2 max-pooling.
         norm: ``bn`` per process, or ``syncbn`` over all processes.
-        zero_init_last: Blocks start as their shortcut: the last norm's weight is 0.
+        zero_init_last: Start each block as its shortcut, with the last norm's weight at 0.
         mask_mode: ``replace``, or None for downstream use: no mask token.
         out_type: Cells ``raw (B, h*w, D)``, map ``featmap (B, D, h, w)`` or mean ``avg (B, D)``.
         out_indices: 0-based stages whose output is returned.
         output_stride: 32; 16 or 8 dilate the last stages instead of striding (dense tasks).
-        frozen_stages: -1 nothing, k the stem and the first k stages, 4 the whole encoder, without graph.
-        norm_eval: Running statistics of BatchNorm are used and kept in training too.
+        frozen_stages: -1 freezes nothing, k the stem and the first k stages, 4 the whole encoder, which then runs
+            without gradients.
+        norm_eval: Use the running statistics of BatchNorm in training too, and do not update them.
         with_cp: Recompute blocks in the backward pass to save memory.
     """
 

@@ -34,7 +34,7 @@ def shift_mask(grid: Grid, window: Grid, shift: Grid, device: torch.device, dtyp
     """Return the mask of a cyclic shift, ``(nW, N, N)``, or None if nothing is shifted.
 
     It is -100 between tokens of a window that the shift brought together, 0 elsewhere. -100, not -inf, as published: it
-    stays finite in fp16 and a row is never empty. Every block computes it anew, which is cheap compared with the bias
+    stays finite in fp16 and a row is never empty. Every block computes it again, which is cheap compared with the bias
     of all heads that it is added to; cached masks would fill the device's memory if images have many sizes.
     """
     if not any(shift):

@@ -44,7 +44,8 @@ class ViT(PlainViT):
         mask_mode: What a mask does: ``drop`` encodes the visible tokens only, ``replace`` puts a mask token in place.
         out_type: Tokens ``raw (B, 1+N, D)``, map ``featmap (B, D, h, w)``, ``cls`` or patch mean ``avg (B, D)``.
         out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
-        frozen_stages: -1 nothing, k the stem and the first k blocks, ``depth`` the whole encoder (runs without graph).
+        frozen_stages: -1 freezes nothing, k the stem and the first k blocks, ``depth`` the whole encoder, which then
+            runs without gradients.
         with_cp: Recompute blocks in the backward pass to save memory.
         pretrain_img_size: Image size of the checkpoint, needed only if its grid is neither square nor this model's.
     """

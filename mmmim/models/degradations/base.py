@@ -35,7 +35,7 @@ class Degradation(Part, nn.Module):
         return self.draw(size, Noise(batch_size, generator, device))
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
-        """Return what :meth:`degrade` takes beside the images, with a row for every image."""
+        """Return the parameters that :meth:`degrade` takes, with a row for every image."""
         return {}
 
     def forward(self, images: Tensor, **params: Tensor) -> Tensor:

@@ -47,8 +47,8 @@ FIXED_POSITIONS = dict(sincos=sincos_pos_embed, sincos1d=sincos_pos_embed_1d)
 def resize_pos_embed(table: Tensor, old: Grid, new: Grid, num_prefix: int = 1) -> Tensor:
     """Return the table ``(1, num_prefix + h*w, D)`` on another grid, with the prefix rows as they are.
 
-    The resize is bicubic (``align_corners=False``, fp32). A 1-D table is resized as a 2-D map too: counted anew on
-    another grid, each place in the image would get the position of another place.
+    The resize is bicubic (``align_corners=False``, fp32). A 1-D table is resized as a 2-D map too: if the
+    patches of another grid were simply counted, each place in the image would get the position of another place.
     """
     if tuple(old) == tuple(new):
         return table

@@ -23,7 +23,7 @@ def global_rand(
 ) -> Tensor:
     """Return noise ``(rows, columns)``, fp32: uniform in [0, 1), or standard normal with ``draw=torch.randn``.
 
-    Without a generator it is drawn on the device from the global stream. With a CPU generator that is seeded alike on
+    Without a generator it is drawn on the device from the global stream. With a CPU generator that has the same seed on
     all ranks, each rank draws the table of the *global* batch and keeps its own rows (rank r of W owns rows ``r::W``,
     as the sampler deals samples): a sample's noise depends neither on W nor on the kind of device.
     """

@@ -29,7 +29,7 @@ class ViTPyramid(BaseModule):
     Takes and returns maps ``(B, in_channels, h, w)``, finest first.
 
     Args:
-        norm_cfg: The default is the recipes'. SyncBN wants several images per device; ``dict(type='GN',
+        norm_cfg: The default is that of the recipes. SyncBN needs several images per device; ``dict(type='GN',
             num_groups=32)`` is the choice for one or two.
     """
 

@@ -19,8 +19,9 @@ class TokenTarget(TargetGenerator):
     """Ids that a frozen tokenizer gives the image: ``(B, n, P)``, P = tokens per patch, ``dims = P * num_codes``.
 
     The tokenizer reads ``token_images``, the same crop at the size at which each patch gets ``tokens_per_patch`` rows
-    and columns of tokens: BEiT reads 112 pixels beside its 224 for 14 x 14 tokens. Without them the image is resized
-    (bicubic, antialiased): SimMIM's 192 become 96 for 2 x 2 tokens per 32-pixel cell.
+    and columns of tokens: with BEiT the encoder reads 224 pixels and the tokenizer 112, for 14 x 14 tokens. Without
+    ``token_images`` the image is resized (bicubic, antialiased): SimMIM's 192 become 96 for 2 x 2 tokens per 32-pixel
+    cell.
 
     Args:
         tokenizer: ``encode(images in [0, 1]) -> ids (B, h, w)`` and ``decode(ids) -> images in [0, 1]``, with
