@@ -1,1 +1,1 @@
-"""Encoders of other libraries and for other libraries."""
+"""Converts encoders of other libraries, and exports encoders for other libraries."""

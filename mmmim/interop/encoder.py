@@ -16,44 +16,46 @@ from mmmim.errors import UsageError
 from mmmim.models.backbones import Encoder
 from mmmim.registry import MODELS
 
-Features = Callable[[Tensor], Tensor]  # images (B,C,H,W) -> tokens (B,N,D), a class token first where there is one
+Features = Callable[[Tensor], Tensor]  # from images (B,C,H,W) to tokens (B,N,D), the class token, if any, first
 
 
 class StoredEncoder(NamedTuple):
-    """Weights under timm's names, and what the checkpoint says about the model they belong to."""
+    """An encoder's weights under timm's names, and what the checkpoint says about the model they belong to."""
 
     state: dict[str, Tensor]
     meta: dict[str, Any]
-    others: Mapping[str, Tensor] = MappingProxyType({})  # the rest, under full names: mask token, decoder, head
-    settings: Mapping[str, Any] = MappingProxyType({})  # of the whole model, as far as its config is known
+    others: Mapping[str, Tensor] = MappingProxyType({})  # the other tensors under full names: mask token, decoder, head
+    settings: Mapping[str, Any] = MappingProxyType({})  # settings of the whole model, as far as its config is known
 
     @property
     def kind(self) -> str:
+        """Return the name of the encoder's class."""
         return self.meta["backbone"]
 
     @property
     def has_norm(self) -> bool:
+        """Return whether the encoder has a final norm."""
         return "norm.weight" in self.state
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What rebuilds it, without mask token."""
+        """Return the arguments that rebuild the encoder without its mask token."""
         return encoder_class(self.kind).settings_from(self.meta, self.state)
 
     @property
     def has_windows(self) -> bool:
-        """A ViT with windows beside global attention, as detectors run it."""
+        """Return whether this is a ViT with windows beside global attention, as detectors run it."""
         return self.kind == "BEiTViT" and "window_size" in self.meta
 
     @property
     def is_plain_vit(self) -> bool:
-        """Nothing but what timm's and mmpretrain's ``VisionTransformer`` have, under the same names."""
+        """Return whether timm's and mmpretrain's ``VisionTransformer`` have everything of it, under the same names."""
         extras = [self.meta.get(name) for name in ("rel_pos", "layer_scale", "qkv_bias")]
         return self.kind == "ViT" or (extras == ["none", None, "qkv"] and not self.has_windows)
 
 
 def encoder_class(kind: Any) -> type[Encoder]:
-    """The registered class of that name.
+    """Return the registered encoder class of that name.
 
     Raises:
         UsageError: there is none, or it is no :class:`~mmmim.models.backbones.Encoder`.
@@ -69,10 +71,10 @@ def encoder_class(kind: Any) -> type[Encoder]:
 
 
 def read_encoder(file: str | Path) -> StoredEncoder:
-    """The encoder of a checkpoint written by this project, without what only pre-training or a task uses.
+    """Return the encoder of a checkpoint written by mmmim, without what only pre-training or a task uses.
 
     Raises:
-        UsageError: no such file, not a PyTorch file, not written by this project, or an encoder that has no export.
+        UsageError: the file is missing, no PyTorch file or not written by mmmim, or its encoder has no export.
     """
     if not Path(file).is_file():
         raise UsageError(f"{file}: there is no such file")
@@ -109,7 +111,10 @@ def _floats(value: Tensor) -> Tensor:
 
 
 def import_custom(config: Any) -> None:
-    """Import what the text of a config imports for classes of one's own, from below the current directory, too."""
+    """Import the modules with a user's own classes that a config's ``custom_imports`` names.
+
+    They are also looked for below the current directory.
+    """
     wanted = config_value(config, "custom_imports") or {}
     if wanted.get("imports"):
         if (here := str(Path.cwd())) not in sys.path:
@@ -118,6 +123,7 @@ def import_custom(config: Any) -> None:
 
 
 def build_encoder(encoder: StoredEncoder, state: dict[str, Tensor]) -> Features:
+    """Return a function from images to token features by mmmim's own model, in double precision."""
     model = MODELS.build(dict(encoder.arguments, type=f"mmmim.{encoder.kind}", out_type="raw")).eval()
     model.load_state_dict(state)
     model.double()

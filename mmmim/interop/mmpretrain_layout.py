@@ -1,4 +1,4 @@
-"""Names and channel order of mmpretrain's backbones, there and back."""
+"""Converts names and channel order to those of mmpretrain's backbones, and back."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mmmim.interop.encoder import StoredEncoder
 from mmmim.models.backbones.plain_vit import mlp_width
 from mmmim.models.backbones.swin_timm import grid_of_meta, is_dynamic, pretrained_windows, stage_windows
 
-Names = tuple[tuple[str, str], ...]  # pattern and replacement from timm's names, which are ours
+Names = tuple[tuple[str, str], ...]  # patterns of timm's names, which mmmim uses, and replacements
 
 MLP: Names = ((r"mlp\.fc1\.", "ffn.layers.0.0."), (r"mlp\.fc2\.", "ffn.layers.1."))
 VIT: Names = (
     (r"^patch_embed\.proj\.", "patch_embed.projection."),
-    *((rf"^blocks\.(\d+)\.{theirs}", rf"layers.\1.{ours}") for theirs, ours in MLP),
+    *((rf"^blocks\.(\d+)\.{ours}", rf"layers.\1.{theirs}") for ours, theirs in MLP),
     (r"^blocks\.(\d+)\.norm([12])\.", r"layers.\1.ln\2."),
     (r"^blocks\.(\d+)\.attn\.", r"layers.\1.attn."),
     (r"^norm\.", "ln1."),
@@ -35,7 +35,7 @@ BEIT: Names = (
 SWIN: Names = (
     (r"^patch_embed\.proj\.", "patch_embed.projection."),
     (r"^(patch_embed\.norm\.)", r"\1"),
-    *((rf"^layers\.(\d+)\.blocks\.(\d+)\.{theirs}", rf"stages.\1.blocks.\2.{ours}") for theirs, ours in MLP),
+    *((rf"^layers\.(\d+)\.blocks\.(\d+)\.{ours}", rf"stages.\1.blocks.\2.{theirs}") for ours, theirs in MLP),
     (r"^layers\.(\d+)\.blocks\.(\d+)\.attn\.", r"stages.\1.blocks.\2.attn.w_msa."),
     (r"^layers\.(\d+)\.blocks\.(\d+)\.(norm[123])\.", r"stages.\1.blocks.\2.\3."),
     (r"^layers\.(\d+)\.downsample\.", r"stages.\1.downsample."),
@@ -46,6 +46,11 @@ UNFOLD_ORDER = (0, 2, 1, 3)
 
 
 def mmpretrain_class(encoder: StoredEncoder) -> str:
+    """Return the name of mmpretrain's class for an encoder.
+
+    Raises:
+        UsageError: mmpretrain has no such model.
+    """
     if encoder.kind == "ResNet":
         raise UsageError(
             "--to mmpretrain: its ResNet has the names of torchvision, as ours has; "
@@ -66,7 +71,7 @@ def mmpretrain_class(encoder: StoredEncoder) -> str:
 
 
 def check_windows(encoder: StoredEncoder, target: str) -> None:
-    """Its windows are square, and a stage has shifted windows along both axes or none."""
+    """Raise ``UsageError`` unless windows are square and shifted along both axes or none, which ``target`` demands."""
     meta, windows, dynamic = encoder.meta, stage_windows(encoder.meta), is_dynamic(encoder.meta)
     (h, w), (wh, ww) = grid_of_meta(meta), meta["window_size"]
     shifted = [(dynamic or h >> s > wh, dynamic or w >> s > ww) for s in range(len(windows))]
@@ -78,6 +83,7 @@ def check_windows(encoder: StoredEncoder, target: str) -> None:
 
 
 def mmpretrain_name(name: str, kind: str = "VisionTransformer", num_stages: int = 4) -> str:
+    """Return mmpretrain's name of a tensor that timm names ``name``."""
     if kind.startswith("Swin") and name.startswith("norm."):
         return f"norm{num_stages - 1}." + name.removeprefix("norm.")
     for pattern, replacement in CLASSES[kind]:
@@ -91,17 +97,20 @@ def mmpretrain_name(name: str, kind: str = "VisionTransformer", num_stages: int 
 
 
 def merge_order(channels: int) -> Tensor:
-    """``order[c*4 + j]`` is where unfold's channel, pixel ``j`` of channel ``c``, stands in a concatenation."""
+    """Return ``order``, where ``order[c*4 + j]`` is the place of unfold's channel, pixel ``j`` of channel ``c``.
+
+    The place is that in a concatenation of the four pixels.
+    """
     return torch.arange(4 * channels).view(4, channels)[list(UNFOLD_ORDER)].T.flatten()
 
 
 def _is_merged(name: str, kind: str) -> bool:
-    """Whether the last dimension holds the four pixels of a merge; SwinV2 norms after the reduction."""
+    """Return whether the last dimension holds the four pixels of a patch merging; SwinV2 norms after the reduction."""
     return name.endswith("downsample.reduction.weight") or (kind == "SwinTransformer" and ".downsample.norm." in name)
 
 
 def to_mmpretrain(encoder: StoredEncoder) -> dict[str, Tensor]:
-    """The weights as mmpretrain's backbones name and order them, below ``backbone.``."""
+    """Return the weights as mmpretrain's backbones name and order them, below ``backbone.``."""
     kind, stages = mmpretrain_class(encoder), len(encoder.meta.get("depths", ()))
     state = {}
     for name, value in encoder.state.items():
@@ -117,7 +126,7 @@ def to_mmpretrain(encoder: StoredEncoder) -> dict[str, Tensor]:
 
 
 def from_mmpretrain(encoder: StoredEncoder, stored: dict[str, Tensor]) -> dict[str, Tensor]:
-    """``stored`` of :func:`to_mmpretrain` under the names, and in the order, of ``encoder``."""
+    """Return ``stored`` of :func:`to_mmpretrain` under the names, and in the order, of ``encoder``."""
     kind, stages = mmpretrain_class(encoder), len(encoder.meta.get("depths", ()))
     state = {}
     for name in encoder.state:
@@ -129,7 +138,7 @@ def from_mmpretrain(encoder: StoredEncoder, stored: dict[str, Tensor]) -> dict[s
 
 
 def _buffers(encoder: StoredEncoder, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Position indices, without which mmpretrain fails to resize a table (it deletes them unseen)."""
+    """Return the position indices, which mmpretrain needs to resize a table (it deletes them without a look)."""
     tables = [name for name in state if name.endswith("relative_position_bias_table")]
     buffers = {}
     for name in tables:
@@ -142,6 +151,7 @@ def _buffers(encoder: StoredEncoder, state: dict[str, Tensor]) -> dict[str, Tens
 
 
 def mmpretrain_usage(encoder: StoredEncoder, file: Any) -> str:
+    """Return the config of mmpretrain's backbone that loads ``file``."""
     meta, kind = encoder.meta, mmpretrain_class(encoder)
     sizes = f"img_size={tuple(meta['img_size'])}, patch_size={meta['patch_size'][0]}, in_channels={meta['in_channels']}"
     if kind.startswith("Swin"):

@@ -1,4 +1,4 @@
-"""Whether what a config describes is the part of a model that it stands for."""
+"""A check that what a config describes is the part of a model that it stands for."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 
 
 class Part:
-    """Common part of the base classes of parts; ``contract`` names all that a model asks of such a part."""
+    """A base of the base classes of parts; ``contract`` names everything that a model asks of such a part."""
 
     contract: ClassVar[tuple[str, ...]]
 
     @classmethod
     def build(cls, argument: str, config: dict, **known: Any) -> Self:
-        """Return the part of a ``config``, what it leaves open filled with the ``known`` facts, if it :meth:`fits`."""
+        """Return the part of a ``config``, with open arguments filled from ``known``, if it :meth:`fits`."""
         return cls.fits(argument, build_part(config, **known))
 
     @classmethod
     def fits(cls, argument: str, part: Any) -> Self:
-        """Return ``part`` itself: of a subclass, or of any class that has everything in ``contract``.
+        """Return ``part`` itself if it is of a subclass, or of any class that has everything in ``contract``.
 
         Raises:
             UsageError: something is missing; the message names the argument, the class, what it lacks and this class.

@@ -1,4 +1,4 @@
-"""An encoder of one's own in one file; the configs import it by ``custom_imports``."""
+"""An example of your own encoder in one file; the configs import it by ``custom_imports``."""
 
 from .convnext import ConvNeXt
 

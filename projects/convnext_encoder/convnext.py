@@ -32,7 +32,8 @@ class ConvNeXt(StagedEncoder):
         mask_mode: ``replace``, or None for downstream use: no mask token.
         out_type: Cells ``raw (B, h*w, D)``, map ``featmap (B, D, h, w)`` or mean ``avg (B, D)``.
         out_indices: 0-based stages whose output is returned.
-        frozen_stages: -1 nothing, k the stem and the first k stages, 4 the whole encoder, without graph.
+        frozen_stages: -1 freezes nothing, k the stem and the first k stages, 4 the whole encoder, which then runs
+            without gradients.
         with_cp: Recompute blocks in the backward pass to save memory.
     """
 

@@ -1,4 +1,4 @@
-"""A method of one's own in one folder; the config imports it by ``custom_imports``."""
+"""An example of your own method in one folder; the config imports it by ``custom_imports``."""
 
 from .algorithm import MeanMatchingMIM
 from .masker import CheckerboardMasker

@@ -12,7 +12,7 @@ from mmmim.registry import MODELS
 
 @MODELS.register_module()
 class MeanMatchingMIM(MaskedImageModel):
-    """A second loss asks that what is scored, the hidden patches, is right on average, too."""
+    """A masked image model with a second loss: the average over the scored, hidden patches has to be right too."""
 
     predicts = ("numbers",)
 

@@ -11,7 +11,7 @@ from mmmim.registry import MODELS
 
 @MODELS.register_module()
 class CheckerboardMasker(BaseMasker):
-    """Hides every other cell of ``cell`` x ``cell`` patches; a coin per step decides which colour."""
+    """A masker that hides every other cell of ``cell`` x ``cell`` patches; a coin per step decides which colour."""
 
     def __init__(self, cell: int = 1) -> None:
         super().__init__()
@@ -20,6 +20,7 @@ class CheckerboardMasker(BaseMasker):
         self.cell = cell, cell
 
     def white(self, cells: Grid) -> torch.Tensor:
+        """Return which cells are white, ``(h, w)`` bool."""
         rows, columns = (torch.arange(count) for count in cells)
         return (rows[:, None] + columns) % 2 == 0  # (h,w)
 

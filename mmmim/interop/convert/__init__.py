@@ -1,4 +1,4 @@
-"""Published checkpoints, given as local files, as checkpoints of mmmim; see :mod:`.conversion` for the layouts."""
+"""Converts published checkpoints, given as local files, to mmmim's; :mod:`.conversion` lists the layouts."""
 
 from mmmim.checkpoint.foreign import Source, read_source
 

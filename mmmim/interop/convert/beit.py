@@ -1,8 +1,9 @@
 """Official BEiT and ConMIM files (Bao et al., 2022; Yi et al., 2023): one ViT, pre-trained or fine-tuned.
 
-Pre-trained, all blocks share one table of relative positions, and ``lm_head`` predicts tokens (BEiT) or ``projectors``
-map to features (ConMIM, which keeps an ``lm_head`` that it does not train). Fine-tuned, each block has its table,
-``fc_norm`` follows the mean of the patches (``norm`` the class token), and ``head`` classifies.
+In pre-trained files all blocks share one table of relative positions, and ``lm_head`` predicts tokens (BEiT) or
+``projectors`` map to features (ConMIM, which keeps an ``lm_head`` that it does not train). In fine-tuned files each
+block has its own table, ``fc_norm`` follows the mean of the patches (``norm`` the class token), and ``head``
+classifies.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .plain_vit import arch_of, grid_of_positions, mlp_ratio
 
 LAYER_SCALE = 0.1  # initial value in the published ViT-B
 COMPUTED = {"*relative_position_index": "is computed from the architecture"}
-INCEPTION = (0.5, 0.5, 0.5)  # mean and deviation; what BEiT's code uses unless told otherwise
+INCEPTION = (0.5, 0.5, 0.5)  # mean and deviation that BEiT's code uses by default
 ENCODER = (
     (r"^(cls_token|mask_token|pos_embed|patch_embed\..*|rel_pos_bias\..*|blocks\..*|norm\..*)$", r"backbone.\1"),
     (r"^fc_norm\.", "head.norm.0."),
@@ -35,6 +36,7 @@ ENCODER = (
 
 
 def rename(names: Iterable[str], *more: tuple[str, str]) -> dict[str, str]:
+    """Return mmmim's name of each tensor that has one; ``more`` are patterns and replacements of a layout."""
     renamed = {}
     for name in names:
         for pattern, replacement in (*ENCODER, *more):
@@ -46,6 +48,7 @@ def rename(names: Iterable[str], *more: tuple[str, str]) -> dict[str, str]:
 
 
 def build_encoder(state: State, choices: Choices) -> BEiTViT:
+    """Return the encoder that the shapes of renamed tensors describe."""
     dims, channels, *patch = shape_of(state, "backbone.patch_embed.proj.weight", 4)
     tables = {"shared": f"backbone.{SHARED}", "block": f"backbone.blocks.0.attn.{TABLE}"}
     rel_pos = next((kind for kind, table in tables.items() if table in state), "none")
@@ -72,6 +75,7 @@ def build_encoder(state: State, choices: Choices) -> BEiTViT:
 
 
 def build_beit(state: State, choices: Choices) -> dict[str, nn.Module]:
+    """Return BEiT's encoder and, if the file has it, token head, on the meta device."""
     with torch.device("meta"):
         encoder = build_encoder(state, choices)
         if not any(name.startswith("neck.") for name in state):
@@ -81,6 +85,7 @@ def build_beit(state: State, choices: Choices) -> dict[str, nn.Module]:
 
 
 def build_conmim(state: State, choices: Choices) -> dict[str, nn.Module]:
+    """Return ConMIM's encoder and, if the file has it, projector, on the meta device."""
     with torch.device("meta"):
         encoder = build_encoder(state, choices)
         layers = sum(name.startswith("neck.layers.") and state[name].ndim == 2 for name in state)
@@ -91,8 +96,11 @@ def build_conmim(state: State, choices: Choices) -> dict[str, nn.Module]:
         return dict(backbone=encoder, neck=PatchProjector(encoder.embed_dims, dims, hidden, layers))
 
 
-def which_encoder(source: Source) -> str:
-    """Both encoders are saved under the same names, in two files."""
+def note_on_encoder(source: Source) -> str:
+    """Return a note on which of ConMIM's two encoders a file holds.
+
+    Both are saved under the same names, in two files.
+    """
     file = Path(source.file).name
     if file.startswith("checkpoint_copy"):
         return "this is the slow encoder, which the authors fine-tune"
@@ -104,7 +112,8 @@ def which_encoder(source: Source) -> str:
     )
 
 
-def which_statistics(source: Source) -> str | None:
+def note_on_statistics(source: Source) -> str | None:
+    """Return a note on mean and deviation of the images, unless the file's options name them."""
     if "imagenet_default_mean_and_std" in source.options:
         return None
     return (
@@ -123,7 +132,7 @@ BEIT = Layout(
     unused=COMPUTED,
     mean=INCEPTION,
     std=INCEPTION,
-    note=which_statistics,
+    note=note_on_statistics,
 )
 CONMIM = Layout(
     about="ConMIM's own files: checkpoint_copy-* (slow encoder) or checkpoint-* of its pre-training, fine-tuned ones",
@@ -131,5 +140,5 @@ CONMIM = Layout(
     rename=lambda names: rename(names, (r"^projectors\.", "neck.layers.")),
     build=build_conmim,
     unused={**COMPUTED, "lm_head.*": "BEiT's head, which ConMIM does not train"},
-    note=which_encoder,
+    note=note_on_encoder,
 )

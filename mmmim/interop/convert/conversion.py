@@ -21,7 +21,7 @@ from .mae import MAE
 from .mmpretrain import MMPRETRAIN
 from .simmim import SIMMIM
 
-# A new layout is a module with a Layout, and a line here.
+# To add a layout, write a module with a Layout and add a line here.
 LAYOUTS: dict[str, Layout] = {
     "mae": MAE,
     "beit": BEIT,
@@ -32,17 +32,17 @@ LAYOUTS: dict[str, Layout] = {
 
 
 class Conversion(NamedTuple):
-    """What became of a foreign file."""
+    """The result of converting a foreign file."""
 
     layout: str
     state: dict[str, Tensor]
     meta: dict[str, Any]  # meta['mmmim']
     parts: dict[str, nn.Module]  # backbone and neck, on the meta device
-    left_out: dict[str, str]  # tensor -> why
+    left_out: dict[str, str]  # names of tensors, and the reason for each
     note: str | None = None
 
     def describe(self) -> str:
-        """The architecture in one line."""
+        """Return the architecture in one line."""
         meta = self.meta
         arch = meta["arch"] if isinstance(meta["arch"], str) else ", ".join(f"{k}={v}" for k, v in meta["arch"].items())
         height, width = meta["img_size"]
@@ -53,11 +53,12 @@ class Conversion(NamedTuple):
         return ", ".join(facts)
 
     def contents(self) -> str:
-        """How many tensors each part has: ``backbone 150, neck 102``."""
+        """Return how many tensors each part has: ``backbone 150, neck 102``."""
         parts = Counter(name.partition(".")[0] for name in self.state)
         return ", ".join(f"{part} {number}" for part, number in parts.items())
 
     def left_out_by_reason(self) -> dict[str, list[str]]:
+        """Return the names of the tensors that were left out, by the reason for it."""
         reasons: dict[str, list[str]] = {}
         for name, reason in self.left_out.items():
             reasons.setdefault(reason, []).append(name)
@@ -71,10 +72,10 @@ def convert_file(
     choices: Choices | None = None,
     prefix: str | None = None,
 ) -> tuple[Source, Conversion]:
-    """Read ``file``, write the checkpoint ``out`` that our training would have written.
+    """Read ``file`` and write the checkpoint ``out`` that a training with mmmim would have written.
 
     Args:
-        prefix: Which model of a file with several, such as ``teacher``.
+        prefix: Name of the model to read from a file with several, such as ``teacher``.
     """
     if Path(out).exists() and Path(file).exists() and Path(out).samefile(file):
         raise UsageError(f"--out {out}: is the file to convert; give another name")
@@ -89,14 +90,14 @@ def convert_file(
 
 
 def convert(source: Source, layout: str | None = None, choices: Choices | None = None) -> Conversion:
-    """The tensors of ``source`` under our names, and the description of their encoder.
+    """Return the tensors of ``source`` under mmmim's names, and the description of their encoder.
 
     Args:
         layout: A name of :data:`LAYOUTS`; None recognises it by the names of the tensors.
 
     Raises:
-        UsageError: the layout is unknown, a tensor of the encoder or decoder is missing, has no place or another shape
-            than the others imply, or is not finite.
+        UsageError: the layout is unknown, or a tensor of the encoder or decoder is missing, has no place, has another
+            shape than the others imply, or is not finite.
     """
     name = find_layout(source) if layout is None else layout
     if name not in LAYOUTS:
@@ -121,6 +122,11 @@ def convert(source: Source, layout: str | None = None, choices: Choices | None =
 
 
 def find_layout(source: Source) -> str:
+    """Return the name of the layout that the names of the tensors fit.
+
+    Raises:
+        UsageError: none fits, or several do.
+    """
     found = {
         name: set(marks)
         for name, layout in LAYOUTS.items()
@@ -146,7 +152,7 @@ def _reason(name: str, layout: Layout) -> str:
 
 
 def _check(part: str, module: nn.Module, state: dict[str, Tensor], theirs: dict[str, str]) -> None:
-    """The tensors below ``part.`` are exactly those of ``module``."""
+    """Raise ``UsageError`` unless the tensors below ``part.`` are exactly those of ``module``."""
     prefix = part + "."
     own = {prefix + name: tuple(value.shape) for name, value in module.state_dict().items()}
     stored = {name: tuple(value.shape) for name, value in state.items() if name.startswith(prefix)}
@@ -174,14 +180,14 @@ def _check(part: str, module: nn.Module, state: dict[str, Tensor], theirs: dict[
 
 
 def _described(module: nn.Module) -> str:
-    """The module as the shapes of the leading tensors make it."""
+    """Return the module's class and sizes, which were read from the shapes of the leading tensors."""
     shown = ("embed_dims", "stage_dims", "dims", "depth", "depths", "img_size", "patch_size", "in_channels", "grid")
     values = {name: getattr(module, name) for name in shown if not callable(getattr(module, name, len))}
     return f"{type(module).__name__}({', '.join(f'{name}={value}' for name, value in values.items())})"
 
 
 def _facts(backbone: Any, state: dict[str, Tensor], source: Source, layout: str) -> dict[str, Any]:
-    """What ``MetaHook`` writes."""
+    """Return ``meta['mmmim']`` as ``MetaHook`` writes it."""
     tuned = any(name.startswith("head.") for name in state)
     facts = dict(
         backbone.describe(),
@@ -202,7 +208,7 @@ def _facts(backbone: Any, state: dict[str, Tensor], source: Source, layout: str)
 
 
 def _classifier(backbone: Any, state: dict[str, Tensor]) -> dict[str, Any]:
-    """What the head sees: the mean of the patches, normed after it, or the class token."""
+    """Return what the head sees: the mean of the patches, normed after it, or the class token."""
     norms = {"head.norm.0.weight": "ln", "head.norm.0.running_mean": "bn"}
     norm = [kind for name, kind in norms.items() if name in state]
     by_mean = "backbone.norm.weight" not in state or not hasattr(backbone, "num_prefix") or not backbone.num_prefix
@@ -210,7 +216,7 @@ def _classifier(backbone: Any, state: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def _statistics(source: Source, layout: Layout) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of the images; the options of BEiT's and ConMIM's runs name them, if the file has them."""
+    """Return mean and deviation of the images, by the options of BEiT's and ConMIM's runs if the file has them."""
     imagenet = source.options.get("imagenet_default_mean_and_std")
     if imagenet is None:
         return layout.mean, layout.std

@@ -1,4 +1,4 @@
-"""What a source layout has to say, and how it reads an architecture from shapes."""
+"""The description of a source layout, and helpers that read an architecture from shapes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_PLACE = "the model has no place for it"
 
 
 class Choices(NamedTuple):
-    """What shapes leave open; None where they, or the published models, tell."""
+    """Settings that shapes leave open; None if the shapes, or the published models, tell them."""
 
     num_heads: int | None = None
     img_size: tuple[int, int] | None = None
@@ -30,13 +30,13 @@ class Layout(NamedTuple):
     Attributes:
         about: Whose files these are.
         marks: Sets of tensors; a file that has all of one is of this layout, unless another's set includes it.
-        rename: Names of a file -> names in our checkpoint (``backbone.*``, ``neck.*``, ``head.*``); others are left
-            out. What belongs to the encoder but is unknown gets a name too, so that :attr:`build` can object.
-        build: Renamed tensors -> the modules they must fill, by attribute, on the meta device.
-        arrange: Renamed tensors in the order of our axes.
-        unused: Pattern (fnmatch) of names that are left out -> why.
-        mean, std: Of the images in training, in [0, 1], where the file does not say.
-        note: What the user of such a file should know.
+        rename: From the names of a file to those in mmmim's checkpoint (``backbone.*``, ``neck.*``, ``head.*``); other
+            names are left out. An unknown tensor of the encoder gets a name too, so that the conversion can reject it.
+        build: From renamed tensors to the modules that they must fill, by attribute, on the meta device.
+        arrange: Returns renamed tensors in the order of mmmim's axes.
+        unused: From patterns (fnmatch) of names that are left out to the reason.
+        mean, std: Statistics of the training images, in [0, 1], if the file does not give them.
+        note: Returns what the user of such a file should know.
     """
 
     about: str
@@ -51,6 +51,11 @@ class Layout(NamedTuple):
 
 
 def shape_of(state: State, name: str, dims: int) -> tuple[int, ...]:
+    """Return the shape of a tensor.
+
+    Raises:
+        UsageError: it is missing, or has not ``dims`` dimensions.
+    """
     if name not in state:
         raise UsageError(f"tensor {name} is missing; the file is incomplete, or of another layout: --from NAME")
     shape = tuple(state[name].shape)
@@ -60,7 +65,7 @@ def shape_of(state: State, name: str, dims: int) -> tuple[int, ...]:
 
 
 def count(names: Iterable[str], prefix: str) -> int:
-    """The number of modules ``prefix0``, ``prefix1``, ... that have tensors."""
+    """Return the number of modules ``prefix0``, ``prefix1``, ... that have tensors."""
     found = {int(match[1]) for name in names if (match := re.match(re.escape(prefix) + r"(\d+)\.", name))}
     if not found:
         raise UsageError(f"no tensor starts with {prefix}0; the file is incomplete, or of another layout: --from NAME")

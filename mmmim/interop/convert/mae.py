@@ -1,4 +1,4 @@
-"""Official MAE (He et al., 2022): timm's names for the encoder, ``decoder_*`` beside them, ``fc_norm`` after it."""
+"""Official MAE files (He et al., 2022): timm's names for the encoder, ``decoder_*`` beside it, ``fc_norm`` after it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ NAMES = (
 
 
 def rename(names: Iterable[str]) -> dict[str, str]:
+    """Return mmmim's name of each tensor that has one."""
     names, renamed = list(names), {}
     for name in names:
         for pattern, replacement in NAMES:

@@ -1,4 +1,4 @@
-"""MAE as MMPretrain (and MMSelfSup) store it: ``tools/export.py --to mmpretrain`` read backwards, and its decoder."""
+"""MAE files of MMPretrain (and MMSelfSup): the reverse of ``tools/export.py --to mmpretrain``, with the decoder."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ DECODER = (
 
 
 def rename(names: Iterable[str]) -> dict[str, str]:
+    """Return mmmim's name of each tensor that has one."""
     names, renamed = list(names), {}
     ours = _encoder_names(count(names, "backbone.layers."))
     for name in names:
@@ -43,7 +44,7 @@ def rename(names: Iterable[str]) -> dict[str, str]:
 
 
 def _encoder_names(depth: int) -> dict[str, str]:
-    """mmpretrain's name -> timm's, for every tensor of a ViT."""
+    """Return timm's name for each of mmpretrain's names of a ViT's tensors."""
     with torch.device("meta"):
         vit = ViT(arch=dict(embed_dims=4, depth=depth, num_heads=1))
     return {mmpretrain_name(name): name for name in vit.state_dict()}

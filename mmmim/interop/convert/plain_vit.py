@@ -1,4 +1,4 @@
-"""ViT and MAE decoder that the shapes of their tensors describe."""
+"""Builds the ViT and the MAE decoder that the shapes of their tensors describe."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ HALF_PRECISION = 1e-3
 
 
 def build_mae(state: State, choices: Choices) -> dict[str, nn.Module]:
+    """Return MAE's encoder and, if the file has it, decoder, on the meta device."""
     with torch.device("meta"):
         encoder = build_vit(state, choices)
         if any(name.startswith("neck.") for name in state):
@@ -28,6 +29,7 @@ def build_mae(state: State, choices: Choices) -> dict[str, nn.Module]:
 
 
 def build_vit(state: State, choices: Choices) -> ViT:
+    """Return the ViT that the shapes of renamed tensors describe."""
     dims, channels, *patch = shape_of(state, "backbone.patch_embed.proj.weight", 4)
     rows = shape_of(state, "backbone.pos_embed", 3)[1]
     with_cls_token = "backbone.cls_token" in state
@@ -60,10 +62,16 @@ def _build_decoder(state: State, encoder: ViT) -> MAEDecoder:
 
 
 def mlp_ratio(state: State, blocks: str, dims: int) -> float:
+    """Return the hidden width of the MLPs below ``blocks``, in widths of the tokens."""
     return shape_of(state, f"{blocks}0.mlp.fc1.weight", 2)[0] / dims
 
 
 def arch_of(dims: int, depth: int, mlp_ratio: float, num_heads: int | None) -> str | dict:
+    """Return the name of a published architecture, or its settings.
+
+    Raises:
+        UsageError: the number of heads is neither given nor that of a published width.
+    """
     num_heads = num_heads or NUM_HEADS.get(dims)
     if num_heads is None:
         widths = ", ".join(f"{heads} for {width}" for width, heads in NUM_HEADS.items())
@@ -78,6 +86,11 @@ def arch_of(dims: int, depth: int, mlp_ratio: float, num_heads: int | None) -> s
 
 
 def grid_of_positions(rows: int, with_cls_token: bool, patch: list[int], img_size: tuple[int, int] | None) -> Grid:
+    """Return the grid of patches that a position table of ``rows`` rows belongs to; without ``img_size``, a square one.
+
+    Raises:
+        UsageError: the rows do not fit ``img_size``, or make no square.
+    """
     patches = rows - with_cls_token
     if img_size is not None:
         grid = img_size[0] // patch[0], img_size[1] // patch[1]
@@ -96,7 +109,10 @@ def grid_of_positions(rows: int, with_cls_token: bool, patch: list[int], img_siz
 
 
 def _pos_kind(table: Tensor, grid: Grid, with_cls_token: bool) -> str:
-    """``learned`` stands for any table that is not the fixed one, mmpretrain's transposed one for instance."""
+    """Return the kind of positions in a table.
+
+    ``learned`` stands for any table that is not a fixed one, such as mmpretrain's transposed one.
+    """
     with torch.device("cpu"):
         for kind, build in FIXED_POSITIONS.items():
             if table.shape[-1] % 4:

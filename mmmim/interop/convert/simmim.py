@@ -1,5 +1,8 @@
-"""Official SimMIM files (Xie et al., 2022): pre-trained Swin or BEiT's ViT as ``encoder`` and one convolution as
-``decoder``; fine-tuned, the plain names of Swin with ``norm`` and ``head``, or BEiT's."""
+"""Official SimMIM files (Xie et al., 2022), pre-trained or fine-tuned.
+
+Pre-trained files have Swin or BEiT's ViT as ``encoder`` and one convolution as ``decoder``; fine-tuned ones have the
+plain names of Swin with ``norm`` and ``head``, or BEiT's names.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ PIXELS_PER_TOKEN = 16  # SwinV2: windows of 12 tokens for images of 192 pixels, 
 
 
 def rename(names: Iterable[str]) -> dict[str, str]:
+    """Return mmmim's name of each tensor that has one."""
     names = [name for name in names if name.rpartition(".")[2] not in BUFFERS]
     pretrained = any(name.startswith("encoder.") for name in names)
     prefix = "encoder." if pretrained else ""
@@ -48,7 +52,10 @@ def _own_prefix(match: re.Match[str]) -> str:
 
 
 def arrange(state: State) -> State:
-    """The pixel shuffle counts (channel, row, column), our targets (row, column, channel)."""
+    """Return the tensors with the decoder's outputs in mmmim's order.
+
+    SimMIM's pixel shuffle counts (channel, row, column), mmmim's targets count (row, column, channel).
+    """
     channels = shape_of(state, "backbone.patch_embed.proj.weight", 4)[1]
     head = {name: _by_pixels(value, channels) for name, value in state.items() if name.startswith("neck.layers.0.")}
     return {**state, **head}
@@ -63,6 +70,7 @@ def _by_pixels(value: Tensor, channels: int) -> Tensor:
 
 
 def build(state: State, choices: Choices) -> dict[str, nn.Module]:
+    """Return SimMIM's encoder and, if the file has it, decoder, on the meta device."""
     with torch.device("meta"):
         is_swin = any(name.startswith("backbone.layers.") for name in state)
         encoder = _swin(state, choices) if is_swin else beit.build_encoder(state, choices)
@@ -99,7 +107,7 @@ def _swin(state: State, choices: Choices) -> Swin | SwinV2:
 
 
 def _swin_v2(state: State, arch: dict, choices: Choices, common: dict[str, Any]) -> SwinV2:
-    """No tensor of it depends on image or window."""
+    """Return the SwinV2 of a file; no tensor depends on image or window size, so these are choices or defaults."""
     normed = [name for name in state if re.match(r"backbone\.layers\.\d+\.blocks\.\d+\.norm3\.weight$", name)]
     every = min((int(name.split(".")[4]) + 1 for name in normed), default=0)
     named = [name for name, known in SwinV2.archs.items() if arch.items() <= known.items()]

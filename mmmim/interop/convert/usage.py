@@ -1,4 +1,4 @@
-"""What to do with a converted checkpoint."""
+"""Suggests commands that use a converted checkpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IMAGENET_MEAN = [123.675, 116.28, 103.53]
 
 
 class Recipe(NamedTuple):
-    """The config that pre-trains an encoder, the image and patch size it has there, and the one that fine-tunes it."""
+    """The config that pre-trains an encoder, its image and patch size there, and the config that fine-tunes it."""
 
     config: str
     img_size: int
@@ -55,7 +55,7 @@ LINEAR = "configs/mae/downstream/linear_vit-b_90e_in1k.py"
 
 
 def follow_up(converted: Conversion, out: str | Path) -> list[str]:
-    """Commands that use the checkpoint ``out``, or where no config has such an encoder, the encoder for a config."""
+    """Return commands that use the checkpoint ``out``, or the encoder for a config if no config has such an encoder."""
     meta, arch = converted.meta, converted.meta["arch"]
     recipe = _recipe(converted) if isinstance(arch, str) else None
     if recipe is None:
@@ -92,7 +92,10 @@ def _recipe(converted: Conversion) -> Recipe | None:
 
 
 def _test(converted: Conversion, out: str | Path, recipe: Recipe) -> list[str]:
-    """Nothing for heads that no recipe has: on a class token that is fine-tuned, or without BEiT's and MAE's norm."""
+    """Return the command that tests a head, or nothing for heads that no recipe has.
+
+    These are fine-tuned ones on a class token, or without BEiT's and MAE's norm.
+    """
     meta = converted.meta
     norm = [name for name in converted.state if name.startswith("head.norm.0.")]
     if not norm and meta["backbone"] in ("ViT", "BEiTViT"):
@@ -114,7 +117,7 @@ def _test(converted: Conversion, out: str | Path, recipe: Recipe) -> list[str]:
 
 
 def _wider(meta: dict[str, Any]) -> dict[str, Any]:
-    """What makes a downstream config of a ViT-B/16 one of this encoder."""
+    """Return the options that turn a downstream config of a ViT-B/16 into one of this encoder."""
     options = _sizes(meta, 224, 16)
     if meta["arch"] != "base":
         options |= {"model.backbone.arch": meta["arch"], "model.head.in_channels": meta["embed_dims"]}
@@ -127,7 +130,7 @@ def _sizes(meta: dict[str, Any], img_size: int, patch_size: int) -> dict[str, An
 
 
 def _statistics(meta: dict[str, Any]) -> dict[str, Any]:
-    """Mean and deviation that the configs do not have: theirs are ImageNet's."""
+    """Return mean and deviation as options if they are not ImageNet's, which the configs have."""
     if meta.get("mean", IMAGENET_MEAN) == IMAGENET_MEAN:
         return {}
     return {f"model.data_preprocessor.{name}": meta[name] for name in ("mean", "std")}
@@ -142,7 +145,7 @@ def _decoder(neck: Any) -> dict[str, Any]:
 
 
 def _options(values: dict[str, Any]) -> str:
-    """``--cfg-options``; a pair is written as the option reads it."""
+    """Return ``--cfg-options``; a pair is written as the option reads it."""
     if not values:
         return ""
     words = [f"{key}={','.join(map(str, v)) if isinstance(v, list) else v}" for key, v in values.items()]

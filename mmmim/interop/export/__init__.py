@@ -1,4 +1,4 @@
-"""Plain files of a pre-trained encoder for other people's code, checked to give the same features there."""
+"""Exports a pre-trained encoder to plain files for other code, after checking that it gives the same features there."""
 
 from mmmim.interop.encoder import StoredEncoder, read_encoder
 from mmmim.interop.mmpretrain_layout import from_mmpretrain, to_mmpretrain

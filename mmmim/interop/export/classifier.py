@@ -1,4 +1,4 @@
-"""The head of a fine-tuned or probed classifier, for libraries whose models have one, too."""
+"""Exports the head of a fine-tuned or probed classifier to libraries whose models have a head too."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from mmmim.interop.encoder import StoredEncoder
 
 
 class Classifier(NamedTuple):
-    """What follows the blocks: the mean of the patches (``avg``) or the class token (``cls``), a norm, a layer."""
+    """The head after the blocks: the mean of the patches (``avg``) or the class token (``cls``), a norm, a layer."""
 
     pool: str
-    norm: str | None  # of LinearClsHead
-    state: dict[str, Tensor]  # of LinearClsHead
+    norm: str | None  # a norm of LinearClsHead
+    state: dict[str, Tensor]  # the tensors of LinearClsHead
 
     @property
     def num_classes(self) -> int:
+        """Return the number of classes."""
         return len(self.state["fc.weight"])
 
     @property
     def has_fc_norm(self) -> bool:
+        """Return whether a layer norm follows the pooling."""
         return self.norm in ("ln", "ln_fixed")
 
     def linear(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of the last layer; a batch norm before it is folded in."""
+        """Return weight and bias of the last layer; a batch norm before it is folded in."""
         weight, bias = self.state["fc.weight"], self.state["fc.bias"]
         if self.norm != "bn":
             return weight, bias
@@ -37,6 +39,7 @@ class Classifier(NamedTuple):
         return scaled.float(), (bias.double() - scaled @ mean).float()
 
     def fc_norm(self) -> dict[str, Tensor]:
+        """Return weight and bias of the layer norm after the pooling; empty without one."""
         if self.norm == "ln":
             return {kind: self.state[f"norm.0.{kind}"] for kind in ("weight", "bias")}
         dims = self.state["fc.weight"].shape[1]
@@ -44,10 +47,10 @@ class Classifier(NamedTuple):
 
 
 def read_classifier(encoder: StoredEncoder) -> Classifier:
-    """The head of the checkpoint.
+    """Return the head of the checkpoint.
 
     Raises:
-        UsageError: there is none, or one that is no single layer on pooled features.
+        UsageError: there is none, or it is not a single layer on pooled features.
     """
     state = strip_prefix(dict(encoder.others), "head.")
     backbone, head = (encoder.settings.get(part) or {} for part in ("backbone", "head"))
@@ -62,7 +65,7 @@ def read_classifier(encoder: StoredEncoder) -> Classifier:
     norms = head.get("norm") or ()
     norms = [norms] if isinstance(norms, str) else list(norms)
     fc_norm = {name: encoder.others.get(f"backbone.fc_norm.{name}") for name in ("weight", "bias")}
-    if backbone.get("fc_norm"):  # the same norm, kept by the encoder
+    if backbone.get("fc_norm"):  # the same norm, stored with the encoder
         norms.append("ln")
         state |= {f"norm.0.{name}": value for name, value in fc_norm.items() if value is not None}
     if len(norms) > 1:
@@ -75,7 +78,7 @@ def read_classifier(encoder: StoredEncoder) -> Classifier:
 
 
 def build_classifier(encoder: StoredEncoder, classifier: Classifier) -> nn.Module:
-    """Our own classifier, in double precision."""
+    """Return mmmim's own classifier, in double precision."""
     from mmmim.models.classifiers import ImageClassifier
 
     model = ImageClassifier(

@@ -1,7 +1,7 @@
-"""Files under the names of the official codes of MAE, BEiT (also ConMIM's) and SimMIM (also Swin's).
+"""Exports files under the names of the official codes of MAE, BEiT (also ConMIM's) and SimMIM (also Swin's).
 
-``tools/convert.py`` read backwards: what is written is read again by it, and has to be what it was. Position indices
-and masks of windows are not written; the official codes compute them.
+This is the reverse of ``tools/convert.py``, which reads each written file again and has to get the same values.
+Position indices and masks of windows are not written; the official codes compute them.
 """
 
 from __future__ import annotations
@@ -50,10 +50,17 @@ ONE_LAYER = {"neck.layers.0.weight", "neck.layers.0.bias"}
 
 
 def official_layout(encoder: StoredEncoder, target: str = "official") -> str:
-    """The layout that holds this encoder: ``mae``, ``beit`` or ``simmim``; ``target`` names one, or is ``official``."""
+    """Return the layout that holds this encoder: ``mae``, ``beit`` or ``simmim``.
+
+    Args:
+        target: Name of a layout, or ``official`` for the first that fits.
+
+    Raises:
+        UsageError: the layout, or every layout, has no place for the encoder.
+    """
     fitting = _layouts(encoder)
     if not fitting:
-        raise UsageError(f"--to {target}: {_why_none(encoder)}")
+        raise UsageError(f"--to {target}: {_reason_for_none(encoder)}")
     if target == "official":
         return fitting[0]
     if target not in fitting:
@@ -62,7 +69,7 @@ def official_layout(encoder: StoredEncoder, target: str = "official") -> str:
 
 
 def _layouts(encoder: StoredEncoder) -> list[str]:
-    """Fitting ones, the likeliest first."""
+    """Return the layouts that fit, the likeliest first."""
     if encoder.kind in ("Swin", "SwinV2"):
         return ["simmim"]
     if encoder.is_plain_vit:
@@ -72,7 +79,7 @@ def _layouts(encoder: StoredEncoder) -> list[str]:
     return []
 
 
-def _why_none(encoder: StoredEncoder) -> str:
+def _reason_for_none(encoder: StoredEncoder) -> str:
     if encoder.kind == "ResNet":
         return "a ResNet has torchvision's names already; use --to torchvision"
     if encoder.has_windows:
@@ -89,16 +96,16 @@ def _decodes_pixels(encoder: StoredEncoder) -> bool:
 
 
 def _cell(encoder: StoredEncoder) -> int | None:
-    """Side of the square of pixels that SimMIM's layer predicts for an output of the encoder."""
+    """Return the side of the square of pixels that SimMIM's layer predicts for an output of the encoder."""
     channels, outputs = encoder.meta["in_channels"], len(encoder.others["neck.layers.0.weight"])
     side = encoder.meta["patch_size"][0] << (len(encoder.meta.get("depths", ())) or 1) - 1
     return side if outputs == channels * side**2 else None
 
 
 def to_official(encoder: StoredEncoder, layout: str) -> tuple[dict[str, Tensor], list[str]]:
-    """The weights under the official names, encoder, decoder and head; and the names of those that have no place."""
+    """Return encoder, decoder and head under the official names, and the names of tensors that have no place there."""
     everything = {ENCODER_PREFIX + name: value for name, value in encoder.state.items()} | dict(encoder.others)
-    plain = "head.fc.weight" in everything or "backbone.mask_token" not in everything  # fine-tuned: no encoder.
+    plain = "head.fc.weight" in everything or "backbone.mask_token" not in everything  # fine-tuned: without "encoder."
     probe = "head.norm.0.running_mean" in everything
     names = (*PROBE, *NAMES["mae"]) if layout == "mae" and probe else NAMES[layout]
     without_place = set(_without_place(encoder, layout, probe))
@@ -119,7 +126,7 @@ def to_official(encoder: StoredEncoder, layout: str) -> tuple[dict[str, Tensor],
 
 
 def _without_place(encoder: StoredEncoder, layout: str, probe: bool) -> list[str]:
-    """Decoders and heads that are not the layout's own."""
+    """Return the tensors of decoders and heads that are not the layout's own."""
     neck = {name for name in encoder.others if name.startswith("neck.")}
     if layout == "mae":
         its_own = {"neck.mask_token", "neck.decoder_pred.weight"} <= neck
@@ -133,18 +140,18 @@ def _without_place(encoder: StoredEncoder, layout: str, probe: bool) -> list[str
 
 
 def _by_channels(value: Tensor, encoder: StoredEncoder) -> Tensor:
-    """Ours are ordered (row, column, channel); the pixel shuffle counts (channel, row, column)."""
+    """Return values of mmmim's (row, column, channel) order in that of the pixel shuffle, (channel, row, column)."""
     channels = encoder.meta["in_channels"]
     side = isqrt(len(value) // channels)
     rows = value.view(side, side, channels, -1).permute(2, 0, 1, 3).flatten(0, 2).contiguous()
-    return rows[..., None, None] if value.ndim > 1 else rows.flatten()  # of a convolution
+    return rows[..., None, None] if value.ndim > 1 else rows.flatten()  # the shape of a convolution's weight
 
 
 def read_back(encoder: StoredEncoder, layout: str, file: Path) -> dict[str, Tensor]:
-    """The file as ``tools/convert.py`` reads it, under our full names.
+    """Return the tensors of the file as ``tools/convert.py`` reads them, under mmmim's full names.
 
     Raises:
-        UsageError: it does not, or reads another value.
+        UsageError: the file cannot be converted.
     """
     from mmmim.interop.convert import Choices, convert, read_source
 
@@ -157,6 +164,11 @@ def read_back(encoder: StoredEncoder, layout: str, file: Path) -> dict[str, Tens
 
 
 def build_official(encoder: StoredEncoder, layout: str, file: Path) -> Features:
+    """Return a function to token features by the encoder read back from ``file``.
+
+    Raises:
+        UsageError: ``tools/convert.py`` reads other values than were exported.
+    """
     back = read_back(encoder, layout, file)
     written, left_out = to_official(encoder, layout)
     expected = {ENCODER_PREFIX + name: value for name, value in encoder.state.items()} | dict(encoder.others)
@@ -179,6 +191,7 @@ def build_official(encoder: StoredEncoder, layout: str, file: Path) -> Features:
 
 
 def write_official(encoder: StoredEncoder, layout: str, file: Path) -> None:
+    """Write the file that the layout's official code would have saved."""
     stored: dict[str, Any] = dict(model=to_official(encoder, layout)[0])
     if layout == "beit" and (mean := encoder.meta.get("mean")) in (IMAGENET_MEAN, INCEPTION_MEAN):
         stored["args"] = dict(imagenet_default_mean_and_std=mean == IMAGENET_MEAN)  # an option of BEiT's code
@@ -186,13 +199,14 @@ def write_official(encoder: StoredEncoder, layout: str, file: Path) -> None:
 
 
 def official_usage(encoder: StoredEncoder, layout: str, file: str | Path) -> str:
+    """Return how to load and to convert the file, and what was left out."""
     if encoder.kind in ("Swin", "SwinV2"):
         check_windows(encoder, layout)
     state, left_out = to_official(encoder, layout)
     height, width = encoder.meta["img_size"]
     heads = f" --num-heads {encoder.meta['num_heads']}" if layout == "mae" else ""
-    told = height == width and "depths" not in encoder.meta  # by the number of positions
-    size = "" if is_dynamic(encoder.meta) or told else f" --img-size {height} {width}"
+    is_inferred = height == width and "depths" not in encoder.meta  # from the number of positions
+    size = "" if is_dynamic(encoder.meta) or is_inferred else f" --img-size {height} {width}"
     window = f" --window-size {encoder.meta['window_size'][0]}" if encoder.kind == "SwinV2" else ""
     lines = [
         f"state = torch.load({str(file)!r})['model']  # {len(state)} tensors under the names of {layout}'s code",

@@ -19,10 +19,10 @@ TOLERANCE = 1e-5
 
 
 def export(encoder: StoredEncoder, target: str, out: str | Path, with_head: bool = False) -> tuple[str, float]:
-    """Write ``encoder`` to ``out`` as ``target`` wants it, and compare features of what was written.
+    """Write ``encoder`` to ``out`` in the form of ``target``, and compare the features of what was written.
 
     Returns:
-        How to load the file, and the largest difference of the token features, ``with_head`` of the logits, of two
+        How to load the file, and the largest difference of the token features (``with_head``: of the logits) of two
         random images.
 
     Raises:
@@ -40,11 +40,11 @@ def export(encoder: StoredEncoder, target: str, out: str | Path, with_head: bool
             f"--out {out}: --to {target} writes a PyTorch file; name it .pth, or use "
             "--to safetensors, which has the same names"
         )
-    usage = explain(encoder, out)  # refuses what the target cannot hold, before anything is written
+    usage = explain(encoder, out)  # raises an error, before anything is written, if the target cannot hold the encoder
     out.parent.mkdir(parents=True, exist_ok=True)
     write(encoder, out)
     shape, generator = (2, encoder.meta["in_channels"], *encoder.meta["img_size"]), torch.Generator().manual_seed(0)
-    images = torch.randn(shape, generator=generator, dtype=torch.float64)  # single precision would blur the question
+    images = torch.randn(shape, generator=generator, dtype=torch.float64)  # rounding would hide small differences
     with torch.no_grad():
         ours = build_encoder(encoder, encoder.state) if classifier is None else build_classifier(encoder, classifier)
         expected = ours(images)
@@ -85,7 +85,7 @@ def _build_safetensors(encoder: StoredEncoder, file: Path) -> Features:
 
 
 def _build_mmpretrain(encoder: StoredEncoder, file: Path) -> Features:
-    """mmpretrain is not asked: its names and columns are led back."""
+    """Return the encoder's features after names and columns are converted back; mmpretrain itself does not run."""
     return build_encoder(encoder, from_mmpretrain(encoder, torch.load(file, weights_only=True)["state_dict"]))
 
 
@@ -94,7 +94,7 @@ def _safetensors_usage(encoder: StoredEncoder, out: Path) -> str:
 
 
 def _official(target: str) -> tuple[Callable, Callable, Callable]:
-    """``official``, or one of its layouts by name."""
+    """Return write, build and usage of ``official``, or of one of its layouts by name."""
     return (
         lambda encoder, out: write_official(encoder, official_layout(encoder, target), out),
         lambda encoder, out: build_official(encoder, official_layout(encoder, target), out),

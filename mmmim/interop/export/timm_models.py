@@ -1,4 +1,4 @@
-"""timm's model of an encoder: the code that builds it, as it is printed, is what builds it here."""
+"""Exports to timm: the printed code that builds timm's model of an encoder is also what builds it here."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from .classifier import Classifier
 
 
 def timm_model(encoder: StoredEncoder, classifier: Classifier | None = None) -> TimmModel:
+    """Return timm's model of an encoder, with a classifier's pooling and norm if there is one."""
     pool, fc_norm = (None, False) if classifier is None else (classifier.pool, classifier.has_fc_norm)
     return encoder_class(encoder.kind).timm_model(encoder.meta, encoder.state, pool, fc_norm)
 
 
 def timm_code(encoder: StoredEncoder, file: str | Path, classifier: Classifier | None = None) -> str:
-    """Code that makes ``model`` and loads ``file`` into it; it needs ``timm``, ``torch`` and ``partial``.
+    """Return code that makes ``model`` and loads ``file`` into it; it needs ``timm``, ``torch`` and ``partial``.
 
     Raises:
         UsageError: timm has no such model.
@@ -40,7 +41,7 @@ def timm_code(encoder: StoredEncoder, file: str | Path, classifier: Classifier |
 
 
 def timm_state(encoder: StoredEncoder, classifier: Classifier | None = None) -> dict[str, Tensor]:
-    """The weights in timm's names, with those of the head where there is one."""
+    """Return the weights under timm's names, with those of the head if there is one."""
     found = timm_model(encoder, classifier)
     if classifier is None:
         return found.state
@@ -50,13 +51,14 @@ def timm_state(encoder: StoredEncoder, classifier: Classifier | None = None) -> 
 
 
 def run_code(code: str) -> Any:
-    """``model`` of printed code, in double precision."""
+    """Run printed code and return its ``model``, in double precision."""
     names: dict[str, Any] = dict(timm=timm, torchvision=torchvision, torch=torch, partial=partial)
     exec(code, names)
     return names["model"].eval().double()
 
 
 def build_timm(encoder: StoredEncoder, file: Path) -> Features:
+    """Return a function from images to token features by timm's model with the weights of ``file``."""
     model = run_code(timm_code(encoder, file))
 
     def tokens(images: Tensor) -> Tensor:

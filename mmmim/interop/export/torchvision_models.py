@@ -1,4 +1,4 @@
-"""torchvision's ResNet: as in ``timm_models``, the printed code is what builds it here."""
+"""Exports to torchvision's ResNet: as in ``timm_models``, the printed code is also what builds it here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DILATED = {32: [False, False, False], 16: [False, False, True], 8: [False, True,
 
 
 def torchvision_code(encoder: StoredEncoder, file: str | Path, classifier: Classifier | None = None) -> str:
-    """Code that makes ``model`` and loads ``file`` into it; it needs ``torchvision`` and ``torch``.
+    """Return code that makes ``model`` and loads ``file`` into it; it needs ``torchvision`` and ``torch``.
 
     Raises:
         UsageError: torchvision has no such model.
@@ -54,6 +54,7 @@ def torchvision_code(encoder: StoredEncoder, file: str | Path, classifier: Class
 
 
 def build_torchvision(encoder: StoredEncoder, file: Path) -> Features:
+    """Return a function from images to token features by torchvision's model with the weights of ``file``."""
     names: dict[str, Any] = dict(torchvision=torchvision, torch=torch)
     exec(torchvision_code(encoder, file), names)
     maps = nn.Sequential(*list(names["model"].children())[:-2]).eval().double()  # without pooling and fc

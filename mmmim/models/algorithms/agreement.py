@@ -1,4 +1,4 @@
-"""Whether the parts of a model fit each other; a refusal names both of them and what to set."""
+"""Checks that the parts of a model fit each other; an error names both of them and what to set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..necks.base import Neck
 from ..target_generators.base import EncoderTarget, TargetGenerator
 from ..target_generators.integrated_zoom import ZoomTargets
 
-# kinds of values that target generators give, and for each the head that compares and the algorithm that predicts it
+# Kinds of values that target generators give, and the head and the algorithm that each of them needs.
 NUMBERS, CLASSES, BINARY, FEATURES, ZOOM = "numbers", "classes", "0 or 1", "features", ZoomTargets.__name__
 HEADS = {
     NUMBERS: "a ReconstructionHead",
@@ -29,10 +29,12 @@ ALGORITHMS = dict.fromkeys((NUMBERS, CLASSES, ZOOM), "MaskedImageModel") | {BINA
 
 
 def name(part: object) -> str:
+    """Return the name of a part's class."""
     return type(part).__name__
 
 
 def kind_of_target(target: TargetGenerator) -> str:
+    """Return the kind of values that a target generator gives."""
     if target.value_type is not Tensor:
         return target.value_type.__name__
     if target.reads_replaced:
@@ -43,6 +45,7 @@ def kind_of_target(target: TargetGenerator) -> str:
 
 
 def kind_of_head(head: Head) -> str:
+    """Return the kind of values that a head compares."""
     if head.value_type is not Tensor:
         return head.value_type.__name__
     if isinstance(head, ContrastHead):
@@ -53,7 +56,7 @@ def kind_of_head(head: Head) -> str:
 
 
 def check_target(target: TargetGenerator, model: nn.Module, predicts: Sequence[str]) -> None:
-    """Refuse a target generator whose kind of values ``model`` does not predict."""
+    """Raise ``UsageError`` if a target generator gives values that ``model`` does not predict."""
     kind = kind_of_target(target)
     if kind in ALGORITHMS and kind not in predicts:
         raise UsageError(
@@ -63,7 +66,7 @@ def check_target(target: TargetGenerator, model: nn.Module, predicts: Sequence[s
 
 
 def check_head(head: Head, target: TargetGenerator) -> None:
-    """Refuse a head that compares other values than the target generator gives."""
+    """Raise ``UsageError`` if a head compares other values than the target generator gives."""
     kind = kind_of_target(target)
     if kind_of_head(head) != kind:
         fitting = HEADS.get(kind, f"a head with value_type={kind}")
@@ -73,7 +76,7 @@ def check_head(head: Head, target: TargetGenerator) -> None:
 
 
 def check_neck(neck: Neck, backbone: Any, head: Head, hides: bool) -> None:
-    """Refuse a neck that decodes other tokens than are encoded, or gives one vector where patches are scored."""
+    """Raise ``UsageError`` if a neck decodes other tokens than are encoded, or pools where patches are scored."""
     drops = backbone.mask_mode == "drop"
     given = "visible" if drops else "all"
     if hides and neck.input_tokens not in (None, given):
@@ -89,7 +92,7 @@ def check_neck(neck: Neck, backbone: Any, head: Head, hides: bool) -> None:
 
 
 def check_scores(masker: BaseMasker, model: nn.Module, makes_scores: bool) -> None:
-    """Refuse a masker that wants scores of patches where the algorithm makes none."""
+    """Raise ``UsageError`` if a masker needs scores of patches and the algorithm computes none."""
     if masker.needs_scores and not makes_scores:
         raise UsageError(
             f"masker {name(masker)} needs patch scores, which {name(model)} does not make; "
@@ -98,7 +101,7 @@ def check_scores(masker: BaseMasker, model: nn.Module, makes_scores: bool) -> No
 
 
 def check_masker(masker: BaseMasker, backbone: Any) -> None:
-    """Refuse a masker that hides what the encoder cannot do without."""
+    """Raise ``UsageError`` if a masker hides what the encoder cannot do without."""
     if backbone.mask_mode is None:
         raise UsageError(
             f"mask_mode=None of {name(backbone)} hides nothing, but there is a masker, {name(masker)}; set "
@@ -115,9 +118,9 @@ def check_masker(masker: BaseMasker, backbone: Any) -> None:
 
 
 def check_scored(masker: BaseMasker, block: Grid, target: TargetGenerator, head: Head, backbone: Any) -> None:
-    """Refuse masks that hide parts of the encoder's outputs where these parts cannot be scored.
+    """Raise ``UsageError`` if masks hide parts of the encoder's outputs and these parts cannot be scored.
 
-    ``block`` are the rows and columns of tokens, which masks hide, in an output.
+    ``block`` gives the rows and columns of tokens, which masks hide, in an output.
     """
     whole = masker.cell[0] % block[0] == 0 and masker.cell[1] % block[1] == 0
     if whole or head.scope == "all" or (head.scope == "hidden" and target.weighs_values):

@@ -28,7 +28,7 @@ class CCMIM(MaskedImageModel):
         projector: g, shared by both branches; as wide as the encoder.
         contrast: L_con, ``InfoNCE`` (Eq. 7) or ``Align`` (Eq. 8), whose widths follow projector and encoder.
         contrast_weight: lambda; 0 skips the hidden branch and builds neither projector nor contrast.
-        stop_grad: Treat the hidden branch as a constant teacher, run without graph.
+        stop_grad: Treat the hidden branch as a constant teacher, run without gradients.
     """
 
     makes_scores = True
@@ -94,19 +94,22 @@ class CCMIM(MaskedImageModel):
         return {**losses, **statistics}
 
     def masked_projection(self, tokens: Tensor, mask: PatchMask) -> Tensor:
-        """Projected class token of the hidden set, ``(B, 256)``; a teacher without graph unless ``stop_grad=False``."""
+        """Return the projected class token of the hidden set, ``(B, 256)``.
+
+        It is a teacher without gradients unless ``stop_grad=False``.
+        """
         with torch.no_grad() if self.stop_grad else nullcontext(), uncached_autocast(tokens.device.type):
             return self.projector(self.backbone.encode_cls(take(tokens, mask.hidden)))
 
     @torch.no_grad()
     def score_patches(self, tokens: Tensor) -> Tensor:
-        """Log-scores ``(B, N)`` fp32 of all patches, from the full image and the online weights (Eq. 4)."""
+        """Return log-scores ``(B, N)`` fp32 of all patches, from the full image and the online weights (Eq. 4)."""
         with uncached_autocast(tokens.device.type):
             masker = ScoredMasker.fits("masker", self.masker)
             return masker.log_score(self.backbone.cls_logits(tokens.detach(), masker.layers(self.backbone.depth)))
 
     def divide(self, images: Tensor, tokens: Tensor) -> tuple[PatchMask, dict[str, Tensor]]:
-        """The division of the patches, and what to watch of it while training."""
+        """Return the division of the patches, and statistics of it to log."""
         if not self.masker.needs_scores:
             return self.draw_mask(images), {}
         scores = self.score_patches(tokens)
@@ -115,8 +118,11 @@ class CCMIM(MaskedImageModel):
 
     @staticmethod
     def division_statistics(scores: Tensor, mask: PatchMask) -> dict[str, Tensor]:
-        """``mask_overlap``: share of the K best-scored patches that are hidden (K/N if random); ``score_entropy`` of
-        softmax(l) relative to uniform (1 = flat)."""
+        """Return statistics of a division.
+
+        ``mask_overlap`` is the share of the K best-scored patches that are hidden (K/N if random); ``score_entropy`` is
+        that of softmax(l) relative to uniform (1 = flat).
+        """
         best = PatchMask.from_keys(scores, mask.num_hidden, mask.grid)
         overlap = (best.mask & mask.mask).sum((1, 2)) / mask.num_hidden
         log_p = scores.log_softmax(1)

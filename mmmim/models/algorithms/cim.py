@@ -30,7 +30,8 @@ class CIM(MaskedImageModel):
     Args:
         generator: ``TokenGenerator``, ``PixelGenerator`` or ``ErasingGenerator``.
         masker: Patches the generator replaces; None for one that erases pixels of its own choice.
-        loss_weights: Of ``generator`` and ``enhancer``; the paper takes 10 for ResPix, 1 for RevDet.
+        loss_weights: Factors of the losses of ``generator`` and ``enhancer``; the paper takes 10 for ResPix and 1 for
+            RevDet.
     """
 
     predicts = (NUMBERS, CLASSES, BINARY)
@@ -125,48 +126,52 @@ class CIM(MaskedImageModel):
         return BaseMasker.build("masker", masker, patch_size=patch_size)
 
     def _check_parts(self) -> None:
-        """Wait for the generator, whose masks they are, see ``_check_generator``."""
+        """Do nothing: the masks are the generator's, so ``_check_generator`` checks the parts later."""
 
     @property
     def share_layers(self) -> int:
+        """Return how many first blocks the generator borrows from the enhancer."""
         return self.generator.share_layers
 
     @property
     def detects_replaced(self) -> bool:
+        """Return whether the enhancer detects replaced tokens (RevDet)."""
         return self.target_generator.reads_replaced
 
     # ---------------------------------------------------------------- one step
 
     def loss(self, images: Tensor, token_images: Tensor | None = None, **views: Tensor) -> dict[str, Tensor]:
-        made = self.corrupt(images, self.draw_mask(images), token_images)
-        target = self.target(images, made, token_images)
-        enhanced = self.compare(self.enhance(made.images), target, self.weight(images, made))
+        corrupted = self.corrupt(images, self.draw_mask(images), token_images)
+        target = self.target(images, corrupted, token_images)
+        enhanced = self.compare(self.enhance(corrupted.images), target, self.weight(images, corrupted))
         with torch.no_grad():
-            enhanced["corrupted_mse"] = F.mse_loss(at_least_fp32(made.images), at_least_fp32(images))
-        return self._weighted(made.losses, "generator") | self._weighted(enhanced, "enhancer")
+            enhanced["corrupted_mse"] = F.mse_loss(at_least_fp32(corrupted.images), at_least_fp32(images))
+        return self._weighted(corrupted.losses, "generator") | self._weighted(enhanced, "enhancer")
 
     def corrupt(self, images: Tensor, mask: PatchMask, token_images: Tensor | None = None) -> Corrupted:
+        """Return what the generator makes of the hidden patches of ``images (B, C, H, W)``."""
         return self.generator(images, mask, token_images, lender=self.backbone if self.share_layers else None)
 
     def enhance(self, images: Tensor) -> Tensor:
-        """What the enhancer says of corrupted images: values of the target ``(B, N, T)``."""
+        """Return the enhancer's predictions for corrupted images: values of the target ``(B, N, T)``."""
         return self.decode(images, self.backbone(images)[-1], None)
 
-    def target(self, images: Tensor, made: Corrupted, token_images: Tensor | None = None) -> Tensor:
+    def target(self, images: Tensor, corrupted: Corrupted, token_images: Tensor | None = None) -> Tensor:
+        """Return the target ``(B, N, T)``: which tokens were replaced, or values of the clean images."""
         if self.detects_replaced:
-            return self.target_generator(made.replaced)
+            return self.target_generator(corrupted.replaced)
         return self.values(images, token_images=token_images)
 
-    def weight(self, images: Tensor, made: Corrupted) -> Tensor | None:
-        """1 for the values ``(B, N, T)`` whose pixels were all erased; None where every value is scored."""
-        if made.erased is None:
+    def weight(self, images: Tensor, corrupted: Corrupted) -> Tensor | None:
+        """Return 1 for the values ``(B, N, T)`` whose pixels were all erased, else 0; None if every value is scored."""
+        if corrupted.erased is None:
             return None
         assert isinstance(self.target_generator, DenseTarget)  # see _check_erasing
-        pixels = made.erased.to(images.dtype).expand_as(images)
+        pixels = corrupted.erased.to(images.dtype).expand_as(images)
         return self.target_generator.patches(self.target_generator.reduce(pixels).floor())
 
     def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask:
-        """The generator's hidden patches; where it has none, each image is one visible patch."""
+        """Return the generator's hidden patches; if there is no masker, each image is one visible patch."""
         if self.masker is None:
             return PatchMask(torch.zeros(len(images), 1, dtype=torch.long, device=images.device), 0, (1, 1))
         return super().draw_mask(images, **scores)
@@ -176,7 +181,7 @@ class CIM(MaskedImageModel):
         return {name: weight * value if name.startswith("loss") else value for name, value in losses.items()}
 
     def mask_grid(self, images: Tensor) -> Grid:
-        """Where masks are drawn: the generator's patches."""
+        """Return the grid on which masks are drawn, that of the generator's patches."""
         return grid_of(images, self.generator.patch_size)
 
     # ---------------------------------------------------------------- pictures
@@ -185,17 +190,20 @@ class CIM(MaskedImageModel):
     def predict(
         self, images: Tensor, mask: PatchMask | None = None, degrade_params: dict[str, Tensor] | None = None
     ) -> dict[str, Any]:
-        """As pictures. ``mask`` says where the generator samples; from the enhancer nothing is hidden. Samples differ
-        from call to call unless the global seed is set."""
+        """Return pictures of a batch, in normalised image space.
+
+        ``mask`` says where the generator samples; nothing is hidden from the enhancer. Samples differ from call to call
+        unless the global seed is set.
+        """
         mask = self.draw_mask(images) if mask is None else mask
-        made = self.corrupt(images, mask)
-        values, target = self.enhance(made.images), self.target(images, made)
+        corrupted = self.corrupt(images, mask)
+        values, target = self.enhance(corrupted.images), self.target(images, corrupted)
         if self.detects_replaced:
-            target = (target - 0.5) * 20  # as certain logits
-        hidden = mask.mask if made.erased is None else made.erased.squeeze(1)
+            target = (target - 0.5) * 20  # logits that are almost certain
+        hidden = mask.mask if corrupted.erased is None else corrupted.erased.squeeze(1)
         return dict(
             images=images,
-            corrupted=made.images,
+            corrupted=corrupted.images,
             degrade_params={},
             mask=torch.zeros_like(hidden),
             generator_mask=hidden,

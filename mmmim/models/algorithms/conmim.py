@@ -90,7 +90,7 @@ class ConMIM(MaskedImageModel):
 
     @torch.no_grad()
     def views(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The crop as the trained and as the slow encoder see it; geometry is the same."""
+        """Return the crop as the trained and as the slow encoder see it; the geometry is the same."""
         size = (images.shape[-2], images.shape[-1])
 
         def seen(view: Degradation | None, params: dict[str, Tensor] | None) -> tuple[Tensor, dict[str, Tensor] | None]:
@@ -111,7 +111,7 @@ class ConMIM(MaskedImageModel):
     def predict(
         self, images: Tensor, mask: PatchMask | None = None, degrade_params: dict[str, Tensor] | None = None
     ) -> dict[str, Any]:
-        """As pictures: every hidden patch shows the patch of the image whose key its query finds."""
+        """Return pictures of a batch: each hidden patch shows the patch of the image whose key its query finds."""
         mask = self.draw_picture_mask(images) if mask is None else mask
         grid = self.output_grid(images)
         query_view, key_view = self.views(images)

@@ -18,8 +18,10 @@ from ..tokenizers.tiny_dvae import TinyDVAE, to_likelihood_range
 
 @MODELS.register_module()
 class DVAE(BaseModel):
-    """Trains a ``TinyDVAE``: logit-Laplace likelihood of the pixels under a Gumbel-softmax sample of the codes, plus
-    the KL divergence of the codes' distribution from the uniform one (`Ramesh et al., 2021`, Section 2.1).
+    """The training of a ``TinyDVAE`` (`Ramesh et al., 2021`, Section 2.1).
+
+    The loss is the logit-Laplace likelihood of the pixels under a Gumbel-softmax sample of the codes, plus the KL
+    divergence of the codes' distribution from the uniform one.
 
     The tokenizer's checkpoint is this model's. ``TokenizerTrainingHook`` starts the codes by k-means, tells the model
     how far the training is, and keeps collapsed tokenizers off the disk.
@@ -63,7 +65,7 @@ class DVAE(BaseModel):
         self.register_buffer("usage", torch.zeros(self.tokenizer.num_codes), persistent=False)
 
     def set_progress(self, share: float) -> None:
-        """How much of the training is over, in [0, 1]."""
+        """Set how much of the training is over, in [0, 1]."""
         self.progress = share
 
     def start_from(self, images: Tensor, seed: int) -> None:
@@ -74,7 +76,7 @@ class DVAE(BaseModel):
         self.started.fill_(True)
 
     def schedules(self) -> tuple[float, float]:
-        """Temperature and weight of the divergence now."""
+        """Return the current temperature and the current weight of the divergence."""
         first, last = self.tau
         tau = first * (last / first) ** min(self.progress / self.tau_until, 1)
         return tau, self.kl_weight * min(self.progress / self.kl_until, 1)
@@ -82,7 +84,10 @@ class DVAE(BaseModel):
     def forward(
         self, inputs: Tensor, labels: Tensor | None = None, indices: Tensor | None = None, mode: str = "tensor"
     ) -> Any:
-        """``inputs (B, 3, H, W)`` normalised; labels are not used."""
+        """Return losses, pictures or codes of ``inputs (B, 3, H, W)``, normalised, as ``mode`` asks.
+
+        Labels are not used.
+        """
         if mode == "loss":
             return self.loss(inputs)
         if mode == "predict":
@@ -92,6 +97,7 @@ class DVAE(BaseModel):
         raise UsageError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
     def loss(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the losses, and the statistics of ``_report``."""
         pixels, (tau, kl_weight) = self.color_space.to_unit(images), self.schedules()
         logits, likelihood = self.tokenizer(pixels, tau)
         with full_precision(images.device.type):
@@ -103,7 +109,10 @@ class DVAE(BaseModel):
 
     @torch.no_grad()
     def _report(self, pixels: Tensor, logits: Tensor) -> dict[str, Tensor]:
-        """What ``encode`` and ``decode`` would give: PSNR of this step, codes in use over the last 50."""
+        """Return PSNR, codes in use and perplexity.
+
+        PSNR is that of this step's ``decode`` of ``encode``; codes count if they were used in the last 50 steps.
+        """
         ids = logits.argmax(1)  # (B,h,w)
         error = (self.tokenizer.decode_codes(ids) - pixels).square().mean()
         self.usage.mul_(0.98).scatter_add_(0, ids.flatten(), torch.ones_like(ids.flatten(), dtype=self.usage.dtype))
@@ -111,12 +120,12 @@ class DVAE(BaseModel):
         return dict(psnr=-10 * error.log10(), codes=seen, perplexity=self.perplexity())
 
     def perplexity(self) -> Tensor:
-        """exp(entropy) of the codes of the last steps, the older the less they count."""
+        """Return exp(entropy) of the codes of the last steps; older steps count less."""
         return torch.special.entr(self.usage / self.usage.sum()).sum().exp()
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> dict[str, Any]:
-        """What a picture needs, in normalised image space; nothing is hidden or degraded."""
+        """Return pictures of a batch, in normalised image space; nothing is hidden or degraded."""
         ids = self.forward(images)  # (B,h,w)
         return dict(
             images=images,
@@ -129,8 +138,10 @@ class DVAE(BaseModel):
 
 
 def logit_laplace_nll(likelihood: Tensor, values: Tensor) -> Tensor:
-    """Mean of ``-ln p`` of ``values (B, C, H, W)`` in (0, 1); the density of their logits is Laplace's, with location
-    and log scale ``likelihood (B, 2C, H, W)``."""
+    """Return the mean of ``-ln p`` of ``values (B, C, H, W)`` in (0, 1).
+
+    The density of their logits is Laplace's, with location and log scale ``likelihood (B, 2C, H, W)``.
+    """
     location, log_scale = likelihood.chunk(2, 1)
     distance = (values.logit() - location).abs() * (-log_scale).exp()
     return (distance + log_scale + math.log(2) + values.log() + (1 - values).log()).mean()

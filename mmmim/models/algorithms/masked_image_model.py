@@ -33,7 +33,7 @@ from .agreement import (
 
 @MODELS.register_module()
 class MaskedImageModel(BaseModel):
-    """Corrupt an image, encode it, predict what was lost, compare with a target.
+    """A model that corrupts an image, encodes it, predicts what was lost and compares that with a target.
 
     MAE, SimMIM, BEiT and the degradation tasks are configs of this class. What a config leaves open (widths, patch
     size, grid, channels) is filled from the neighbouring parts.
@@ -44,10 +44,10 @@ class MaskedImageModel(BaseModel):
         degradation: Optional, or several in a list, applied one after the other before the masker.
         neck: Decoder from latent tokens to target values.
         target_generator: What has to be predicted.
-        head: Prediction and target -> losses.
+        head: Computes losses from prediction and target.
 
     Attributes:
-        makes_scores: It scores patches for maskers that need it.
+        makes_scores: Whether it scores patches for maskers that need it.
         predicts: Kinds of values that it predicts, see :mod:`~mmmim.models.algorithms.agreement`.
     """
 
@@ -83,7 +83,7 @@ class MaskedImageModel(BaseModel):
         self._check_parts()
 
     def _check_encoder(self) -> None:
-        """The parts read tokens, of images with as many channels as the data has."""
+        """Raise ``UsageError`` unless the encoder gives tokens, of images with as many channels as the data has."""
         if (kind := self.backbone.out_type) != "raw":
             raise UsageError(f"backbone.out_type={kind!r}: {type(self).__name__} reads tokens; leave out_type at 'raw'")
         mean = statistics_of(self.data_preprocessor).get("mean")
@@ -139,8 +139,10 @@ class MaskedImageModel(BaseModel):
         token_inputs: Tensor | None = None,
         mode: str = "tensor",
     ) -> Any:
-        """``inputs (B, C, H, W)`` normalised; labels are not used. ``token_inputs`` are the same crops at the
-        resolution of a tokenizer."""
+        """Return losses, pictures or the encoder's outputs of ``inputs (B, C, H, W)``, normalised, as ``mode`` asks.
+
+        Labels are not used. ``token_inputs`` are the same crops at the resolution of a tokenizer.
+        """
         if mode == "loss":
             return self.loss(inputs, **({} if token_inputs is None else dict(token_images=token_inputs)))
         if mode == "predict":
@@ -150,14 +152,14 @@ class MaskedImageModel(BaseModel):
         raise UsageError(f"mode={mode!r} is unknown; choose one of 'loss', 'predict', 'tensor'")
 
     def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:
-        """``views`` of the crops, by name, are for the target generator alone."""
+        """Return the losses; ``views`` of the crops, by name, are for the target generator only."""
         corrupted = self.degrade(images, self.draw_degradation(images))
         mask = None if self.masker is None else self.draw_mask(corrupted)  # (B,h,w)
         latent = self.backbone(corrupted, mask)[-1]  # (B,1+Nv,D)
         return self.reconstruction_loss(images, latent, mask, **views)
 
     def draw_degradation(self, images: Tensor) -> dict[str, Tensor]:
-        """What happens to every image: the parameters of the degradation."""
+        """Return the parameters of the degradation, drawn for every image."""
         if self.degradation is None:
             return {}
         size = (images.shape[-2], images.shape[-1])
@@ -165,31 +167,36 @@ class MaskedImageModel(BaseModel):
 
     @torch.no_grad()
     def degrade(self, images: Tensor, params: dict[str, Tensor]) -> Tensor:
+        """Return the degraded images, or the images as they are if there is no degradation."""
         if self.degradation is None:
             return images
         with full_precision(images.device.type):
             return self.degradation(images, **params)
 
     def clean(self, images: Tensor) -> Tensor:
-        """The images that have to be recovered; smaller than the crops where the degradation needs larger ones."""
+        """Return the images that have to be recovered.
+
+        They are smaller than the crops if the degradation needs larger ones.
+        """
         return images if self.degradation is None else self.degradation.clean(images)
 
     def decode(self, images: Tensor, latent: Tensor, mask: PatchMask | None, where: Tensor | None = None) -> Tensor:
-        """What the neck predicts of the crops ``images`` at the outputs ``where``, or at all."""
+        """Return what the neck predicts of the crops ``images`` at the outputs ``where``, or at all."""
         grid = dict(grid=self.output_grid(images)) if self.neck.needs_grid else {}
         return self.neck(latent, mask, where, **grid)
 
     def output_grid(self, images: Tensor) -> Grid:
-        """Rows and columns of the encoder's outputs for the crops ``images``."""
+        """Return the rows and columns of the encoder's outputs for the crops ``images``."""
         size = (images.shape[-2], images.shape[-1])
         size = size if self.degradation is None else self.degradation.output_size(size)
         return grid_of(size, self.cell_size)
 
     def mask_grid(self, images: Tensor) -> Grid:
-        """Where masks are drawn: the encoder's tokens."""
+        """Return the grid on which masks are drawn, that of the encoder's tokens."""
         return self.backbone.grid(images)
 
     def draw_mask(self, images: Tensor, **scores: Tensor) -> PatchMask:
+        """Return masks of the images, drawn by the masker; ``scores`` of the patches are for maskers that need them."""
         assert self.masker is not None
         grid = self.mask_grid(images)
         mask = self.masker(
@@ -200,6 +207,7 @@ class MaskedImageModel(BaseModel):
     def reconstruction_loss(
         self, images: Tensor, latent: Tensor, mask: PatchMask | None, **views: Tensor
     ) -> dict[str, Tensor]:
+        """Return the losses of the predictions from ``latent`` against the targets of the clean images."""
         clean = self.clean(images)
         where, weight = self.scored(clean, mask)  # (B,K) or (B,N,T)
         prediction = self.decode(images, latent, mask, where)  # (B,K,T)
@@ -211,12 +219,14 @@ class MaskedImageModel(BaseModel):
         return self.target_generator(images, where, **(dict(token_images=token_images) if reads else {}))
 
     def compare(self, prediction: Tensor, target: Any, weight: Tensor | None = None) -> dict[str, Tensor]:
-        """Return the losses of predictions; the place for another loss on them."""
+        """Return the losses of predictions; subclasses add other losses here."""
         return self.head.loss(prediction, target, **({} if weight is None else dict(weight=weight)))
 
     def scored(self, images: Tensor, mask: PatchMask | None) -> tuple[Tensor | None, Tensor | None]:
-        """Ids of the encoder's output cells that the loss counts, or the weights of single target values where the
-        masks are finer than these cells."""
+        """Return the ids of the encoder's output cells that the loss counts, and the weights of target values.
+
+        Each is None if it is not needed. The weights are of single values if the masks are finer than the output cells.
+        """
         if mask is None or self.head.scope == "all":
             return None, None
         if mask.num_hidden == 0 and self.backbone.mask_mode == "drop":  # MAE at ratio 0 is an auto-encoder
@@ -228,7 +238,7 @@ class MaskedImageModel(BaseModel):
 
     @property
     def tokens_per_cell(self) -> Grid:
-        """Rows and columns of the encoder's tokens, which masks hide, in one of its outputs (Swin: 8 x 8)."""
+        """Return the rows and columns of tokens, which masks hide, in one of the encoder's outputs (Swin: 8 x 8)."""
         (rows, columns), (h, w) = self.cell_size, self.backbone.patch_size
         return rows // h, columns // w
 
@@ -238,9 +248,10 @@ class MaskedImageModel(BaseModel):
     def predict(
         self, images: Tensor, mask: PatchMask | None = None, degrade_params: dict[str, Tensor] | None = None
     ) -> dict[str, Any]:
-        """What a picture needs, in normalised image space; the mask is ``(B, h, w)`` bool, all False without masker.
+        """Return pictures of a batch, in normalised image space.
 
-        ``mask`` and ``degrade_params``, drawn where not given, replay a batch.
+        The mask is ``(B, h, w)`` bool, all False without masker. ``mask`` and ``degrade_params``, drawn unless given,
+        replay a batch.
         """
         degrade_params = self.draw_degradation(images) if degrade_params is None else degrade_params
         corrupted, clean = self.degrade(images, degrade_params), self.clean(images)
@@ -259,4 +270,5 @@ class MaskedImageModel(BaseModel):
         )
 
     def draw_picture_mask(self, images: Tensor) -> PatchMask | None:
+        """Return a mask to draw pictures with, or None without masker."""
         return None if self.masker is None else self.draw_mask(images)

@@ -1,4 +1,4 @@
-"""What every encoder has in common, and what it has to say about itself."""
+"""The base class of every encoder, with what an encoder has to say about itself."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .timm_model import TimmModel
 
 
 class Encoder(Part, BaseModule):
-    """Base of all encoders: ``encoder(images, mask=None)`` returns one output per entry of ``out_indices``.
+    """A base of all encoders: ``encoder(images, mask=None)`` returns one output per entry of ``out_indices``.
 
     A subclass calls ``super().__init__`` with the facts below, sets ``arch``, ``embed_dims``, ``out_indices`` and
     ``mask_token``, builds its modules and ends with :meth:`freeze`. It writes :meth:`freezable`, :meth:`block_list` and
@@ -55,9 +55,9 @@ class Encoder(Part, BaseModule):
     )
     mask_modes: ClassVar[tuple[str | None, ...]] = ("replace", None)
     out_types: ClassVar[tuple[str, ...]] = ("raw", "featmap", "avg")
-    task_norms: ClassVar[tuple[str, ...]] = ()  # names of norms that a task adds, which no export takes along
-    num_prefix: int = 0  # tokens before those of the patches
-    # Name patterns: what only a file of pre-training has, and what it need not have.
+    task_norms: ClassVar[tuple[str, ...]] = ()  # names of norms that a task adds and no export contains
+    num_prefix: int = 0  # number of tokens before those of the patches
+    # Patterns of names that only a file of pre-training has, and of names that it need not have.
     pretrain_only: tuple[str, ...] = ("mask_token",)
     downstream_only: tuple[str, ...] = ()
     frozen_stages: int = -1
@@ -100,19 +100,19 @@ class Encoder(Part, BaseModule):
     # ---------------------------------------------------------------- to be written by a subclass
 
     def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
-        """``images (B, C, H, W)`` -> one output of ``out_type`` per entry of ``out_indices``."""
+        """Encode ``images (B, C, H, W)`` and return one output of ``out_type`` per entry of ``out_indices``."""
         raise NotImplementedError
 
     def freezable(self) -> list[list[nn.Module]]:
-        """Return what ``frozen_stages`` counts: modules of the stem, of the first stage and so on, in the end all."""
+        """Return the modules that ``frozen_stages`` counts: those of the stem, of the first stage, and so on."""
         raise NotImplementedError
 
     def block_list(self) -> list[nn.Module]:
-        """Return the blocks in the order in which they run: each has a layer id, and is recomputed as a whole."""
+        """Return the blocks in the order in which they run; each has a layer id and is recomputed as a whole."""
         raise NotImplementedError
 
     def level_dims(self) -> dict[str, int]:
-        """Return name and width of each output; names count from 1."""
+        """Return the name and width of each output; names count from 1."""
         return {f"block{index + 1}": self.embed_dims for index in self.out_indices}
 
     def describe(self) -> dict[str, Any]:
@@ -128,8 +128,12 @@ class Encoder(Part, BaseModule):
 
     @classmethod
     def settings_from(cls, meta: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Return the arguments that rebuild the encoder of a checkpoint, without mask token, from what it described and
-        from its tensors."""
+        """Return the arguments that rebuild the encoder of a checkpoint, without its mask token.
+
+        Args:
+            meta: What the encoder said of itself with :meth:`describe`.
+            state: Its tensors.
+        """
         return dict(img_size=tuple(meta["img_size"]), in_channels=meta["in_channels"])
 
     @classmethod
@@ -139,8 +143,8 @@ class Encoder(Part, BaseModule):
         """Return timm's model of a checkpoint's encoder, and the weights under its names.
 
         Args:
-            pool: Of a classifier, ``avg`` or ``cls``; None without a head.
-            fc_norm: Whether its head norms the pooled features.
+            pool: How a classifier pools, ``avg`` or ``cls``; None without a head.
+            fc_norm: Whether the classifier's head norms the pooled features.
 
         Raises:
             UsageError: timm has no such model.
@@ -148,29 +152,30 @@ class Encoder(Part, BaseModule):
         raise UsageError(f"--to timm: {cls.__name__} names no model of timm; use --to safetensors")
 
     def adapt_state_dict(self, state_dict: dict[str, Tensor], prefix: str) -> None:
-        """Change what is about to be loaded so that it fits; a mask token does not count where there is none."""
+        """Change the tensors to be loaded so that they fit; without a mask token here, drop the stored one."""
         if self.mask_token is None:
             state_dict.pop(prefix + "mask_token", None)
 
     def lends(self) -> dict[str, Any]:
-        """Return settings that a small encoder beside it, CIM's generator, has in common with it."""
+        """Return the settings that a small encoder beside this one, CIM's generator, shares with it."""
         return {}
 
     # ---------------------------------------------------------------- images and masks
 
     def grid(self, images: Tensor | tuple[int, int]) -> Grid:
-        """Return rows and columns of the tokens of images, or of a size in pixels."""
+        """Return the rows and columns of tokens of images, or of an image size in pixels."""
         if not self.pads_images:
             return grid_of(images, self.patch_size)
         (height, width), (ph, pw) = images.shape[-2:] if isinstance(images, Tensor) else images, self.patch_size
         return -(-height // ph), -(-width // pw)
 
     def check_channels(self, images: Tensor) -> None:
+        """Raise ``UsageError`` unless the images have ``in_channels`` channels."""
         if images.shape[1] != self.in_channels:
             raise UsageError(f"images have {images.shape[1]} channels, the backbone has in_channels={self.in_channels}")
 
     def checked_mask_token(self, mask: PatchMask, grid: Grid) -> Any:
-        """Return the mask token for a mask that fits the grid."""
+        """Return the mask token, or raise an error if the mask does not fit the grid or there is no mask token."""
         if self.mask_mode is None:
             raise UsageError("a mask needs the mask token; set backbone.mask_mode='replace'")
         if mask.grid != grid:
@@ -180,16 +185,17 @@ class Encoder(Part, BaseModule):
     # ---------------------------------------------------------------- running
 
     def run(self, block: nn.Module, x: Tensor, *rest: Any) -> Tensor:
-        """Return ``block(x, *rest)``; ``with_cp`` keeps nothing but ``x`` for the backward pass."""
+        """Return ``block(x, *rest)``; with ``with_cp``, only ``x`` is kept for the backward pass."""
         if self.with_cp and torch.is_grad_enabled() and x.requires_grad:
             return recompute(self.run_block, block, x, *rest)
         return self.run_block(block, x, *rest)
 
     def run_block(self, block: nn.Module, x: Tensor, *rest: Any) -> Tensor:
+        """Return ``block(x, *rest)``; subclasses override it where a block takes other arguments."""
         return block(x, *rest)
 
     def graph(self) -> AbstractContextManager:
-        """Return the context in which to run: without graph where the whole encoder is frozen."""
+        """Return the context to run the encoder in, which records no gradients if the whole encoder is frozen."""
         frozen = self.frozen_stages >= 0 and self.frozen_stages == self.freezable_stages
         return torch.set_grad_enabled(torch.is_grad_enabled() and not frozen)
 
@@ -197,11 +203,14 @@ class Encoder(Part, BaseModule):
 
     @property
     def freezable_stages(self) -> int:
-        """``frozen_stages`` may be -1 (nothing), 0 (the stem) up to this number (everything)."""
+        """Return the largest ``frozen_stages``, which freezes everything; -1 freezes nothing and 0 the stem."""
         return len(self.freezable()) - 1
 
     def freeze(self, frozen_stages: int) -> None:
-        """Keep the first stages, and with the stem the tokens, as they are: without gradient and in eval mode."""
+        """Freeze the first stages: their modules get no gradients and stay in eval mode.
+
+        From 0 on, the encoder's own tokens and position tables are frozen with the stem.
+        """
         if not -1 <= frozen_stages <= self.freezable_stages:
             raise UsageError(f"frozen_stages={frozen_stages} must lie in -1..{self.freezable_stages}")
         self.frozen_stages = frozen_stages
@@ -225,10 +234,10 @@ class Encoder(Part, BaseModule):
     # ---------------------------------------------------------------- layers
 
     def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
-        """Return the layer id for layer-wise lr decay, and the number of ids.
+        """Return the layer id of a parameter for layer-wise learning rate decay, and the number of ids.
 
-        The stem and the tokens have 0, block i has i+1; what stands between two blocks has the id of the block before
-        it, what follows the last block has the last id.
+        The stem and the tokens have id 0, block i has i+1. Parameters between two blocks have the id of the block
+        before them, and those after the last block have the last id.
         """
         last = len(self.block_list()) + 1
         return self._layer_ids.get(param_name.removeprefix(prefix), last), last + 1
@@ -246,7 +255,7 @@ class Encoder(Part, BaseModule):
 
 
 def valid_indices(argument: str, indices: int | Sequence[int], number: int, of: str) -> tuple[int, ...]:
-    """Return 0-based indices in ascending order, negative ones counted from the end."""
+    """Return 0-based indices in ascending order; negative ones are counted from the end."""
     listed = [indices] if isinstance(indices, int) else list(indices)
     if not listed or (bad := [i for i in listed if not -number <= i < number]):
         raise UsageError(f"{argument}={listed and bad} out of range for {of} (0-based)")

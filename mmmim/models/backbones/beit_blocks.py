@@ -16,9 +16,9 @@ from .swin_windows import join_heads, split_heads
 
 
 class Attention(beit.Attention):
-    """timm's, with the bias of all pairs of tokens handed in, or with decomposed relative positions of its own."""
+    """timm's BEiT attention, which takes the bias of all pairs of tokens or has decomposed positions of its own."""
 
-    window = 0  # all tokens
+    window = 0  # attends to all tokens
 
     def __init__(self, dim: int, num_heads: int, qkv_bias: str) -> None:
         super().__init__(dim, num_heads, qkv_bias=qkv_bias == "qv")
@@ -28,10 +28,12 @@ class Attention(beit.Attention):
         self.rel_pos_w: nn.Parameter | None = None
 
     def project(self, x: Tensor) -> Tensor:  # (...,D) -> (...,3D)
+        """Return queries, keys and values side by side: ``(..., D) -> (..., 3D)``."""
         parts: Any = (self.q_bias, self.k_bias, self.v_bias)
         return F.linear(x, self.qkv.weight, self.qkv.bias if self.q_bias is None else torch.cat(parts))
 
     def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # (B,n,D) -> three of (B,H,n,d)
+        """Return queries, keys and values by head: three tensors ``(B, H, n, d)`` of ``x (B, n, D)``."""
         q, k, v = self.project(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         return q, k, v
 
@@ -42,18 +44,18 @@ class Attention(beit.Attention):
         return self.proj(out.transpose(1, 2).flatten(2))
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, grid: Grid) -> Tensor:
-        """``softmax(q k^T / sqrt(d) + positions) v`` of ``(B, H, n, d)``, by a bias or by own tables."""
+        """Return ``softmax(q k^T / sqrt(d) + positions) v`` of ``(B, H, n, d)``, from the bias or its own tables."""
         if self.rel_pos_h is None or self.rel_pos_w is None:
             return F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         down, right = self.offsets(self.rel_pos_h, grid[0]), self.offsets(self.rel_pos_w, grid[1])
         return decomposed_attention(q, k, v, down, right, grid)
 
     def offsets(self, table: Tensor, side: int) -> Tensor:
-        """Decomposed positions ``(2 side - 1, d)`` along one axis of a map of another size."""
+        """Return the decomposed positions ``(2 side - 1, d)`` along one axis of a map with ``side`` tokens."""
         return resize_offsets(table, side)
 
     def cls_logits(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        """Row of the first token before the softmax, ``(B, H, n)`` in fp32 even under autocast."""
+        """Return the first token's attention logits ``(B, H, n)``, before the softmax, in fp32 even under autocast."""
         q, k, _ = self.heads(x)
         with full_precision(x.device.type):
             accurate = torch.promote_types(q.dtype, torch.float32)
@@ -64,7 +66,7 @@ class Attention(beit.Attention):
 class WindowAttention(Attention):
     """Attention inside windows of ``window x window`` tokens, which do not shift.
 
-    Windows at the lower and right border hold the tokens that are left: nobody attends to padding.
+    Windows at the lower and right border hold only the tokens that are left over, so no token attends to padding.
     """
 
     def __init__(self, dim: int, num_heads: int, qkv_bias: str, window: int) -> None:
@@ -82,7 +84,7 @@ class WindowAttention(Attention):
         return self.proj(torch.cat([torch.cat(row, 2) for row in parts], 1).flatten(1, 2))
 
     def _attend_in_windows(self, qkv: Tensor, bias: Tensor | None) -> Tensor:
-        """A part of the map whose windows are all of one size: ``(B, h, w, 3D) -> (B, h, w, D)``."""
+        """Attend inside windows of one size, which tile this part of the map: ``(B, h, w, 3D) -> (B, h, w, D)``."""
         grid = (qkv.shape[1], qkv.shape[2])
         h, w = min(self.window, grid[0]), min(self.window, grid[1])
         if bias is not None:
@@ -102,7 +104,7 @@ def _whole_and_rest(x: Tensor, window: int, dim: int) -> list[Tensor]:
 
 
 class Block(nn.Module):
-    """Pre-norm block with LayerScale, in timm's names."""
+    """A pre-norm block with LayerScale, under timm's names."""
 
     def __init__(
         self, attn: Attention, dim: int, mlp_ratio: float, drop_path: float, layer_scale: float | None
@@ -126,7 +128,10 @@ class Block(nn.Module):
 
 @torch.no_grad()
 def init_beit_(model: nn.Module, blocks: Any, tokens: list[Tensor], scheme: str) -> None:
-    """``simmim`` or ``timm``; of both, the output layers of block l are smaller by sqrt(2 (l + 1))."""
+    """Initialise the weights by a scheme, ``simmim`` or ``timm``, in place.
+
+    Both schemes divide the output layers of block l by sqrt(2 (l + 1)).
+    """
     bound = 0.02 if scheme == "simmim" else 2.0
     for module in model.modules():
         if isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and scheme == "simmim"):

@@ -1,4 +1,4 @@
-"""What a checkpoint of a BEiT-style ViT needs before it fits one of another image size, window or kind of table."""
+"""Adapts checkpoints of a BEiT-style ViT to another image size, window or kind of position table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLS_ROWS = 3  # class token -> patch, patch -> class token, class token -> itsel
 
 
 def _stored_span(num_offsets: int, span: Grid, module: Any) -> Grid:
-    """The grid or window that a table of the file belongs to; ``span`` is what it is for here."""
+    """Return the grid or window that a table of the file belongs to; ``span`` is the one it has to fit here."""
     known = [span]
     if module.pretrain_img_size is not None:
         (height, width), (ph, pw) = module.pretrain_img_size, module.patch_size
@@ -36,7 +36,7 @@ def _fit(table: Tensor, span: Grid, module: Any) -> Tensor:
 
 
 def adapt_beit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefix: str) -> None:
-    """Resize position tables, hand out copies of a shared one, drop what is not owned here."""
+    """Resize position tables, copy a shared table to every block, and drop tensors that this model does not have."""
     adapt_vit_state_dict(module, state_dict, prefix)
     target: Any = module
     own = dict(module.named_parameters())

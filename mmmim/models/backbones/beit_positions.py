@@ -13,7 +13,7 @@ from .plain_vit import PlainViT
 
 
 class RelativePositions(nn.Module):
-    """Holds a table that several blocks share."""
+    """A holder of one table of relative positions that several blocks share."""
 
 
 def add_table(module: nn.Module, span: Grid, num_heads: int, with_cls: bool) -> None:
@@ -26,21 +26,22 @@ def add_table(module: nn.Module, span: Grid, num_heads: int, with_cls: bool) -> 
 
 
 def add_decomposed_tables(attn: Any, span: Grid, head_dim: int) -> None:
-    """Give ``attn`` tables of zeros for the offsets along each axis of ``span``."""
+    """Give ``attn`` two tables of zeros, for the offsets along each axis of ``span``."""
     attn.rel_pos_h, attn.rel_pos_w = (nn.Parameter(torch.zeros(2 * side - 1, head_dim)) for side in span)
 
 
 def pair_index(span: Grid, with_cls: bool, device: torch.device | None = None) -> Tensor:
-    """Row of the table for every pair of tokens, ``(n, n)``."""
+    """Return the table's row for every pair of tokens, ``(n, n)``."""
     index = beit.gen_relative_position_index(span, device=device)
     return index if with_cls else index[1:, 1:]
 
 
 class RelativePositionViT(PlainViT):
-    """A plain ViT with tables of relative positions: ``blocks.*.attn`` own one each, or share ``rel_pos_bias``, or
-    own two of decomposed ones, ``rel_pos_h`` and ``rel_pos_w``.
+    """A plain ViT with tables of relative positions.
 
-    Blocks with windows have tables of the window's offsets, and share ``window_rel_pos_bias``.
+    Each ``blocks.*.attn`` owns one table, or all share ``rel_pos_bias``, or each owns two decomposed ones,
+    ``rel_pos_h`` and ``rel_pos_w``. Blocks with windows have tables of the window's offsets, and share
+    ``window_rel_pos_bias``.
     """
 
     rel_pos: str
@@ -63,7 +64,7 @@ class RelativePositionViT(PlainViT):
                 for owner in owners:
                     add_decomposed_tables(owner, span, self.embed_dims // self.num_heads)
                 continue
-            index = pair_index(span, bool(self.num_prefix))  # one for all blocks of a kind
+            index = pair_index(span, bool(self.num_prefix))  # one index for all blocks of a kind
             self.register_buffer(f"{kind}relative_position_index", index, persistent=False)
             if self.rel_pos == "shared":
                 owners = [RelativePositions()]
@@ -72,7 +73,7 @@ class RelativePositionViT(PlainViT):
                 add_table(owner, span, self.num_heads, bool(self.num_prefix))
 
     def _bias(self, table: Tensor, grid: Grid, windowed: bool = False) -> Tensor:
-        """Bias of all pairs of tokens of the grid, or of a window: ``(1, H, n, n)``."""
+        """Return the bias of all pairs of tokens of the grid, or of a window: ``(1, H, n, n)``."""
         index = self.window_relative_position_index if windowed else self.relative_position_index
         if not windowed and grid != self.grid_size:
             table = resize_rel_pos_table(table, self.grid_size, grid, CLS_ROWS * self.num_prefix, self.rel_pos_resize)
@@ -80,7 +81,7 @@ class RelativePositionViT(PlainViT):
         return table[index].permute(2, 0, 1).contiguous().unsqueeze(0)
 
     def _shared_biases(self, grid: Grid) -> dict[bool, Tensor]:
-        """What the blocks without and with windows share."""
+        """Return the biases that blocks without (False) and with windows (True) share."""
         owners = (getattr(self, name, None) for name in ("rel_pos_bias", "window_rel_pos_bias"))
         tables = {bool(i): owner.relative_position_bias_table for i, owner in enumerate(owners) if owner is not None}
         return {windowed: self._bias(table, grid, windowed) for windowed, table in tables.items()}

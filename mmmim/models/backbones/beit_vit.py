@@ -22,8 +22,9 @@ from .vit_timm import beit
 
 @MODELS.register_module()
 class BEiTViT(RelativePositionViT):
-    """Vision Transformer of BEiT (`Bao et al., 2022`), the ViT of SimMIM and ConMIM: relative positions, LayerScale,
-    no key bias; with other options the plain ViT of CIM.
+    """Vision Transformer of BEiT (`Bao et al., 2022`), which SimMIM and ConMIM use too.
+
+    It has relative positions, LayerScale and no key bias; other options make it the plain ViT of CIM.
 
     A hidden patch becomes the mask token before the class token and absolute positions join. Parameters carry timm's
     names: without the mask token the state dict loads strictly into ``timm``'s ``Beit`` (``num_classes=0``), and with
@@ -48,7 +49,8 @@ class BEiTViT(RelativePositionViT):
         out_type: Tokens ``raw (B, 1+N, D)``, map ``featmap (B, D, h, w)``, ``cls`` or patch mean ``avg (B, D)``.
         out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
         fc_norm: With ``out_type='avg'``: no final norm, but a fresh one after the mean (BEiT's fine-tuning).
-        frozen_stages: -1 nothing, k the stem and the first k blocks, ``depth`` the whole encoder (runs without graph).
+        frozen_stages: -1 freezes nothing, k the stem and the first k blocks, ``depth`` the whole encoder, which then
+            runs without gradients.
         with_cp: Recompute blocks in the backward pass to save memory.
         init: ``simmim`` truncates N(0, 0.02) at one standard deviation, as BEiT, SimMIM, ConMIM and CIM pre-train from
             (real std 0.0108); ``timm`` does not truncate and leaves the patch convolution at PyTorch's default.
@@ -163,7 +165,7 @@ class BEiTViT(RelativePositionViT):
         return WindowAttention(self.embed_dims, self.num_heads, self.qkv_bias, self.window_size)
 
     def freezable(self) -> list[list[nn.Module]]:
-        """Tables that blocks share are frozen with the first block."""
+        """Return the modules by stage; tables that blocks share are frozen with the first block."""
         stem, first, *others = super().freezable()
         tables = [m for m in self.children() if isinstance(m, RelativePositions)]
         stages = [stem, [*first, *tables], *others]
@@ -177,7 +179,7 @@ class BEiTViT(RelativePositionViT):
     # ---------------------------------------------------------------- encoding
 
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
-        """Class and patch tokens with absolute positions ``(B, P+N, D)``, mask tokens for the hidden patches."""
+        """Return class and patch tokens with absolute positions ``(B, P+N, D)``; hidden patches are mask tokens."""
         self.check_channels(images)
         grid, x = self.grid(images), self.patch_embed(images)
         if mask is not None:
@@ -193,7 +195,7 @@ class BEiTViT(RelativePositionViT):
         return torch.where(mask.mask.flatten(1).unsqueeze(-1), mask_token, tokens)
 
     def encode(self, x: Tensor, grid: Grid) -> tuple[Tensor, ...]:
-        """Run the blocks on ``x (B, P+N, D)``; outputs of the same shape of the blocks in ``out_indices``."""
+        """Run the blocks on ``x (B, P+N, D)`` and return the outputs, of the same shape, at ``out_indices``."""
         shared = self._shared_biases(grid)
         outputs = []
         for index, block in enumerate(self.blocks[: self.out_indices[-1] + 1]):
@@ -203,8 +205,15 @@ class BEiTViT(RelativePositionViT):
         return tuple(outputs)
 
     def cls_logits(self, x: Tensor, layers: tuple[int, ...], grid: Grid | None = None) -> list[Tensor]:
-        """Per requested block the logits of the class query against all keys of ``x (B, 1+N, D)``, position bias
-        included: ``(B, H, 1+N)`` fp32, drop path off. ``grid`` of the tokens, if not that of ``img_size``."""
+        """Return the class query's logits against all keys, ``(B, H, 1+N)`` fp32, for each block in ``layers``.
+
+        Position biases are included and drop path is off.
+
+        Args:
+            x: Class and patch tokens ``(B, 1+N, D)``.
+            layers: 0-based blocks.
+            grid: Rows and columns of the patches; default: those of ``img_size``.
+        """
         self._check_cls_logits(layers)
         grid, rows = grid or self.grid_size, []
         shared, listed = self._shared_biases(grid), list[Any](self.blocks[: max(layers) + 1])
@@ -217,7 +226,7 @@ class BEiTViT(RelativePositionViT):
         return rows
 
     def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
-        """``images (B, C, H, W)`` -> one output of ``out_type`` per entry of ``out_indices``."""
+        """Encode ``images (B, C, H, W)`` and return one output of ``out_type`` per entry of ``out_indices``."""
         with self.graph():
             grid = self.grid(images)
             outputs = [self._format(x, grid) for x in self.encode(self.embed(images, mask), grid)]

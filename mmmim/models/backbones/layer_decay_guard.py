@@ -1,8 +1,8 @@
-"""Stops a run whose layer-wise learning rate decay would pass by the blocks of our backbones.
+"""Stops a run whose layer-wise learning rate decay would skip the blocks of mmmim's backbones.
 
-mmseg's and mmdet's constructors of layer decay go by the names of their own backbones. A class with ``BEiT`` or
-``MAE`` in its name is taken for one of those and all its blocks train at the full rate, without a word; any
-other raises an empty ``NotImplementedError``. MMEngine's default constructor ignores a decay rate altogether.
+The layer decay constructors of mmseg and mmdet recognise backbones by name. They take a class with ``BEiT`` or ``MAE``
+in its name for one of their own and silently train all of its blocks at the full rate; for any other class they raise
+an empty ``NotImplementedError``. MMEngine's default constructor ignores a decay rate altogether.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RATES = ("decay_rate", "layer_decay_rate")
 
 
 def install() -> None:
-    """Check what every optimizer constructor of MMEngine's family builds; importing the backbones calls this."""
+    """Make every optimizer constructor of MMEngine's family check its result; importing the backbones calls this."""
     build = DefaultOptimWrapperConstructor.__call__
     if getattr(build, "checks_layer_decay", False):
         return

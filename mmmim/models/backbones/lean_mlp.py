@@ -10,9 +10,10 @@ from torch.autograd.function import once_differentiable
 
 
 class GeluLinear(torch.autograd.Function):
-    """``linear(gelu(hidden))`` that keeps ``hidden`` only and computes the GELU again in the backward pass.
+    """``linear(gelu(hidden))`` that keeps only ``hidden`` and computes the GELU again in the backward pass.
 
-    Exact; the gradient is written over a temporary, so the second GELU adds no memory traffic to speak of.
+    The result is exact. The gradient is written over a temporary tensor, so the second GELU adds hardly any memory
+    traffic.
     """
 
     @staticmethod
@@ -25,14 +26,14 @@ class GeluLinear(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden, weight = ctx.saved_tensors
         rows, grad = hidden.flatten(0, -2), grads[0].flatten(0, -2)  # (n,4D), (n,D)
-        grad_weight = grad.mT @ F.gelu(rows).to(grad.dtype)  # under autocast lower precision than the weight's
+        grad_weight = grad.mT @ F.gelu(rows).to(grad.dtype)  # under autocast, its precision is lower than the weight's
         grad_hidden = (grad @ weight.to(grad.dtype)).to(rows.dtype)
         torch.ops.aten.gelu_backward.grad_input(grad_hidden, rows, grad_input=grad_hidden)
         return grad_hidden.view_as(hidden), grad_weight.to(weight.dtype), grad.sum(0).to(weight.dtype)
 
 
 class LeanMlp(Mlp):
-    """timm's ``Mlp`` with a GELU and without dropout, keeping a quarter less of a block's activations."""
+    """timm's ``Mlp`` with a GELU and without dropout, which keeps a quarter less of a block's activations."""
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.fc1(x)

@@ -23,7 +23,7 @@ ARCHS: dict[str, dict[str, Any]] = {
 
 
 class PlainViT(Encoder):
-    """What the plain Vision Transformers share: settings, output types, positions of another image size."""
+    """A base of the plain Vision Transformers: settings, output types, and positions for other image sizes."""
 
     out_types = ("raw", "featmap", "cls", "avg")
 
@@ -38,7 +38,7 @@ class PlainViT(Encoder):
     pretrain_img_size: Grid | None
 
     def _choose_arch(self, arch: str | dict) -> dict[str, Any]:
-        """Set widths and depth, and return them with what else the architecture says."""
+        """Set widths and depth, and return them together with the other settings of the architecture."""
         settings = dict(ARCHS[one_of("arch", arch, ARCHS)] if isinstance(arch, str) else arch)
         self.arch = arch if isinstance(arch, str) else settings
         self.embed_dims, self.depth = settings["embed_dims"], settings["depth"]
@@ -116,4 +116,5 @@ class PlainViT(Encoder):
 
 
 def mlp_width(state: Mapping[str, Tensor]) -> int:
+    """Return the hidden width of the MLPs in the blocks of a ViT's state dict."""
     return state["blocks.0.mlp.fc1.weight"].shape[0]

@@ -10,17 +10,17 @@ from torch.utils.checkpoint import checkpoint
 
 
 def recompute(call: Callable[..., Tensor], block: nn.Module, x: Tensor, *rest: Any) -> Tensor:
-    """Return ``call(block, x, *rest)`` and keep nothing but its arguments for the backward pass, which calls again."""
+    """Return ``call(block, x, *rest)``, keep only its arguments, and run it again in the backward pass."""
 
     def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
-        return nullcontext(), statistics_kept(block)
+        return nullcontext(), keep_batch_statistics(block)
 
     return checkpoint(call, block, x, *rest, use_reentrant=False, context_fn=contexts)
 
 
 @contextmanager
-def statistics_kept(block: nn.Module) -> Iterator[None]:
-    """A second forward pass of the same batch leaves the running statistics of BatchNorm alone."""
+def keep_batch_statistics(block: nn.Module) -> Iterator[None]:
+    """Keep the running statistics of BatchNorm as they are while the same batch passes ``block`` a second time."""
     norms: list[Any] = [m for m in block.modules() if isinstance(m, _BatchNorm)]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:

@@ -28,8 +28,9 @@ ARCHS: dict[int, dict[str, Any]] = {
 
 @MODELS.register_module()
 class ResNet(StagedEncoder):
-    """ResNet (`He et al., 2016`; stride in the 3x3 convolution), ``width`` times as wide, as SimMIM (x4, appendix E)
-    and CIM (x1, x2, x4) pre-train it.
+    """ResNet (`He et al., 2016`; stride in the 3x3 convolution), ``width`` times as wide.
+
+    SimMIM (x4, appendix E) and CIM (x1, x2, x4) pre-train it.
 
     A mask token replaces the cells of hidden patches in the stride-4 map after the stem. A little of a hidden patch
     leaks: a cell of the ``3x3`` stem also sees one pixel row above it and one column to its left (``7x7``: five, and
@@ -42,13 +43,14 @@ class ResNet(StagedEncoder):
         width: Factor on all channels, the stem's too.
         stem: ``7x7`` convolution and 3x3 max-pooling, or SimMIM's ``3x3`` convolution and 2x2 max-pooling.
         norm: ``bn`` per process, or ``syncbn`` over all processes.
-        zero_init_last: Blocks start as their shortcut: the last norm's weight is 0.
+        zero_init_last: Start each block as its shortcut, with the last norm's weight at 0.
         mask_mode: ``replace``, or None for downstream use: no mask token.
         out_type: Cells ``raw (B, h*w, D)``, map ``featmap (B, D, h, w)`` or mean ``avg (B, D)``.
         out_indices: 0-based stages whose output is returned.
         output_stride: 32; 16 or 8 dilate the last stages instead of striding (dense tasks).
-        frozen_stages: -1 nothing, k the stem and the first k stages, 4 the whole encoder, without graph.
-        norm_eval: Running statistics of BatchNorm are used and kept in training too.
+        frozen_stages: -1 freezes nothing, k the stem and the first k stages, 4 the whole encoder, which then runs
+            without gradients.
+        norm_eval: Use the running statistics of BatchNorm in training too, and do not update them.
         with_cp: Recompute blocks in the backward pass to save memory.
     """
 
@@ -130,6 +132,7 @@ class ResNet(StagedEncoder):
 
     @property
     def stages(self) -> list[nn.Sequential]:
+        """Return the four stages, ``layer1`` to ``layer4``."""
         return [getattr(self, f"layer{stage + 1}") for stage in range(self.num_stages)]
 
     def freezable(self) -> list[list[nn.Module]]:
@@ -148,7 +151,7 @@ class ResNet(StagedEncoder):
     # ---------------------------------------------------------------- encoding
 
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
-        """Map after the stem ``(B, C, ceil(H/4), ceil(W/4))``, the mask token in the cells of hidden patches."""
+        """Return the stem's map ``(B, C, ceil(H/4), ceil(W/4))``; cells of hidden patches are the mask token."""
         cells = self.maxpool(self.act1(self.bn1(self.conv1(images))))
         if mask is None:
             return cells

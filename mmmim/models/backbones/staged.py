@@ -9,7 +9,7 @@ from .base import Encoder, valid_indices
 
 
 class StagedEncoder(Encoder):
-    """An encoder whose stages shrink the map: a mask hides tokens of the stem's map, the outputs are those of stages.
+    """An encoder whose stages shrink the map: masks hide tokens of the stem's map, and outputs are those of stages.
 
     A subclass calls :meth:`choose_outputs` once its widths are known, and writes :meth:`embed` and :meth:`run_stage`.
     """
@@ -20,8 +20,13 @@ class StagedEncoder(Encoder):
     def choose_outputs(
         self, stage_dims: Sequence[int], out_indices: int | Sequence[int], max_stride: int | None = None
     ) -> None:
-        """Fix the stages that are returned, and with the last of them ``embed_dims`` and ``stride``: a stage halves the
-        map of the one before until ``max_stride`` is reached."""
+        """Choose the stages whose maps are returned; the last of them sets ``embed_dims`` and ``stride``.
+
+        Args:
+            stage_dims: Width of each stage.
+            out_indices: 0-based stages.
+            max_stride: Each stage halves the previous map until this stride is reached; None sets no limit.
+        """
         self.stage_dims, self.num_stages = tuple(stage_dims), len(stage_dims)
         self.out_indices = valid_indices("out_indices", out_indices, self.num_stages, f"{self.num_stages} stages")
         last = self.out_indices[-1]
@@ -29,20 +34,21 @@ class StagedEncoder(Encoder):
         self.stride = to_pair([min(p << last, max_stride or p << last) for p in self.patch_size])
 
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
-        """Return the map after the stem, the mask token in the place of hidden tokens."""
+        """Return the map after the stem, with the mask token in place of hidden tokens."""
         raise NotImplementedError
 
     def run_stage(self, stage: int, x: Tensor) -> Tensor:
+        """Return the map after a stage, from the map before it."""
         raise NotImplementedError
 
     def output(self, stage: int, x: Tensor) -> Tensor:
-        """Return a stage's map in the form of ``out_type``, here of a map ``(B, D, h, w)``."""
+        """Return a stage's map in the form of ``out_type``, here from a map ``(B, D, h, w)``."""
         if self.out_type == "raw":
             return x.flatten(2).transpose(1, 2)  # (B,h*w,D)
         return x.mean((2, 3)) if self.out_type == "avg" else x
 
     def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
-        """``images (B, C, H, W)`` -> one output of ``out_type`` per stage in ``out_indices``."""
+        """Encode ``images (B, C, H, W)`` and return one output of ``out_type`` per stage in ``out_indices``."""
         with self.graph():
             self.check_channels(images)
             x, outputs = self.embed(images, mask), []

@@ -17,11 +17,13 @@ from .timm_model import TimmModel
 
 
 class WindowAttention(TimmWindowAttention):
+    """timm's window attention of Swin on whole maps, with fused kernels where they exist."""
+
     attn_impl = "auto"
     relative_position_index: Tensor
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attention inside the windows of ``x (B, H, W, C)``; mask ``(nW, N, N)``."""
+        """Attend inside the windows of ``x (B, H, W, C)``; the mask is ``(nW, N, N)``."""
         area = self.window_area
         q, k, v = split_heads(self.qkv(x), self.window_size, self.num_heads)  # (B,nW,heads,N,d)
         bias = self.relative_position_bias_table[self.relative_position_index.flatten()].view(area, area, -1)
@@ -32,6 +34,8 @@ class WindowAttention(TimmWindowAttention):
 
 
 class SwinV1Block(SwinBlock):
+    """A pre-norm block of Swin: the norms open the branches."""
+
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.drop_path1(self.attend(self.norm1(x)))
         return x + self.drop_path2(self.mlp(self.norm2(x)))
@@ -49,11 +53,12 @@ class Swin(SwinEncoder):
         img_size: Pixels, ``int`` or ``(H, W)``. Fixes the windows: a stage not larger than ``window_size`` is one
             window without shift. Other inputs must divide into the same windows.
         mask_mode: ``replace``, or None for downstream use: no mask token.
-        dynamic_size: Any input size: maps are padded to whole windows, which keep their size and always shift, as in
-            the dense Swins of OpenMMLab; default: for ``out_type='featmap'``, which dense tasks want.
+        dynamic_size: Take any input size: maps are padded to whole windows, which keep their size and always shift, as
+            in the dense Swins of OpenMMLab; default: only for ``out_type='featmap'``, which dense tasks need.
         out_type: Tokens ``raw (B, h*w, D)``, map ``featmap (B, D, h, w)`` or mean ``avg (B, D)``.
         out_indices: 0-based stages whose output is returned; each has its own norm, ``norm0`` ..., the last ``norm``.
-        frozen_stages: -1 nothing, k the stem and the first k stages, all stages: the whole encoder, without graph.
+        frozen_stages: -1 freezes nothing, k the stem and the first k stages, the number of stages the whole encoder,
+            which then runs without gradients.
         with_cp: Recompute blocks in the backward pass to save memory.
         attn_impl: ``explicit``, ``sdpa`` (PyTorch's fused kernels) or ``auto``: explicit on the CPU.
     """

@@ -1,4 +1,4 @@
-"""What Swin and SwinV2 share: stages, window bookkeeping, the mask token, and the protocols of a backbone."""
+"""The common part of Swin and SwinV2: stages, windows, the mask token, and the methods of a backbone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask", "k_b
 
 
 class SwinBlock(nn.Module):
-    """Attention in windows, shifted by ``shift``, and an MLP; subclasses say where the norms are."""
+    """A block of window attention, shifted by ``shift``, and an MLP; subclasses decide where the norms are."""
 
     def __init__(self, attn: nn.Module, dim: int, window: Grid, shift: Grid, drop_path: float) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class SwinBlock(nn.Module):
         self.drop_path2 = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
     def attend(self, x: Tensor) -> Tensor:
-        """Pad the map to whole windows, shift it, attend, undo both; ``(B, H, W, C)``."""
+        """Pad the map ``(B, H, W, C)`` to whole windows, shift it, attend, and undo both."""
         _, height, width, _ = x.shape
         below, right = -height % self.window[0], -width % self.window[1]
         if below or right:
@@ -48,6 +48,8 @@ class SwinBlock(nn.Module):
 
 
 class SwinStage(nn.Module):
+    """A stage of Swin: patch merging, then blocks."""
+
     def __init__(self, downsample: nn.Module, blocks: list[nn.Module]) -> None:
         super().__init__()
         self.downsample = downsample
@@ -55,7 +57,7 @@ class SwinStage(nn.Module):
 
 
 class SwinEncoder(StagedEncoder):
-    """Base of :class:`Swin` and :class:`SwinV2`, which build the stages."""
+    """A base of :class:`Swin` and :class:`SwinV2`, which build the stages."""
 
     archs: ClassVar[dict[str, dict[str, Any]]]
     task_norms: ClassVar[tuple[str, ...]] = ("norm[0-9].*",)
@@ -119,6 +121,7 @@ class SwinEncoder(StagedEncoder):
         self.freeze(frozen_stages)
 
     def build_stage(self, stage: int, drop_path: list[float]) -> SwinStage:
+        """Return a stage whose blocks drop paths at the rates ``drop_path``."""
         raise NotImplementedError
 
     # ---------------------------------------------------------------- building
@@ -130,7 +133,7 @@ class SwinEncoder(StagedEncoder):
             raise UsageError(f"arch: width {bad[0][0]} is not divisible by num_heads={bad[0][1]}")
 
     def _build_windows(self) -> tuple[list[Grid], list[Grid]]:
-        """Window and shift of each stage.
+        """Return the window and the shift of each stage.
 
         A stage not larger than the window is one window without shift, unless ``dynamic_size`` keeps all windows.
         """
@@ -162,7 +165,7 @@ class SwinEncoder(StagedEncoder):
         )
 
     def init_parameters(self) -> None:
-        """Swin's: truncated normal (std 0.02) for linear layers and tokens; convolutions keep PyTorch's default."""
+        """Initialise linear layers and tokens by a truncated normal (std 0.02); convolutions keep PyTorch's default."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.trunc_normal_(module.weight, std=0.02)
@@ -197,7 +200,7 @@ class SwinEncoder(StagedEncoder):
         return F.pad(images, (0, right, 0, below)) if below or right else images
 
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
-        """Normed patch tokens ``(B, h, w, C)``, the mask token in the place of hidden ones."""
+        """Return normed patch tokens ``(B, h, w, C)``, with the mask token in place of hidden ones."""
         self._check_images(images)
         pixels = patchify(self._pad(images), self.patch_size, channels_first=True).unflatten(1, self.grid(images))
         conv = self.patch_embed.proj  # as a linear layer: no transposed copy, and much faster on the CPU
@@ -226,7 +229,7 @@ class SwinEncoder(StagedEncoder):
     # ---------------------------------------------------------------- from a checkpoint
 
     def adapt_state_dict(self, state_dict: dict[str, Tensor], prefix: str) -> None:
-        """Buffers of a file never count."""
+        """Drop the buffers of a file, which are computed here."""
         super().adapt_state_dict(state_dict, prefix)
         for name in [n for n in state_dict if n.startswith(prefix) and n.rpartition(".")[2] in BUFFERS]:
             del state_dict[name]

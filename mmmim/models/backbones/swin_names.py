@@ -1,4 +1,4 @@
-"""Parameter names of the official Swin, SwinV2 and SimMIM checkpoints <-> timm's, which are ours."""
+"""Parameter names of the official Swin, SwinV2 and SimMIM checkpoints, and timm's names, which mmmim uses."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask")
 
 
 def official_to_timm(name: str) -> str | None:
-    """Our name of an official one; None for buffers, which no checkpoint needs to bring.
+    """Return timm's name of an official one, or None for buffers, which no checkpoint needs to have.
 
-    The official models keep a merge at the end of a stage, timm keeps it at the start of the next one.
+    The official models keep a patch merging at the end of a stage, timm keeps it at the start of the next one.
     """
     name = name.removeprefix("encoder.")
     if name.rpartition(".")[2] in BUFFERS:
@@ -20,5 +20,6 @@ def official_to_timm(name: str) -> str | None:
 
 
 def timm_to_official(name: str) -> str:
+    """Return the official name of a parameter that timm names ``name``."""
     name = re.sub(r"^layers\.(\d+)\.downsample", lambda m: f"layers.{int(m[1]) - 1}.downsample", name)
     return re.sub(r"^head\.fc\.", "head.", name)

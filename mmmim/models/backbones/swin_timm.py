@@ -1,4 +1,4 @@
-"""timm's models of Swin and SwinV2, and what a checkpoint says about windows."""
+"""timm's models of Swin and SwinV2, and the windows that a checkpoint describes."""
 
 from __future__ import annotations
 
@@ -15,26 +15,29 @@ from .vit_timm import square_name
 
 
 def grid_of_meta(meta: Mapping[str, Any]) -> Grid:
+    """Return the rows and columns of patches of the image size in a checkpoint's facts."""
     (height, width), (ph, pw) = meta["img_size"], meta["patch_size"]
     return height // ph, width // pw
 
 
 def is_dynamic(meta: Mapping[str, Any]) -> bool:
-    """Return whether windows keep their size in stages that are smaller."""
+    """Return whether windows keep their size in stages with smaller maps."""
     return meta.get("dynamic_size", False)
 
 
 def stage_windows(meta: Mapping[str, Any]) -> list[Grid]:
+    """Return the window of each stage; unless windows are dynamic, it is no larger than the stage's map."""
     (h, w), (wh, ww), stages = grid_of_meta(meta), meta["window_size"], len(meta["depths"])
     return [(wh, ww) if is_dynamic(meta) else (min(wh, h >> s), min(ww, w >> s)) for s in range(stages)]
 
 
 def pretrained_windows(meta: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the windows whose offsets SwinV2's bias networks know; 0 stands for a stage's own."""
+    """Return the windows whose offsets SwinV2's bias networks have learnt; 0 stands for a stage's own window."""
     return tuple(meta.get("pretrained_window_sizes", (0,) * len(meta["depths"])))
 
 
 def swin_transformer(meta: Mapping[str, Any], state: dict[str, Tensor]) -> TimmModel:
+    """Return timm's ``SwinTransformer`` for a checkpoint's facts and weights."""
     name = square_name(meta, "swin_{arch}_patch4_window{window}_{size}", window=meta["window_size"][0])
     is_named = _has_default_windows(meta)
     return TimmModel(
@@ -43,6 +46,11 @@ def swin_transformer(meta: Mapping[str, Any], state: dict[str, Tensor]) -> TimmM
 
 
 def swin_transformer_v2(meta: Mapping[str, Any], state: dict[str, Tensor]) -> TimmModel:
+    """Return timm's ``SwinTransformerV2`` for a checkpoint's facts and weights.
+
+    Raises:
+        UsageError: the checkpoint has the extra norms of SwinV2-H and -G, which timm's model has not.
+    """
     if every := meta["extra_norm_every_n_blocks"]:
         raise UsageError(
             f"--to timm: this SwinV2 has one more norm after every {every} blocks (extra_norm_every_n_blocks={every}), "

@@ -21,12 +21,14 @@ from .timm_model import TimmModel
 
 
 class CosineWindowAttention(TimmWindowAttention):
+    """timm's window attention of SwinV2 on whole maps, with fused kernels where they exist."""
+
     attn_impl = "auto"
     relative_position_index: Tensor
     relative_coords_table: Tensor
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attention inside the windows of ``x (B, H, W, C)``; mask ``(nW, N, N)``."""
+        """Attend inside the windows of ``x (B, H, W, C)``; the mask is ``(nW, N, N)``."""
         qkv_bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         qkv = F.linear(x, self.qkv.weight, qkv_bias)
         q, k, v = split_heads(qkv, self.window_size, self.num_heads)  # (B,nW,heads,N,d)
@@ -38,14 +40,14 @@ class CosineWindowAttention(TimmWindowAttention):
         return self.proj(join_heads(out, self.window_size, (x.shape[1], x.shape[2])))
 
     def position_bias(self) -> Tensor:
-        """16 sigmoid(MLP(log-spaced offsets)), one value per offset and head, looked up for all pairs of tokens."""
+        """Return ``16 sigmoid(MLP(log-spaced offsets))``, one value per offset and head, for all pairs of tokens."""
         area = self.window_size[0] * self.window_size[1]
         table = 16 * torch.sigmoid(self.cpb_mlp(self.relative_coords_table)).flatten(0, 2)  # (offsets,heads)
         return table[self.relative_position_index.flatten()].view(area, area, -1).permute(2, 0, 1).unsqueeze(0)
 
 
 class SwinV2Block(SwinBlock):
-    """Residual post-norm: the norms close the branches. ``norm3``, where present, is on the main branch."""
+    """A block with residual post-norm: the norms close the branches. ``norm3``, if present, is on the main branch."""
 
     def __init__(
         self, attn: nn.Module, dim: int, window: Grid, shift: Grid, drop_path: float, extra_norm: bool = False
@@ -117,6 +119,7 @@ class SwinV2(SwinEncoder):
 
     @property
     def extra_norm(self) -> int:
+        """Return after how many blocks an extra norm follows; 0 means never."""
         given = self.extra_norm_every_n_blocks
         return self.settings.get("extra_norm_every_n_blocks", 0) if given is None else given
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Code(str):
-    """An argument that is code, not text."""
+    """An argument that is printed as code, not as a string."""
 
     __repr__ = str.__str__
 
@@ -14,10 +14,10 @@ class Code(str):
 class TimmModel(NamedTuple):
     """timm's model of an encoder: how it is built, and the weights under its names."""
 
-    path: str  # of its class, below timm.models
+    path: str  # the path of its class below timm.models
     arguments: dict[str, Any]
     state: dict[str, Tensor]
-    name: str | None = None  # for timm.create_model, where that is all it needs
-    head: str = "head"  # a classifier's last layer, and the norm before it
+    name: str | None = None  # the name for timm.create_model, if that needs nothing else
+    head: str = "head"  # name of a classifier's last layer; fc_norm is that of the norm before it
     fc_norm: str = "fc_norm"
-    has_norm: bool = True  # else its final norm is taken out
+    has_norm: bool = True  # False: the final norm is replaced by an identity

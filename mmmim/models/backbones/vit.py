@@ -32,7 +32,7 @@ from .vit_timm import vision_transformer
 
 @MODELS.register_module()
 class ViT(PlainViT):
-    """Plain pre-norm Vision Transformer (`Dosovitskiy et al., 2021`), in the initialisation and position layout of MAE.
+    """Plain pre-norm Vision Transformer (`Dosovitskiy et al., 2021`), with the initialisation and positions of MAE.
 
     Parameters carry timm's names: the state dict loads strictly into ``timm``'s ``vit_*`` models.
 
@@ -44,7 +44,8 @@ class ViT(PlainViT):
         mask_mode: What a mask does: ``drop`` encodes the visible tokens only, ``replace`` puts a mask token in place.
         out_type: Tokens ``raw (B, 1+N, D)``, map ``featmap (B, D, h, w)``, ``cls`` or patch mean ``avg (B, D)``.
         out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
-        frozen_stages: -1 nothing, k the stem and the first k blocks, ``depth`` the whole encoder (runs without graph).
+        frozen_stages: -1 freezes nothing, k the stem and the first k blocks, ``depth`` the whole encoder, which then
+            runs without gradients.
         with_cp: Recompute blocks in the backward pass to save memory.
         pretrain_img_size: Image size of the checkpoint, needed only if its grid is neither square nor this model's.
     """
@@ -124,7 +125,7 @@ class ViT(PlainViT):
 
     def _init_parameters(self) -> None:
         xavier_linear_(self)
-        nn.init.xavier_uniform_(self.patch_embed.proj.weight.flatten(1))  # a view: fills the convolution
+        nn.init.xavier_uniform_(self.patch_embed.proj.weight.flatten(1))  # a view, so this fills the convolution
         for token in (self.cls_token, self.mask_token):
             if token is not None:
                 nn.init.normal_(token, std=0.02)
@@ -136,7 +137,7 @@ class ViT(PlainViT):
     # ---------------------------------------------------------------- encoding
 
     def _positions(self, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """(prefix rows (1,P,D), patch rows (1,N,D)) for a grid; zeros broadcast where there are no positions."""
+        """Return the positions on a grid, of prefix (1,P,D) and patches (1,N,D); without positions, broadcast zeros."""
         if self.pos_embed is None:
             zero = self.patch_embed.proj.weight.new_zeros(1, 1, self.embed_dims)
             return zero, zero
@@ -144,7 +145,7 @@ class ViT(PlainViT):
         return table[:, : self.num_prefix], table[:, self.num_prefix :]
 
     def embed(self, images: Tensor, where: Tensor | None = None) -> Tensor:
-        """Patch tokens with positions ``(B, N, D)``; with ids ``where (B, n)`` only those patches are embedded."""
+        """Return patch tokens with positions ``(B, N, D)``; with ids ``where (B, n)``, of those patches only."""
         self.check_channels(images)
         _, positions = self._positions(self.grid(images))
         if where is None:
@@ -155,14 +156,14 @@ class ViT(PlainViT):
         return tokens + take(positions.expand(len(images), -1, -1), where) if self.pos_embed is not None else tokens
 
     def with_cls(self, tokens: Tensor) -> Tensor:
-        """Prepend the class token (with its own position row) to any set of patch tokens."""
+        """Prepend the class token, with its own position, to any set of patch tokens."""
         if self.cls_token is None:
             return tokens
         prefix, _ = self._positions(self.grid_size)
         return torch.cat([(self.cls_token + prefix).expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)
 
     def encode(self, tokens: Tensor) -> tuple[Tensor, ...]:
-        """Run the blocks on patch tokens ``(B, n, D)``; outputs ``(B, 1+n, D)`` of the blocks in ``out_indices``."""
+        """Run the blocks on patch tokens ``(B, n, D)`` and return ``(B, 1+n, D)`` of each block in ``out_indices``."""
         x = self.with_cls(tokens)
         outputs = []
         for index, block in enumerate(self.blocks):
@@ -174,7 +175,7 @@ class ViT(PlainViT):
         return tuple(outputs)
 
     def encode_cls(self, tokens: Tensor) -> Tensor:
-        """Class token ``(B, D)`` of :meth:`encode`'s last output; its block computes that row only (exact)."""
+        """Return the class token ``(B, D)`` of :meth:`encode`'s last block, which computes only this row (exact)."""
         x, last = self.with_cls(tokens), self.out_indices[-1]
         for block in self.blocks[:last]:
             x = block(x)
@@ -182,9 +183,9 @@ class ViT(PlainViT):
         return (self.norm(row) if last == self.depth - 1 else row)[:, 0]
 
     def cls_logits(self, tokens: Tensor, layers: tuple[int, ...]) -> list[Tensor]:
-        """Per requested block the logits of the class query against all keys, ``(B, H, 1+n)`` fp32, drop path off.
+        """Return the class query's logits against all keys, ``(B, H, 1+n)`` fp32, for each block in ``layers``.
 
-        The last requested block stops after its keys.
+        Drop path is off. The last of these blocks stops after its keys.
         """
         self._check_cls_logits(layers)
         x, rows = self.with_cls(tokens), []
@@ -200,7 +201,7 @@ class ViT(PlainViT):
         return rows
 
     def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
-        """``images (B, C, H, W)`` -> one output of ``out_type`` per entry of ``out_indices``."""
+        """Encode ``images (B, C, H, W)`` and return one output of ``out_type`` per entry of ``out_indices``."""
         with self.graph():
             outputs = self.encode(self._tokens(images, mask))
         if mask is not None and self.mask_mode == "drop":

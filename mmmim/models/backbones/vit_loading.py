@@ -1,4 +1,4 @@
-"""What a ViT checkpoint needs before it fits a ViT of another input size."""
+"""Adapts a ViT checkpoint to a ViT with another input size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _stored_grid(num_patches: int, module: Any) -> Grid:
 
 
 def adapt_vit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefix: str) -> None:
-    """Resize the position table, drop the final norm where this model does not own one."""
+    """Resize the position table, and drop the final norm if this model has none."""
     own = dict(module.named_parameters())
     for name in ("norm.weight", "norm.bias"):
         if name not in own:
@@ -38,7 +38,7 @@ def adapt_vit_state_dict(module: nn.Module, state_dict: dict[str, Tensor], prefi
     if table is None or "pos_embed" not in own:
         return
     if table.shape[-1] != own["pos_embed"].shape[-1]:
-        return  # another width: the ordinary size-mismatch report names it
+        return  # The usual report of size mismatches names another width.
     num_prefix = int(prefix + "cls_token" in state_dict)
     target: Any = module
     stored = _stored_grid(table.shape[1] - num_prefix, target)

@@ -19,7 +19,7 @@ from .timm_model import Code, TimmModel
 def vision_transformer(
     meta: Mapping[str, Any], state: dict[str, Tensor], pool: str | None, fc_norm: bool, named: bool = True
 ) -> TimmModel:
-    """Return the ``VisionTransformer`` of weights under its names; one may have a name of ``timm.create_model``."""
+    """Return timm's ``VisionTransformer`` for a checkpoint; ``named`` allows a name of ``timm.create_model``."""
     has_norm = "norm.weight" in state
     arguments = dict(
         img_size=tuple(meta["img_size"]),
@@ -34,7 +34,7 @@ def vision_transformer(
         init_values=meta.get("layer_scale"),
         pos_embed="none" if meta["pos_embed"] == "none" else "learn",
         global_pool=_pool_of(pool, "token" if meta["with_cls_token"] else "avg"),
-        fc_norm=fc_norm,  # its final norm moves behind the mean
+        fc_norm=fc_norm,  # the final norm follows the mean then
         final_norm=has_norm or fc_norm,
         norm_layer=Code("partial(torch.nn.LayerNorm, eps=1e-6)"),
     )
@@ -44,7 +44,7 @@ def vision_transformer(
 
 
 def beit(meta: Mapping[str, Any], state: dict[str, Tensor], pool: str | None, fc_norm: bool) -> TimmModel:
-    """Return the ``Beit``, or for absolute positions only the ``VisionTransformer``."""
+    """Return timm's ``Beit``, or its ``VisionTransformer`` if all positions are absolute."""
     if "window_size" in meta:
         raise UsageError(
             f"--to timm: its Beit has a class token and no windows (window_size={meta['window_size']}); "
@@ -78,8 +78,10 @@ def beit(meta: Mapping[str, Any], state: dict[str, Tensor], pool: str | None, fc
 
 
 def square_name(meta: Mapping[str, Any], form: str, **words: Any) -> str | None:
-    """Return ``form`` with architecture, patch and image size put in, if timm has a model of that name; it is for
-    square RGB images and patches."""
+    """Return ``form`` with architecture, patch and image size filled in, if timm has a model of that name, else None.
+
+    Only square RGB images and patches have such names.
+    """
     size, patch = meta["img_size"][0], meta["patch_size"][0]
     if not isinstance(meta["arch"], str) or meta["in_channels"] != 3:
         return None
@@ -94,7 +96,7 @@ def _pool_of(pool: str | None, without_head: str) -> str:
 
 
 def _with_names_of_vit(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Name LayerScale as in a ``VisionTransformer``, which has one bias for queries, keys and values."""
+    """Rename LayerScale as in a ``VisionTransformer``, and join the biases of queries, keys and values into one."""
     state = {}
     for name, value in weights.items():
         if name.endswith(".q_bias"):

@@ -10,7 +10,7 @@ from mmmim.registry import MODELS
 
 @MODELS.register_module()
 class ClsBatchAugment:
-    """Random erasing, then mixup or cutmix, on a normalised batch on its own device (timm's operators).
+    """Random erasing, then mixup or cutmix, by timm's operators, on a normalised batch on its own device.
 
     Args:
         num_classes: width of the soft targets.
@@ -42,11 +42,11 @@ class ClsBatchAugment:
         self.erasing = RandomErasing(erasing, mode=erasing_mode, device="cpu") if erasing > 0 else None
         self.mix = None
         if mixup > 0 or cutmix > 0:
-            # label smoothing belongs to the head's loss, which gives the same soft targets
+            # Label smoothing belongs to the head's loss, which gives the same soft targets.
             self.mix = Mixup(mixup, cutmix, None, prob, switch_prob, mode, label_smoothing=0.0, num_classes=num_classes)
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """``(B, C, H, W)`` floats, class ids ``(B,)`` -> images, ids or soft targets ``(B, num_classes)``."""
+        """Return changed images ``(B, C, H, W)``, with the class ids ``(B,)`` or soft targets ``(B, num_classes)``."""
         images = images.clone()
         if self.erasing is not None:
             self.erasing.device = images.device

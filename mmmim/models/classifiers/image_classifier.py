@@ -41,23 +41,23 @@ class ImageClassifier(BaseModel):
         levels = self.backbone.level_dims() if isinstance(self.backbone, Encoder) else {}
         self.head = ClsHead.fits("head", _build(head, levels=levels))
         trains = any(parameter.requires_grad for parameter in self.backbone.parameters())
-        self.stage = "ft" if trains else "ssl"  # what a checkpoint's encoder has seen
+        self.stage = "ft" if trains else "ssl"  # the training that a checkpoint's encoder has had
         self.all_levels = isinstance(self.head, LayerwiseClsHead)
         if self.all_levels and trains:
             raise UsageError(
                 f"{type(self.head).__name__} probes a frozen encoder: set backbone.frozen_stages="
                 f"{self.backbone.freezable_stages} (now {self.backbone.frozen_stages})"
             )
-        # the batch is still on the host there, so looking at its labels synchronises nothing
+        # Before this hook the batch is on the host, so reading its labels does not synchronise with the device.
         self.data_preprocessor.register_forward_pre_hook(self._check_labels)
 
     def _facts(self) -> dict[str, Any]:
-        """What a neck may leave open, as far as the backbone has it."""
+        """Return the backbone's facts, as far as it has them, for arguments that a neck may leave open."""
         known = dict(in_dims="embed_dims", num_heads="num_heads", num_prefix="num_prefix")
         return {name: getattr(self.backbone, fact) for name, fact in known.items() if hasattr(self.backbone, fact)}
 
     def check_dataset(self, dataset: Any) -> None:
-        """What ``EpochTrainLoop`` asks before the first step: as many classes in the data as in the head."""
+        """Raise ``UsageError`` unless data and head have as many classes; the training loop calls it first."""
         check_classes(getattr(dataset, "classes", ()), self.head.num_classes)
 
     def _check_labels(self, module: nn.Module, arguments: tuple) -> None:
@@ -66,7 +66,7 @@ class ImageClassifier(BaseModel):
             check_labels(labels, self.head.num_classes)
 
     def extract_features(self, inputs: Tensor) -> Tensor | list[Tensor]:
-        """``(B, D)`` of the last output, or with a ``LayerwiseClsHead`` a list of all."""
+        """Return pooled features ``(B, D)`` of the last output, or for a ``LayerwiseClsHead`` a list of all."""
         outputs = self.backbone(inputs)
         if self.neck is not None:
             outputs = self.neck(outputs)
@@ -81,9 +81,10 @@ class ImageClassifier(BaseModel):
         indices: Tensor | None = None,
         mode: str = "tensor",
     ) -> Any:
-        """``loss``: losses; ``predict``: list of ``dict(pred_scores, label, index)``; ``tensor``: logits.
+        """Return what ``mode`` asks for: losses, predictions or logits.
 
-        Scores and logits of a ``LayerwiseClsHead`` are dicts with an entry per level.
+        ``loss`` gives a dict of losses, ``predict`` a list of ``dict(pred_scores, label, index)`` and ``tensor`` the
+        logits. Scores and logits of a ``LayerwiseClsHead`` are dicts with an entry per level.
         """
         one_of("mode", mode, ("loss", "predict", "tensor"))
         if mode == "tensor":

@@ -10,7 +10,7 @@ from mmmim.errors import UsageError
 def check_labels(labels: Tensor, num_classes: int | None = None, name: str = "labels") -> None:
     """Raise ``UsageError`` unless ``labels`` are class ids in ``[0, num_classes)``.
 
-    Reads the values, so call it on host tensors: on a device it would synchronise.
+    This reads the values, so the labels should be on the host: on a device, reading would synchronise.
     """
     if labels.numel() == 0:
         raise UsageError(f"{name}: no samples; the dataset is empty or every file of it was unreadable.")
@@ -28,7 +28,7 @@ def check_labels(labels: Tensor, num_classes: int | None = None, name: str = "la
 
 
 def check_classes(classes: Sequence[str], num_classes: int) -> None:
-    """Raise ``UsageError`` unless the dataset's ``classes`` are ``num_classes``; a dataset that names none passes."""
+    """Raise ``UsageError`` unless the dataset has ``num_classes`` classes; a dataset without class names passes."""
     if classes and len(classes) != num_classes:
         raise UsageError(
             f"the training data have {len(classes)} classes ({', '.join(classes[:3])}, ...), but "

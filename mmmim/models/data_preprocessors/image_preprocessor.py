@@ -14,8 +14,10 @@ VIEWS = {"inputs", "token_inputs"}
 
 @MODELS.register_module()
 class ImagePreprocessor(BaseDataPreprocessor):
-    """uint8 batch ``(B, C, H, W)`` -> device, float32, ``(x - mean) / std``; labels and indices travel along.
-    After ``.double()``, or built with float64 as torch's default, it gives float64.
+    """A preprocessor that normalises a uint8 batch ``(B, C, H, W)`` on the device: float32, ``(x - mean) / std``.
+
+    Labels and indices stay as they are. After ``.double()``, or built with float64 as torch's default, it gives
+    float64.
 
     ``token_inputs``, the crops at a tokenizer's resolution, are normalised as ``inputs`` are.
 
@@ -77,8 +79,10 @@ class ImagePreprocessor(BaseDataPreprocessor):
 
 
 def statistics_of(preprocessor: nn.Module) -> dict[str, tuple[float, ...]]:
-    """Return the ``mean`` and ``std`` that a preprocessor normalises by; nothing where it is not an
-    :class:`ImagePreprocessor`, so that parts keep their own defaults."""
+    """Return the ``mean`` and ``std`` that a preprocessor normalises by.
+
+    They are missing if it is not an :class:`ImagePreprocessor`, so that parts keep their own defaults.
+    """
     return preprocessor.statistics if isinstance(preprocessor, ImagePreprocessor) else {}
 
 

@@ -15,7 +15,7 @@ Size = tuple[int, int]
 
 
 class Degradation(Part, nn.Module):
-    """Image -> degraded image, batched, with parameters of its own for every image.
+    """A base of batched degradations: an image becomes a degraded one, with its own parameters.
 
     ``sample`` draws the parameters; the call is a pure function of images and parameters, so any batch can be
     replayed. Subclasses write :meth:`draw` and :meth:`degrade`.
@@ -31,18 +31,18 @@ class Degradation(Part, nn.Module):
         generator: Generator | None = None,
         device: torch.device | str | None = None,
     ) -> dict[str, Tensor]:
-        """Parameters for ``batch_size`` images of ``size`` pixels ``(H, W)``."""
+        """Return the parameters for ``batch_size`` images of ``size`` pixels ``(H, W)``."""
         return self.draw(size, Noise(batch_size, generator, device))
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
-        """What :meth:`degrade` takes beside the images, a row for every image."""
+        """Return the parameters that :meth:`degrade` takes, with a row for every image."""
         return {}
 
     def forward(self, images: Tensor, **params: Tensor) -> Tensor:
-        """``images (B, C, H, W)`` floating point -> degraded images.
+        """Return the degraded images of ``images (B, C, H, W)`` in floating point.
 
         Raises:
-            UsageError: integers, no batch of images, or (looked at on CPU only) values that are not numbers.
+            UsageError: images are integers, no batch, or (checked on the CPU only) hold values that are not finite.
         """
         self._check(images)
         return self.degrade(images, **params)
@@ -52,11 +52,11 @@ class Degradation(Part, nn.Module):
         """Return the degraded images; ``params`` are what :meth:`draw` gave."""
 
     def output_size(self, size: Size) -> Size:
-        """Of the degraded images."""
+        """Return the size of the degraded images."""
         return size
 
     def clean(self, images: Tensor) -> Tensor:
-        """The images that the degraded ones have to become again."""
+        """Return the images that have to be recovered from the degraded ones."""
         return images
 
     def _check(self, images: Tensor) -> None:
@@ -72,12 +72,12 @@ class Degradation(Part, nn.Module):
 
 
 def readable(images: Tensor) -> bool:
-    """Whether looking at values is free of waiting for a device."""
+    """Return whether values can be read without waiting for a device."""
     return images.device.type == "cpu" and not isinstance(images, FakeTensor)
 
 
 def size_within(size: int | Size, canvas: Size, name: str) -> Size:
-    """``size`` as a pair that fits into ``canvas``; a single number stands for a square and needs a square canvas."""
+    """Return ``size`` as a pair that fits into ``canvas``; a single number is a square and needs a square canvas."""
     height, width = to_pair(size)
     if isinstance(size, int) and canvas[0] != canvas[1]:
         raise UsageError(f"{name}={size} is a square, but images have {canvas[0]}x{canvas[1]} pixels; give a pair")
@@ -87,7 +87,7 @@ def size_within(size: int | Size, canvas: Size, name: str) -> Size:
 
 
 def check_multiple(size: int | Size, patch_size: int | Size | None, name: str) -> None:
-    """A whole number of patches, at least one."""
+    """Raise ``UsageError`` unless ``size`` is a whole number of patches, at least one."""
     patch = (1, 1) if patch_size is None else to_pair(patch_size)
     for pixels, side in zip(to_pair(size), patch, strict=True):
         if pixels < side or pixels % side:
@@ -98,6 +98,7 @@ def check_multiple(size: int | Size, patch_size: int | Size | None, name: str) -
 
 
 def interval(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Return ``bounds`` as floats, or raise ``UsageError`` unless 0 <= low <= high."""
     low, high = bounds
     if low < 0 or high < low:
         raise UsageError(f"{name}={tuple(bounds)} must be (low, high) with 0 <= low <= high")

@@ -15,12 +15,12 @@ from .base import Degradation, Size
 
 @MODELS.register_module()
 class RandomKernelBlur(Degradation):
-    """Convolution with a random kernel for every image and channel, zeros around the image (task d).
+    """A convolution with a random kernel for every image and channel, with zeros around the image (task d).
 
     Args:
         kernel_size: k, odd pixels.
         choices: Draw k for every image from these instead; the paper's "rand" is (5, 7, 9, 11).
-        init: Of the k*k values: ``normal`` N(kernel_mean, kernel_std^2);
+        init: Distribution of the k*k values: ``normal`` N(kernel_mean, kernel_std^2);
             ``kaiming`` N(0, 2/k^2) and ``xavier`` N(0, 2/(k^2+C k^2)),
             PyTorch's for C kernels of one channel.
         kernel_mean: Default 1/k^2, which keeps brightness on average.
@@ -49,7 +49,7 @@ class RandomKernelBlur(Degradation):
         self.in_channels = in_channels
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
-        """``kernel (B, C, K, K)``; K is the largest size, smaller kernels lie in its centre between zeros."""
+        """Return ``kernel (B, C, K, K)``; K is the largest size, smaller kernels lie in its centre between zeros."""
         largest, channels = max(self.sizes), self.in_channels
         values = noise.normal(channels * largest**2).view(noise.rows, channels, largest, largest)
         kernels = torch.stack([self._kernel(values, side) for side in self.sizes])  # (n,B,C,K,K)

@@ -33,7 +33,7 @@ class PhotometricView(Degradation):
         hue: Shift is uniform in [-x, x]; 1 is the whole circle.
         jitter_p, grayscale_p, blur_p, solarize_p: Share of images that an operation applies to.
         blur_sigma: Range of the Gaussian's standard deviation in pixels.
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
         in_channels: Filled from the backbone; only RGB images have these colours.
     """
 
@@ -68,8 +68,11 @@ class PhotometricView(Degradation):
         self.color_space = ColorSpace(mean, std)
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
-        """On the host: ``factors (B, 4)``, ``order (B, 4)`` of the jitter (-1: none), ``grayscale``, ``blur``,
-        ``solarize (B,)`` bool, ``sigma (B,)``."""
+        """Return the parameters, on the host.
+
+        They are ``factors (B, 4)`` and ``order (B, 4)`` of the jitter (-1: none), ``grayscale``, ``blur`` and
+        ``solarize (B,)`` bool, and ``sigma (B,)``.
+        """
         drawn = noise.uniform(COLUMNS, on_host=True)
         low, high = torch.tensor(self.ranges).unbind(1)
         jitter, gray, blur, solarize = (drawn[:, 8:12] < torch.tensor(self.shares)).unbind(1)
@@ -94,9 +97,9 @@ class PhotometricView(Degradation):
         for turn in order.unbind(1):
             for index, change in enumerate((brighten, change_contrast, saturate, shift_hue)):
                 _change_some(x, turn == index, change, factors[:, index])
-        _change_some(x, grayscale, lambda some: luma(some).expand_as(some))
+        _change_some(x, grayscale, lambda images: luma(images).expand_as(images))
         _change_some(x, blur, gaussian_blur, sigma)
-        _change_some(x, solarize, lambda some: torch.where(some >= 128 / 255, 1 - some, some))
+        _change_some(x, solarize, lambda images: torch.where(images >= 128 / 255, 1 - images, images))
         return self.color_space.normalise(x)
 
 
@@ -111,26 +114,29 @@ def _change_some(x: Tensor, chosen: Tensor, change: Any, values: Tensor | None =
 
 
 def luma(x: Tensor) -> Tensor:
-    """``(B, 3, H, W) -> (B, 1, H, W)``."""
+    """Return the brightness ``(B, 1, H, W)`` of RGB images ``(B, 3, H, W)``."""
     return (x * x.new_tensor(LUMA).view(-1, 1, 1)).sum(1, keepdim=True)
 
 
 def brighten(x: Tensor, factor: Tensor) -> Tensor:
+    """Return the images times ``factor``, clipped to [0, 1]."""
     return (x * factor).clamp(0, 1)
 
 
 def change_contrast(x: Tensor, factor: Tensor) -> Tensor:
+    """Return the images with their distance from the mean brightness times ``factor``, clipped to [0, 1]."""
     mean = luma(x).mean((2, 3), keepdim=True)
     return (mean + factor * (x - mean)).clamp(0, 1)
 
 
 def saturate(x: Tensor, factor: Tensor) -> Tensor:
+    """Return the images with their distance from grey times ``factor``, clipped to [0, 1]."""
     gray = luma(x)
     return (gray + factor * (x - gray)).clamp(0, 1)
 
 
 def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
-    """HSV hue plus ``shift`` of the circle, saturation and value unchanged."""
+    """Return the images with their HSV hue shifted by ``shift`` of the circle; saturation and value are unchanged."""
     value, low = x.amax(1, keepdim=True), x.amin(1, keepdim=True)
     chroma = value - low
     r, g, b = x.split(1, dim=1)
@@ -144,7 +150,7 @@ def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
 
 
 def gaussian_blur(x: Tensor, sigma: Tensor) -> Tensor:
-    """Separable, edge pixels repeated; ``sigma (B, 1, 1, 1)`` in pixels."""
+    """Return the images blurred by a separable Gaussian, ``sigma (B, 1, 1, 1)`` in pixels; edge pixels are repeated."""
     batch, channels, height, width = x.shape
     offsets = torch.arange(-BLUR_RADIUS, BLUR_RADIUS + 1, device=x.device, dtype=x.dtype)
     kernel = torch.exp(-0.5 * (offsets / sigma.view(-1, 1)) ** 2)

@@ -20,13 +20,13 @@ class SaturationScale(Degradation):
 
     Args:
         scale: s; 0, 0.3 and 0.6 in the paper's Table 2.
-        mode: ``hsv``; ``luma`` takes .299 R + .587 G + .114 B in the place of V; ``random_gray`` one weighted sum of
-            the normalised channels for the whole batch, weights uniform in [0, 0.667), in all channels (legacy).
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mode: ``hsv``; ``luma`` takes .299 R + .587 G + .114 B in place of V; ``random_gray`` puts one weighted sum of
+            the normalised channels, with weights uniform in [0, 0.667) for the whole batch, in all channels (legacy).
+        mean, std: Filled from the data preprocessor, in units of 0..255.
         in_channels: Filled from the backbone; only RGB images have a saturation.
 
     Raises:
-        UsageError: other than three channels; colours outside [0, 1] (looked at on CPU only).
+        UsageError: there are other than three channels, or colours outside [0, 1] (checked on the CPU only).
     """
 
     def __init__(

@@ -11,20 +11,20 @@ from .base import Degradation, Size
 
 
 def build_degradation(config: dict | list[dict] | None, **known: Any) -> Degradation | None:
-    """One degradation, or several in a list, one after the other; what they leave open is filled with ``known``."""
+    """Return one degradation, or a sequence of those in a list; arguments left open are filled from ``known``."""
     if isinstance(config, (list, tuple)):
         return DegradationSequence([Degradation.build("degradation", _own_name(step), **known) for step in config])
     return None if config is None else Degradation.build("degradation", _own_name(config), **known)
 
 
 def _own_name(config: dict) -> dict:
-    """Bare names are mmmim's, whatever the default scope is."""
+    """Return the config with a bare type name as mmmim's, whatever the default scope is."""
     kind = config["type"]
     return {**config, "type": f"mmmim.{kind}"} if isinstance(kind, str) and "." not in kind else config
 
 
 class DegradationSequence(Degradation):
-    """Several degradations, one after the other; colour changes come first, then geometry and blur."""
+    """Several degradations in a row; colour changes come first, then geometry and blur."""
 
     def __init__(self, steps: list[Degradation]) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class DegradationSequence(Degradation):
         self.steps: Any = nn.ModuleList(steps)
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
-        """Parameters of step i as ``<i>.<name>``."""
+        """Return the parameters of step i as ``<i>.<name>``."""
         params = {}
         for index, step in enumerate(self.steps):
             drawn = step.draw(size, noise)

@@ -16,16 +16,17 @@ from ..layers import Noise, to_pair
 from .base import Degradation, Size, interval
 from .zoom import centre, margins, resize
 
-NO_PADDING = 1 / (2 * math.sqrt(2))  # largest twist whose grid stays inside the image wherever the centre is
+NO_PADDING = 1 / (2 * math.sqrt(2))  # the largest twist whose grid stays inside the image for every centre
 
 
 def base_grid(images: Tensor) -> Tensor:
-    """Corner-aligned positions ``(1, H, W, 2)`` in [-1, 1], x first."""
+    """Return corner-aligned positions ``(1, H, W, 2)`` in [-1, 1], x first."""
     y, x = (torch.linspace(-1, 1, side, device=images.device, dtype=images.dtype) for side in images.shape[-2:])
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)[None]
 
 
 def warp(images: Tensor, positions: Tensor) -> Tensor:
+    """Return the images read at ``positions (B, H, W, 2)``, bilinearly, with zeros outside."""
     return F.grid_sample(images, positions, mode="bilinear", padding_mode="zeros", align_corners=True)
 
 
@@ -64,7 +65,7 @@ class Fisheye(Degradation):
         self.ensure_coverage = ensure_coverage
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
-        """``center (B, 2)`` as (x, y) in [-1, 1], ``twist (B,)``."""
+        """Return ``center (B, 2)`` as (x, y) in [-1, 1], and ``twist (B,)``."""
         x, y, twist = noise.between((-1, 1), (-1, 1), self.twist)
         center = torch.stack([x, y], 1)
         if self.ensure_coverage and self.raw_size is not None:
@@ -72,7 +73,10 @@ class Fisheye(Degradation):
         return dict(center=center, twist=twist)
 
     def _covering_twist(self, center: Tensor) -> Tensor:
-        """A border point at most sqrt(2)(1+rho) from c must stay outside the crop's centre."""
+        """Return the largest twist that keeps the crop's centre visible as a whole.
+
+        A border point at most sqrt(2)(1+rho) from c must stay outside the crop's centre.
+        """
         assert self.raw_size is not None
         margin = min(1 - inner / raw for inner, raw in zip(self.input_size, self.raw_size, strict=True))
         return margin / math.sqrt(2) / (1 + center.abs().amax(1)) ** 2
@@ -88,7 +92,7 @@ class Fisheye(Degradation):
 
     @staticmethod
     def positions(images: Tensor, center: Tensor, twist: Tensor) -> Tensor:
-        """Where every pixel is read, ``(B, H, W, 2)``."""
+        """Return where every pixel is read, ``(B, H, W, 2)``."""
         grid = base_grid(images)
         toward = center.to(grid)[:, None, None] - grid  # (B,H,W,2)
         return grid + twist.to(grid)[:, None, None, None] * toward.norm(dim=-1, keepdim=True) * toward
@@ -123,7 +127,7 @@ class HorizontalWave(Degradation):
             raise UsageError(f"wavelength={wavelength} must be above 0")
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
-        """``amplitude``, ``wavelength``, ``phase``, each ``(B,)``."""
+        """Return ``amplitude``, ``wavelength`` and ``phase``, each ``(B,)``."""
         amplitude, wavelength, phase = noise.between(self.amplitude, self.wavelength, (0, 2 * math.pi))
         return dict(amplitude=amplitude, wavelength=wavelength, phase=phase)
 

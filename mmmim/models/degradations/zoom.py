@@ -17,7 +17,10 @@ from .base import Degradation, Size, check_multiple, size_within
 
 
 def resize(images: Tensor, size: Size, interpolation: str, antialias: bool = False) -> Tensor:
-    """``area`` averages; ``bilinear`` and ``bicubic`` take ``align_corners=False``."""
+    """Return the images in another size.
+
+    ``area`` averages, ``bilinear`` and ``bicubic`` take ``align_corners=False``.
+    """
     if images.shape[-2:] == size:
         return images
     if interpolation == "area":
@@ -26,14 +29,14 @@ def resize(images: Tensor, size: Size, interpolation: str, antialias: bool = Fal
 
 
 def random_corner(sizes: Tensor, canvas: Size, noise: Noise) -> dict[str, Tensor]:
-    """Top left pixel of rectangles ``sizes (2,)`` or ``(B, 2)`` that lie inside the canvas, all positions alike."""
+    """Return uniform top left pixels of rectangles ``sizes (2,)`` or ``(B, 2)`` that lie inside the canvas."""
     places = torch.tensor(canvas, device=noise.device) - sizes + 1
     top, left = (noise.uniform(2) * places).long().unbind(1)
     return dict(top=top, left=left)
 
 
 def pick(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Rows ``(B, h)`` and columns ``(B, w)`` of every image: ``(B, C, h, w)``."""
+    """Return the rows ``(B, h)`` and columns ``(B, w)`` of every image: ``(B, C, h, w)``."""
     channels, width = images.shape[1], images.shape[3]
     picked = images.gather(2, rows[:, None, :, None].expand(-1, channels, -1, width))
     return picked.gather(3, columns[:, None, None, :].expand(-1, channels, rows.shape[1], -1))
@@ -91,8 +94,8 @@ class ZoomOut(Degradation):
         choices: Draw the size of every image from these instead; the paper's "rand" is (96, 128, 160, 192).
         pad: What fills the rest: ``mirror`` (half-sample symmetric), ``black`` (RGB 0), ``other`` (the image half a
             batch further on), or ``none``: no canvas, the reduced image enlarged again (bilinear).
-        interpolation: Of the reduction: ``bicubic`` or ``bilinear``, both antialiased, or ``area``.
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        interpolation: How to reduce: ``bicubic`` or ``bilinear``, both antialiased, or ``area``.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class ZoomOut(Degradation):
         self.color_space = ColorSpace(mean, std)
 
     def sizes(self, canvas: Size) -> list[Size]:
+        """Return the sizes of the reduced image as pairs that fit into the canvas."""
         return [size_within(option, canvas, "size") for option in self.choices]
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
@@ -153,9 +157,9 @@ class ZoomOut(Degradation):
 
 
 def other_images(images: Tensor) -> Tensor:
-    """For every image the one half a batch further on.
+    """Return for every image the one half a batch further on.
 
-    As process r of W owns every W-th image from the r-th on, half a process' batch is half of the whole batch: which
+    Process r of W owns every W-th image from the r-th on, so half a process' batch is half of the whole batch: which
     images go together does not depend on W.
     """
     batch = len(images)
@@ -168,18 +172,19 @@ def other_images(images: Tensor) -> Tensor:
 
 
 def mirror(position: Tensor, size: int) -> Tensor:
-    """Half-sample symmetric continuation: ..., 1, 0, 0, 1, ..., size-1, size-1, size-2, ..."""
+    """Return positions in 0..size-1 by half-sample symmetry: ..., 1, 0, 0, 1, ..., size-1, size-1, size-2, ..."""
     folded = position % (2 * size)
     return torch.where(folded < size, folded, 2 * size - 1 - folded)
 
 
 def within(position: Tensor, size: int) -> Tensor:
+    """Return whether positions lie in 0..size-1."""
     return (position >= 0) & (position < size)
 
 
 @MODELS.register_module()
 class CenterInput(Degradation):
-    """The centre of a larger crop at its own scale; the whole crop has to be recovered.
+    """The centre of a larger crop at its own scale, from which the whole crop has to be recovered.
 
     Args:
         input_size: Pixels the encoder sees; filled from the backbone. The crop is larger by an even number.
@@ -203,7 +208,7 @@ class CenterInput(Degradation):
 
 
 def margins(crop: Size, inner: Size) -> Size:
-    """Pixels around the centre of a crop, above and left."""
+    """Return the pixels around the centre of a crop, above and left."""
     differences = [crop[0] - inner[0], crop[1] - inner[1]]
     if min(differences) < 0 or any(difference % 2 for difference in differences):
         raise UsageError(
@@ -214,5 +219,6 @@ def margins(crop: Size, inner: Size) -> Size:
 
 
 def centre(images: Tensor, size: Size) -> Tensor:
+    """Return the images' centre of ``size`` pixels."""
     y, x = margins((images.shape[-2], images.shape[-1]), size)
     return images[:, :, y : y + size[0], x : x + size[1]]

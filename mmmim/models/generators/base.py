@@ -11,13 +11,13 @@ from ..layers import Grid, PatchMask
 
 
 class Corrupted(NamedTuple):
-    """What a generator makes of a batch.
+    """A corrupted batch, as a generator returns it.
 
     Attributes:
-        images: ``(B, C, H, W)``, normalised as the input, without graph.
+        images: ``(B, C, H, W)``, normalised as the input, without gradients.
         replaced: Tokens that differ from those of the image, ``(B, h, w)`` bool; None for generators without tokens.
-        losses: Of the generator, and what it logs.
-        erased: Pixels that were erased, ``(B, 1, H, W)`` bool: the only ones to recover. None: all of them are.
+        losses: The generator's losses and what it logs.
+        erased: Pixels that were erased, ``(B, 1, H, W)`` bool: only these have to be recovered. None: all of them.
     """
 
     images: Tensor
@@ -27,15 +27,15 @@ class Corrupted(NamedTuple):
 
 
 class Generator(Part, nn.Module):
-    """What paints plausible but wrong images (CIM).
+    """A painter of plausible but wrong images (CIM).
 
     A model fills ``embed_dims`` and ``num_heads`` (of an enhancer that is a ViT), ``patch_size``, ``input_size``,
-    ``in_channels``, ``mean`` and ``std`` of the constructor where it has them.
+    ``in_channels``, ``mean`` and ``std`` of the constructor, as far as it has them.
 
     Attributes:
         patch_size: Pixels that are replaced as a whole, on whose grid masks are drawn.
-        erases: It chooses what it erases itself and takes no masker.
-        makes_tokens: It says which tokens it ``replaced``.
+        erases: Whether it chooses itself what it erases, and takes no masker.
+        makes_tokens: Whether it says which tokens it ``replaced``.
         share_layers: How many first blocks it borrows from the ``lender``, the enhancer, at every call.
         lender_facts: Attributes that a lender has to have, and their values.
     """
@@ -52,5 +52,9 @@ class Generator(Part, nn.Module):
     def forward(
         self, images: Tensor, mask: PatchMask, token_images: Tensor | None = None, lender: nn.Module | None = None
     ) -> Corrupted:
-        """Return what becomes of ``images (B, C, H, W)``, normalised, at the hidden patches; ``token_images`` are the
-        same crop at a tokenizer's resolution, ``lender`` is the enhancer where layers are shared."""
+        """Return ``images (B, C, H, W)``, normalised, with other content in the hidden patches.
+
+        Args:
+            token_images: The same crop at a tokenizer's resolution.
+            lender: The enhancer, if layers are shared.
+        """

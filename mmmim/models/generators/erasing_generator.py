@@ -16,8 +16,10 @@ MODES = ("pixel", "rand", "const")
 
 @MODELS.register_module()
 class ErasingGenerator(Generator):
-    """Random erasing (`Zhong et al., 2020`) in place of a network, with which CIM compares its generator for ResNet-50
-    (Section 3.3, "image corrupting strategy"). The enhancer recovers the erased pixels from the visible ones.
+    """Random erasing (`Zhong et al., 2020`) in place of a network.
+
+    CIM compares its generator for ResNet-50 with it (Section 3.3, "image corrupting strategy"). The enhancer recovers
+    the erased pixels from the visible ones.
 
     One rectangle of each image is erased: its area a share of the image, its height by width log-uniform, its place
     uniform. The interval of the latter two is cut to what fits into the image, which equals drawing again until it
@@ -55,16 +57,16 @@ class ErasingGenerator(Generator):
         token_images: Tensor | None = None,
         lender: nn.Module | None = None,
     ) -> Corrupted:
-        """``images (B, C, H, W)`` normalised; the other arguments are of no use here."""
+        """Erase a rectangle of each of ``images (B, C, H, W)``, normalised; the other arguments are not used."""
         erased = self.rectangles(images)
         return Corrupted(torch.where(erased, self._fill(images), images), None, {}, erased)
 
     def rectangles(self, images: Tensor) -> Tensor:
-        """Which pixels are erased: ``(B, 1, H, W)`` bool."""
+        """Return which pixels are erased: ``(B, 1, H, W)`` bool."""
         height, width = images.shape[-2:]
         draw = torch.rand(4, len(images), 1, device=images.device)  # fp32, on the images' device
         area = height * width * (self.area[0] + draw[0] * (self.area[1] - self.area[0]))  # (B,1)
-        narrowest, widest = (area / width**2).log(), (height**2 / area).log()  # of what fits, as height / width
+        narrowest, widest = (area / width**2).log(), (height**2 / area).log()  # limits of height / width that fit
         low, high = (narrowest.clamp_min(bound).minimum(widest) for bound in self.log_aspect)
         root, half_log = area.sqrt(), 0.5 * (low + draw[1] * (high - low))
         rows = (root * half_log.exp()).round().clamp(1, height)  # (B,1)
@@ -81,7 +83,10 @@ class ErasingGenerator(Generator):
 
 
 def _inside(side: int, length: Tensor, place: Tensor) -> Tensor:
-    """Pixels ``(B, side)`` of a stretch of ``length (B, 1)`` pixels; all places that keep it inside are as likely."""
+    """Return which of ``side`` pixels lie in a stretch of ``length (B, 1)`` pixels: ``(B, side)``.
+
+    All positions that keep the stretch inside are equally likely.
+    """
     first = (place * (side - length + 1)).floor()
     pixel = torch.arange(side, device=length.device)
     return (pixel >= first) & (pixel < first + length)

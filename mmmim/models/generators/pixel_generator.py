@@ -17,15 +17,15 @@ from .base import Corrupted, Generator
 
 @MODELS.register_module()
 class PixelGenerator(Generator):
-    """CIM's generator without tokens (Table 10): MAE predicts the pixels of hidden patches, and values around the
-    prediction are sampled.
+    """CIM's generator without tokens (Table 10), which samples around pixels that MAE predicts for the hidden patches.
 
-    The paper leaves the law open. Ours is ``x = clip(mu + s_c noise)``, noise standard normal, ``s_c^2`` a moving
-    average of the squared error of channel c; mu is trained by that error (pixels are not standardised).
+    The paper leaves the distribution open. Ours is ``x = clip(mu + s_c noise)``, with standard normal noise and
+    ``s_c^2`` a moving average of the squared error of channel c; mu is trained by that error (pixels are not
+    standardised).
 
     Args:
-        backbone, neck: Encoder of the visible patches and decoder, as in MAE; thrown away after pre-training.
-        momentum: Of the moving average.
+        backbone, neck: Encoder of the visible patches and decoder, as in MAE; dropped after pre-training.
+        momentum: Momentum of the moving average.
     """
 
     error: Tensor
@@ -62,7 +62,7 @@ class PixelGenerator(Generator):
     def forward(
         self, images: Tensor, mask: PatchMask, token_images: Tensor | None = None, lender: nn.Module | None = None
     ) -> Corrupted:
-        """``images (B, C, H, W)`` normalised; ``token_images`` and ``lender`` are of no use here."""
+        """Paint the hidden patches of ``images (B, C, H, W)``, normalised; the last two arguments are not used."""
         where, patches = mask.hidden, patchify(images, self.patch_size)  # (B,K), (B,N,T)
         values = self.decoder(self.encoder(images, mask)[-1], mask, where)  # (B,K,T)
         with full_precision(images.device.type):

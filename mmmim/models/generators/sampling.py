@@ -10,10 +10,10 @@ SAMPLE_MODES = ("softmax", "argmax", "uniform")
 
 @torch.no_grad()
 def sample_tokens(logits: Tensor, mode: str = "softmax", temperature: float = 1.0) -> Tensor:
-    """Classes ``(...)`` int64 for logits ``(..., V)``: CIM's Table 7.
+    """Return classes ``(...)`` int64 sampled from logits ``(..., V)`` (CIM's Table 7).
 
-    ``softmax`` draws from ``softmax(logits / temperature)``, ``uniform`` from all classes alike. The noise is fp32
-    or better, also under autocast: in bfloat16 ties would favour low ids.
+    ``softmax`` draws from ``softmax(logits / temperature)``, ``uniform`` from all classes with the same probability.
+    The noise is fp32 or better, also under autocast: in bfloat16 ties would favour low ids.
     """
     if mode == "argmax":
         return logits.argmax(-1)

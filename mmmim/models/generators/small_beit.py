@@ -10,7 +10,7 @@ from ..layers import PatchMask, resize_pos_embed, take
 
 
 class SmallBEiT(BEiTViT):
-    """CIM's small BEiT: a plain ViT with learned positions, encodes hidden patches only at its end.
+    """CIM's small BEiT: a plain ViT with learned positions that encodes an image and returns its hidden patches only.
 
     Args:
         share_layers: With k > 0 the patch embedding and the first k blocks are another encoder's: they are handed to
@@ -45,7 +45,7 @@ class SmallBEiT(BEiTViT):
             self.blocks = self.blocks[share_layers:]
 
     def forward(self, images: Tensor, mask: PatchMask, lender: BEiTViT | None = None) -> Tensor:  # type: ignore[override]
-        """``images (B, C, H, W)`` -> features of the hidden patches ``(B, K, D)``."""
+        """Return the features ``(B, K, D)`` of the hidden patches of ``images (B, C, H, W)``."""
         if bool(self.share_layers) != (lender is not None):
             raise UsageError(f"share_layers={self.share_layers}, but {'no' if lender is None else 'an'} encoder lends")
         grid, stem = self.grid(images), self if lender is None else lender

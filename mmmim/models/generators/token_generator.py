@@ -22,17 +22,19 @@ UPSAMPLING = ("bicubic", "bilinear", "nearest")
 
 @MODELS.register_module()
 class TokenGenerator(Generator):
-    """CIM's generator (Appendix A.3): a small BEiT predicts the visual tokens of the hidden patches (Eq. 1), a token is
-    sampled for each (Eq. 2), and the frozen tokenizer paints the image with them.
+    """CIM's generator (Appendix A.3), which paints images with sampled visual tokens.
+
+    A small BEiT predicts the visual tokens of the hidden patches (Eq. 1), a token is sampled for each (Eq. 2), and the
+    frozen tokenizer paints the image with them.
 
     Args:
         tokenizer: Config of a tokenizer; its grid for an image is the grid of patches.
-        embed_dims, depth, num_heads: Of the small BEiT; width and heads follow an enhancer that is a ViT.
-        share_layers: The patch embedding and so many first blocks are the enhancer's own (a ViT of the same width).
+        embed_dims, depth, num_heads: Sizes of the small BEiT; width and heads follow an enhancer that is a ViT.
+        share_layers: How many first blocks, with the patch embedding, are the enhancer's own (a ViT of the same width).
         sample_mode: ``softmax``, ``argmax`` or ``uniform`` (Table 7).
-        upsample: From the tokenizer's pixels to those of the images.
-        frozen: A generator that has been trained already and stays as it is ("fixed", Appendix A.1); no loss.
-        checkpoint: Its weights: a run of CIM, or of the BEiT it consists of.
+        upsample: Interpolation from the tokenizer's pixels to those of the images.
+        frozen: Keep a trained generator as it is ("fixed", Appendix A.1); it has no loss then.
+        checkpoint: Weights of the generator: a run of CIM, or of the BEiT it consists of.
     """
 
     makes_tokens = True
@@ -89,7 +91,11 @@ class TokenGenerator(Generator):
         token_images: Tensor | None = None,
         lender: nn.Module | None = None,
     ) -> Corrupted:
-        """``images (B, 3, H, W)`` normalised; ``token_images`` the same crop at the tokenizer's resolution."""
+        """Replace the hidden tokens of ``images (B, 3, H, W)``, normalised.
+
+        Args:
+            token_images: The same crop at the tokenizer's resolution.
+        """
         golden = self.golden(images, token_images)  # (B,N)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             logits = self.logits(images, mask, lender)  # (B,K,V)
@@ -100,15 +106,16 @@ class TokenGenerator(Generator):
         return Corrupted(self.paint(ids, images), replaced, losses)
 
     def golden(self, images: Tensor, token_images: Tensor | None = None) -> Tensor:
-        """Tokens of the images, ``(B, N)``."""
+        """Return the tokens of the images, ``(B, N)``."""
         views = {} if token_images is None else dict(token_images=token_images)
         return self.tokens(images, **views).squeeze(-1)
 
     def logits(self, images: Tensor, mask: PatchMask, lender: nn.Module | None = None) -> Tensor:
+        """Return the logits of the hidden tokens, ``(B, K, V)``."""
         return self.head(self.encoder(images, mask, lender))
 
     def losses(self, logits: Tensor, golden: Tensor) -> dict[str, Tensor]:
-        """Mean cross-entropy over all hidden tokens (Appendix A.3), and how many of them have the largest logit."""
+        """Return the mean cross-entropy over all hidden tokens (Appendix A.3) and their accuracy in percent."""
         if not golden.numel():
             warnings.warn("CIM's mask hides no patch: the generator has nothing to predict", stacklevel=2)
             nothing = sum((p.sum() * 0 for p in self.parameters() if p.requires_grad), logits.new_zeros(()))
@@ -122,12 +129,12 @@ class TokenGenerator(Generator):
 
     @torch.no_grad()
     def sample(self, golden: Tensor, logits: Tensor, mask: PatchMask) -> Tensor:
-        """The golden tokens, sampled ones in place of the hidden ones: ``(B, N)``."""
+        """Return the golden tokens ``(B, N)`` with sampled ones in place of the hidden ones."""
         return golden.scatter(1, mask.hidden, sample_tokens(logits, self.sample_mode, self.temperature))
 
     @torch.no_grad()
     def paint(self, ids: Tensor, like: Tensor) -> Tensor:
-        """The tokenizer's pictures of tokens ``(B, N)``, normalised and of the size of the images ``like``."""
+        """Return the tokenizer's pictures of tokens ``(B, N)``, normalised and as large as the images ``like``."""
         height, width = like.shape[-2] // self.patch_size[0], like.shape[-1] // self.patch_size[1]
         pixels = self.tokens.tokenizer.decode(ids.view(-1, height, width))
         with full_precision(like.device.type):
@@ -136,16 +143,17 @@ class TokenGenerator(Generator):
             return self.color_space.normalise(pixels.clamp(0, 1)).to(like.dtype)
 
     def init_weights(self) -> None:
+        """Read the weights of the tokenizer and, if there is a ``checkpoint``, of the generator."""
         self.tokens.tokenizer.init_weights()
         if self.checkpoint is not None:
             load_generator(self, self.checkpoint)
 
 
-PREFIXES = (("generator.encoder.", "generator.head."), ("backbone.", "neck.layers.0."))  # of CIM, of BEiT
+PREFIXES = (("generator.encoder.", "generator.head."), ("backbone.", "neck.layers.0."))  # in runs of CIM, and of BEiT
 
 
 def load_generator(generator: TokenGenerator, checkpoint: str) -> None:
-    """Weights of the small BEiT and its head, from a run of CIM or of BEiT; nothing may be missing.
+    """Load the weights of the small BEiT and its head from a run of CIM or of BEiT; none may be missing.
 
     Raises:
         UsageError: no such file, or it cannot be read.

@@ -10,14 +10,14 @@ from ..contract import Part
 
 
 class Head(Part, nn.Module):
-    """What becomes of predictions and targets: losses.
+    """A base of heads, which compute losses from predictions and targets.
 
     Attributes:
         scope: Which outputs are predicted and scored: the ``hidden`` ones, ``all``, or ``weighted``, which predicts all
             and marks the hidden ones in ``weight (B, N)``.
-        predicts_classes: Predictions are logits of classes and targets are class ids.
-        predicts_binary: Predictions are logits and targets 0 or 1.
-        value_type: Type of the targets, a ``Tensor`` unless the target generator says another.
+        predicts_classes: Whether predictions are logits of classes and targets are class ids.
+        predicts_binary: Whether predictions are logits and targets are 0 or 1.
+        value_type: Type of the targets, a ``Tensor`` unless the target generator has another.
     """
 
     contract: ClassVar[tuple[str, ...]] = ("scope", "predicts_classes", "predicts_binary", "value_type", "loss")
@@ -29,10 +29,10 @@ class Head(Part, nn.Module):
 
     @abstractmethod
     def loss(self, prediction: Tensor, target: Any, *, weight: Tensor | None = None) -> dict[str, Tensor]:
-        """Return the losses, whose names contain ``loss``, and what else is logged.
+        """Return the losses, whose names contain ``loss``, and the other values to log.
 
-        ``prediction (B, n, T)`` and ``target`` are of the same outputs. ``weight`` comes only where the scope is
-        ``weighted`` or where masks are finer than the outputs; 0 in it says "not scored".
+        ``prediction (B, n, T)`` and ``target`` are of the same outputs. ``weight`` is given only if the scope is
+        ``weighted`` or masks are finer than the outputs; a weight of 0 means that a value is not scored.
         """
 
 
@@ -40,7 +40,7 @@ class ContrastHead(Head):
     """A head that compares features with those of an :class:`EncoderTarget`, the keys.
 
     Attributes:
-        contrasts_images: It reads one feature of each image, not one of each patch.
+        contrasts_images: Whether it reads one feature of each image, not one of each patch.
     """
 
     contract: ClassVar[tuple[str, ...]] = (*Head.contract, "contrasts_images")
@@ -56,7 +56,7 @@ class ContrastHead(Head):
 
 
 class ClsHead(Part, BaseModule):
-    """From pooled features to classes, and their losses; the head of an ``ImageClassifier``."""
+    """A base of the heads of an ``ImageClassifier``, which compute classes and losses from pooled features."""
 
     contract: ClassVar[tuple[str, ...]] = ("num_classes", "forward", "loss", "predict")
 
@@ -64,7 +64,7 @@ class ClsHead(Part, BaseModule):
 
     @abstractmethod
     def forward(self, features: Any) -> Any:
-        """Return logits ``(B, num_classes)`` of features ``(B, D)``."""
+        """Return the logits ``(B, num_classes)`` of features ``(B, D)``."""
 
     @abstractmethod
     def loss(self, features: Any, target: Tensor) -> dict[str, Tensor]:
@@ -72,4 +72,4 @@ class ClsHead(Part, BaseModule):
 
     @abstractmethod
     def predict(self, features: Any) -> Any:
-        """Return probabilities ``(B, num_classes)``."""
+        """Return the probabilities ``(B, num_classes)``."""

@@ -27,7 +27,10 @@ class BinaryCrossEntropyHead(Head):
         self.scope = one_of("scope", scope, SCOPES)
 
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
-        """``prediction``, ``target (B, n, P)``; ``weight`` alike, 0 = not scored."""
+        """Return loss and accuracy of ``prediction``, ``target (B, n, P)``.
+
+        Values whose ``weight`` is 0 are not scored.
+        """
         with full_precision(prediction.device.type):
             accurate = torch.promote_types(prediction.dtype, torch.float32)
             error = F.binary_cross_entropy_with_logits(prediction.to(accurate), target.to(accurate), reduction="none")

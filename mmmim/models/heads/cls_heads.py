@@ -23,7 +23,7 @@ NORMS = {
 
 @MODELS.register_module()
 class LinearClsHead(ClsHead):
-    """Pooled features ``(B, in_channels)`` -> norms -> linear layer -> classification loss.
+    """A linear layer, after optional norms, with a classification loss on pooled features ``(B, in_channels)``.
 
     Args:
         norm: norms before the linear layer, in order: ``'ln'`` (MAE's ``fc_norm``), ``'ln_fixed'`` (the same
@@ -82,6 +82,6 @@ class LinearClsHead(ClsHead):
         return {"loss_cls": self.bce(logits, soft)}
 
     def predict(self, features: Tensor) -> Tensor:
-        """Class probabilities ``(B, num_classes)`` in fp32."""
+        """Return the class probabilities ``(B, num_classes)`` in fp32."""
         logits = at_least_fp32(self(features))
         return logits.softmax(1) if self.bce is None else logits.sigmoid()

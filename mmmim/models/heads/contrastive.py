@@ -17,7 +17,10 @@ NEGATIVES = ("eq7", "vm", "eq2")
 
 
 class _GatherRows(torch.autograd.Function):
-    """All ranks' rows; backwards, the gradients that all ranks have for this rank's rows are summed."""
+    """The rows of all ranks.
+
+    In the backward pass, the gradients that all ranks have for this rank's rows are summed.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -31,7 +34,7 @@ class _GatherRows(torch.autograd.Function):
 
 
 def gather_rows(x: Tensor) -> Tensor:
-    """Rows ``(B, d)`` of all ranks ``(W*B, d)``, differentiable where ``x`` is."""
+    """Return the rows of all ranks ``(W*B, d)``, from rows ``(B, d)`` of each; differentiable if ``x`` is."""
     return x if dist.get_world_size() == 1 else _GatherRows.apply(x)
 
 
@@ -61,7 +64,7 @@ class InfoNCE(nn.Module):
         self._batch_checked = False
 
     def forward(self, visible: Tensor, masked: Tensor) -> Tensor:
-        """Projections ``(B, d)`` of both branches -> scalar."""
+        """Return the loss of the projections ``(B, d)`` of both branches, a scalar."""
         with full_precision(visible.device.type):
             accurate = torch.promote_types(visible.dtype, torch.float32)
             v, m = F.normalize(visible.to(accurate), dim=1), F.normalize(masked.to(accurate), dim=1)
@@ -97,7 +100,7 @@ class InfoNCE(nn.Module):
 
 @MODELS.register_module()
 class Align(nn.Module):
-    """Alignment loss of ccMIM, Eq. 8: mean of 1 - cos(SG(h_m), p(h_v)); p is a two-layer predictor of the visible side.
+    """The alignment loss of ccMIM, Eq. 8: mean of 1 - cos(SG(h_m), p(h_v)), with a two-layer predictor p.
 
     Args:
         dims: Width of the projections; filled from the projector.

@@ -27,7 +27,10 @@ class CrossEntropyHead(Head):
         self.scope = one_of("scope", scope, SCOPES)
 
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
-        """``prediction (B, n, P*K)``, class ids ``target (B, n, P)``, ``weight`` as the target, 0 = not scored."""
+        """Return loss and accuracy of ``prediction (B, n, P*K)`` and class ids ``target (B, n, P)``.
+
+        Values whose ``weight``, of the target's shape, is 0 are not scored.
+        """
         logits = prediction.unflatten(-1, (target.shape[-1], -1))  # (B,n,P,K)
         with full_precision(prediction.device.type):
             accurate = torch.promote_types(logits.dtype, torch.float32)

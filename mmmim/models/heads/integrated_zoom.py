@@ -20,7 +20,7 @@ class IntegratedZoomHead(Head):
     error over the hidden patches of its centre, which is the encoder's input; L_out that over the band around it.
 
     Args:
-        inner_weight, band_weight: The authors' code; the paper states none.
+        inner_weight, band_weight: Weights from the authors' code; the paper states none.
         band_reduction: ``strips`` adds the means of the top, bottom, left and right strip (the authors' code),
             ``pixel_mean`` takes the mean over the band.
         patch_size: Filled from the backbone.
@@ -42,7 +42,10 @@ class IntegratedZoomHead(Head):
         self.patch_size = to_pair(patch_size)
 
     def loss(self, prediction: Tensor, target: ZoomTargets, weight: Tensor | None = None) -> dict[str, Tensor]:
-        """``prediction (B, N, T)`` of all patches; ``weight (B, N)``: True where hidden, None scores all."""
+        """Return the losses of ``prediction (B, N, T)`` of all patches.
+
+        ``weight (B, N)`` is True where patches are hidden; None scores all.
+        """
         (y, x), (height, width) = target.margin, target.outer.shape[-2:]
         if min(y, x) == 0:
             raise UsageError(
@@ -71,7 +74,7 @@ class IntegratedZoomHead(Head):
         return (patch_error * weight).sum() / weight.sum()
 
     def _outer(self, error: Tensor, y: int, x: int) -> Tensor:
-        """Corners belong to the top and bottom strips."""
+        """Return the error of the band around the centre; corners belong to the top and bottom strips."""
         strips = [
             error[:, :, :y],
             error[:, :, -y:],

@@ -14,11 +14,12 @@ from .cls_heads import LinearClsHead
 
 @MODELS.register_module()
 class LayerwiseClsHead(ClsHead):
-    """One linear probe per output of the backbone, all of them trained in one pass over the images.
+    """One linear probe per output of the backbone, all trained in one pass over the images.
 
     Each level has norms, linear layer and loss of its own (:class:`LinearClsHead`). The losses are summed, which gives
-    every probe the gradient that it would have alone: below the linear layers nothing is trained. So the encoder has to
-    be frozen, and what looks at all gradients together, such as clipping by their norm, would tie the probes.
+    every probe the gradient that it would have in a training of its own, because nothing below the linear layers is
+    trained. So the encoder has to be frozen, and anything that uses all gradients together, such as clipping by their
+    norm, would tie the probes.
 
     Args:
         levels: Name and width of each output, in order; filled in from the backbone's ``out_indices``: ``block1``,
@@ -51,16 +52,16 @@ class LayerwiseClsHead(ClsHead):
         )
 
     def forward(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Pooled features ``(B, D_l)`` of every level -> logits ``(B, num_classes)`` of every level."""
+        """Return the logits ``(B, num_classes)`` of every level, from its pooled features ``(B, D_l)``."""
         return {name: probe(x) for (name, probe), x in zip(self.probes.items(), self._check(features), strict=True)}
 
     def loss(self, features: Sequence[Tensor], target: Tensor) -> dict[str, Tensor]:
-        """``loss_block8`` and so on, which MMEngine sums."""
+        """Return the losses of all levels, ``loss_block8`` and so on, which MMEngine sums."""
         pairs = zip(self.probes.items(), self._check(features), strict=True)
         return {f"loss_{name}": probe.loss(x, target)["loss_cls"] for (name, probe), x in pairs}  # type: ignore[operator]
 
     def predict(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Class probabilities ``(B, num_classes)`` in fp32 of every level."""
+        """Return the class probabilities ``(B, num_classes)`` in fp32 of every level."""
         pairs = zip(self.probes.items(), self._check(features), strict=True)
         return {name: probe.predict(x) for (name, probe), x in pairs}  # type: ignore[operator]
 

@@ -13,16 +13,17 @@ from ..layers import full_precision, take
 from .base import ContrastHead
 from .contrastive import gather_rows
 
-CHUNK = 4096  # queries whose logits against all keys of the process are held at a time
+CHUNK = 4096  # number of queries whose logits against all keys are in memory at the same time
 
 
 def unit_rows(x: Tensor) -> Tensor:
+    """Return ``x`` with rows of length 1, in fp32 or better."""
     return F.normalize(x.to(torch.promote_types(x.dtype, torch.float32)), dim=-1, eps=1e-12)
 
 
 @MODELS.register_module()
 class PatchContrastHead(ContrastHead):
-    """Denoising contrast of ConMIM (Eq. 3): every masked patch has to find its own key among those of its image.
+    """The denoising contrast of ConMIM (Eq. 3): each masked patch has to find its own key among those of its image.
 
     ``L = mean_b mean_j (log sum_i exp(q_j k_i / tau) - q_j k_j / tau)`` over the masked patches j of image b and the
     keys i of all its patches; q and k have length 1.
@@ -34,7 +35,7 @@ class PatchContrastHead(ContrastHead):
         filter_threshold: Similarity above which ``filtered`` leaves a key out; unpublished.
         filter_metric: Similarity of a key with the positive key (``key_key``) or with the query (``query_key``).
         reduction: Mean over the patches of each image, then over images (``image``, Eq. 3), or over all patches
-            (``token``, the authors' code); equal where all images have as many masked patches.
+            (``token``, the authors' code); both are equal if all images have the same number of masked patches.
     """
 
     def __init__(
@@ -62,9 +63,17 @@ class PatchContrastHead(ContrastHead):
     def loss(
         self, queries: Tensor, keys: Tensor, where: Tensor | None = None, weight: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """``queries (B, n, d)`` at the patches ``where (B, n)`` (None: all N), ``keys (B, N, d)``; ``weight (B, n)``
-        in 0/1 leaves queries out. Besides the loss: share of queries whose best key is their own, mean cosines with
-        the own and the other keys, and deviation of the features (sqrt(d) times; 0 = collapse)."""
+        """Return the contrastive loss and statistics of the features.
+
+        The statistics are the share of queries whose best key is their own, the mean cosines with the own and the other
+        keys, and the deviation of the features (sqrt(d) times; 0 means collapse).
+
+        Args:
+            queries: ``(B, n, d)``.
+            keys: ``(B, N, d)``.
+            where: Patches of the queries ``(B, n)``; None: all N.
+            weight: ``(B, n)`` of 0 and 1; queries with 0 are left out.
+        """
         if queries.shape[0] != keys.shape[0] or (where is None and queries.shape[1] != keys.shape[1]):
             raise ValueError(
                 f"queries {tuple(queries.shape)} and keys {tuple(keys.shape)} are of different images or grids; "
@@ -86,20 +95,23 @@ class PatchContrastHead(ContrastHead):
 
     @torch.no_grad()
     def _resembling(self, q: Tensor, k: Tensor, own: Tensor) -> Tensor:
-        """Keys other than the own one above the threshold, ``(B, n, N)`` bool."""
+        """Return which keys, other than the own one, are above the threshold: ``(B, n, N)`` bool."""
         assert self.filter_threshold is not None
         anchors = take(k, own) if self.filter_metric == "key_key" else q
         near = anchors @ k.transpose(1, 2) > self.filter_threshold
         return near.scatter(2, own.unsqueeze(2), False)
 
     def _errors_in_batch(self, q: Tensor, k: Tensor, own: Tensor) -> Tensor:
-        """In chunks that are computed again in the backward pass: all logits would be (B n) x (B N)."""
+        """Return the error ``(B, n)`` of each query among the keys of all images.
+
+        The logits would be (B n) x (B N), so they are computed in chunks, and again in the backward pass.
+        """
         rows, patches = q.flatten(0, 1), k.shape[1]
         targets = (own + patches * torch.arange(len(k), device=k.device)[:, None]).flatten()
         dictionary = k.flatten(0, 1)
 
-        def errors(some: Tensor, target: Tensor) -> Tensor:
-            return F.cross_entropy(some @ dictionary.T / self.temperature, target, reduction="none")
+        def errors(queries: Tensor, target: Tensor) -> Tensor:
+            return F.cross_entropy(queries @ dictionary.T / self.temperature, target, reduction="none")
 
         parts = zip(rows.split(CHUNK), targets.split(CHUNK), strict=True)
         return torch.cat([checkpoint(errors, *part, use_reentrant=False) for part in parts]).view(own.shape)
@@ -128,14 +140,17 @@ class PatchContrastHead(ContrastHead):
 
 
 def spread(x: Tensor) -> Tensor:
-    """Mean standard deviation of a dimension over all rows, times sqrt(d): 1 for directions without preference."""
+    """Return the mean standard deviation of a dimension over all rows, times sqrt(d).
+
+    It is 1 if no direction is preferred.
+    """
     rows = x.flatten(0, -2)
     return rows.std(0, correction=0).mean() * x.shape[-1] ** 0.5
 
 
 @MODELS.register_module()
 class InstanceContrastHead(ContrastHead):
-    """Contrast of whole images (ConMIM, Table 4): the key of the same image among those of all images.
+    """The contrast of whole images (ConMIM, Table 4): find the key of the same image among those of all images.
 
     Args:
         gather: Take the other images from all processes.
@@ -152,14 +167,14 @@ class InstanceContrastHead(ContrastHead):
     def loss(
         self, queries: Tensor, keys: Tensor, where: Tensor | None = None, weight: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """``queries``, ``keys``: ``(B, 1, d)``."""
+        """Return the contrastive loss and statistics of ``queries`` and ``keys``, both ``(B, 1, d)``."""
         if queries.shape[1] != 1:
             raise UsageError("InstanceContrastHead compares one vector per image; set neck.pool=True")
         with full_precision(queries.device.type):
             q, k = unit_rows(queries[:, 0]), unit_rows(keys[:, 0].detach())
-            everyone = gather_rows(k) if self.gather else k
+            all_keys = gather_rows(k) if self.gather else k
             own = torch.arange(len(q), device=q.device) + (get_rank() * len(q) if self.gather else 0)
-            logits = q @ everyone.T / self.temperature  # (B, W*B)
+            logits = q @ all_keys.T / self.temperature  # (B, W*B)
             top1 = (logits.argmax(1) == own).float().mean()
             return dict(
                 loss_contrast=F.cross_entropy(logits, own),

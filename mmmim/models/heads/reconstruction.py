@@ -15,7 +15,7 @@ SCOPES = ("hidden", "all")
 
 
 def masked_mean(error: Tensor, weight: Tensor | None) -> Tensor:
-    """Mean of ``error`` where ``weight`` (0 or 1, same shape) is 1, or everywhere; 0 where there is nothing."""
+    """Return the mean of ``error`` where ``weight`` (0 or 1, same shape) is 1, or everywhere; 0 if there is nothing."""
     if weight is not None:
         return (error * weight).sum() / weight.sum().clamp_min(1)
     return error.mean() if error.numel() else error.sum()
@@ -40,7 +40,10 @@ class ReconstructionHead(Head):
         self.scope = one_of("scope", scope, SCOPES)
 
     def loss(self, prediction: Tensor, target: Tensor, weight: Tensor | None = None) -> dict[str, Tensor]:
-        """``prediction``, ``target``: ``(B, n, T)`` at the same patches; ``weight`` alike, 0 = not scored."""
+        """Return the loss of ``prediction`` and ``target``, both ``(B, n, T)`` at the same patches.
+
+        Values whose ``weight``, of the same shape, is 0 are not scored.
+        """
         with full_precision(prediction.device.type):
             accurate = torch.promote_types(prediction.dtype, torch.float32)
             values, wanted = prediction.to(accurate), target.to(accurate)

@@ -1,4 +1,4 @@
-"""Exact partial runs of timm's pre-norm ``Block``: only the rows or the attention values that somebody reads."""
+"""Exact partial runs of timm's pre-norm ``Block``, which compute only the rows or attention logits that are read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _heads(attn: Attention, x: Tensor) -> Tensor:
 
 
 def _project(attn: Attention, x: Tensor, first: int, last: int) -> list[Tensor]:
-    """Projections ``first..last-1`` of (query, key, value) = (0, 1, 2), by heads."""
+    """Return the projections ``first..last-1`` of (query, key, value) = (0, 1, 2), by heads."""
     rows = slice(first * attn.attn_dim, last * attn.attn_dim)
     bias = None if attn.qkv.bias is None else attn.qkv.bias[rows]
     parts = F.linear(x, attn.qkv.weight[rows], bias).chunk(last - first, dim=-1)
@@ -29,7 +29,7 @@ def _project(attn: Attention, x: Tensor, first: int, last: int) -> list[Tensor]:
 
 
 def _finish(block: Block, x: Tensor, attended: Tensor) -> Tensor:
-    """Output projection, residuals and MLP for the rows ``x`` with attention output ``(B, H, n, d)``."""
+    """Return the block's output for the rows ``x`` whose attention output is ``(B, H, n, d)``."""
     attn = block.attn
     out = attn.proj(attn.norm(attended.transpose(1, 2).flatten(2)))
     x = x + block.drop_path1(block.ls1(out))
@@ -37,7 +37,7 @@ def _finish(block: Block, x: Tensor, attended: Tensor) -> Tensor:
 
 
 def block_rows(block: Block, x: Tensor, select: Callable[[Tensor], Tensor]) -> Tensor:
-    """``select(block(x))`` with keys and values for all tokens, but query, projection and MLP for the selected only."""
+    """Return ``select(block(x))``, with queries, projection and MLP for the selected rows only."""
     normed = block.norm1(x)  # (B,n,D)
     (query,) = _project(block.attn, select(normed), 0, 1)  # (B,H,s,d)
     key, value = _project(block.attn, normed, 1, 3)  # (B,H,n,d)
@@ -45,7 +45,7 @@ def block_rows(block: Block, x: Tensor, select: Callable[[Tensor], Tensor]) -> T
 
 
 def _cls_row(attn: Attention, query: Tensor, key: Tensor) -> Tensor:
-    """Logits of the first query against every key, ``(B, H, n)`` in fp32 even under autocast."""
+    """Return the logits of the first query against every key, ``(B, H, n)`` in fp32 even under autocast."""
     with full_precision(query.device.type):
         accurate = torch.promote_types(query.dtype, torch.float32)
         row = (query[:, :, :1].to(accurate) * attn.scale) @ key.to(accurate).transpose(-2, -1)
@@ -53,7 +53,10 @@ def _cls_row(attn: Attention, query: Tensor, key: Tensor) -> Tensor:
 
 
 def cls_logits(block: Block, x: Tensor) -> Tensor:
-    """Pre-softmax logits of the CLS query against all keys, ``(B, H, n)``; stops after the keys."""
+    """Return the pre-softmax logits of the CLS query against all keys, ``(B, H, n)``.
+
+    Values and MLP are not computed.
+    """
     normed = block.norm1(x)
     (query,) = _project(block.attn, normed[:, :1], 0, 1)
     (key,) = _project(block.attn, normed, 1, 2)
@@ -61,7 +64,7 @@ def cls_logits(block: Block, x: Tensor) -> Tensor:
 
 
 def block_with_cls_logits(block: Block, x: Tensor) -> tuple[Tensor, Tensor]:
-    """``block(x)`` with fused attention, and beside it the CLS row of logits at O(n): no attention matrix anywhere."""
+    """Return ``block(x)`` and the CLS query's row of logits, by fused attention and without an attention matrix."""
     query, key, value = _project(block.attn, block.norm1(x), 0, 3)
     attended = F.scaled_dot_product_attention(query, key, value)
     return _finish(block, x, attended), _cls_row(block.attn, query, key)

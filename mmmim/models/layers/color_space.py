@@ -9,6 +9,7 @@ from mmmim.errors import UsageError
 
 
 def check_rgb(part: str, in_channels: int) -> None:
+    """Raise ``UsageError`` unless the images have the three channels that ``part`` needs."""
     if in_channels != 3:
         raise UsageError(
             f"{part} works on RGB colours, but backbone.in_channels={in_channels}; use 3 channels, or another part"
@@ -16,9 +17,9 @@ def check_rgb(part: str, in_channels: int) -> None:
 
 
 class ColorSpace(nn.Module):
-    """Between normalised images ``(x - mean) / std`` and colours in [0, 1]; ``mean``, ``std`` in units of 0..255.
+    """A conversion between normalised images ``(x - mean) / std`` and colours in [0, 1].
 
-    ``mean=0, std=255`` says that images are such colours already.
+    ``mean`` and ``std`` are in units of 0..255; ``mean=0, std=255`` means that images are such colours already.
     """
 
     mean: Tensor
@@ -30,7 +31,9 @@ class ColorSpace(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float64).view(-1, 1, 1) / 255, persistent=False)
 
     def to_unit(self, images: Tensor) -> Tensor:
+        """Return the colours, in [0, 1], of normalised images."""
         return images * self.std.to(images) + self.mean.to(images)
 
     def normalise(self, colors: Tensor) -> Tensor:
+        """Return the normalised images of colours in [0, 1]."""
         return (colors - self.mean.to(colors)) / self.std.to(colors)

@@ -13,7 +13,10 @@ from .patch_mask import Grid
 
 
 def resize_offsets(table: Tensor, side: int) -> Tensor:
-    """Table ``(2s-1, d)`` of the offsets along one axis -> ``(2 side - 1, d)``, linear (ViTDet); differentiable."""
+    """Return the table ``(2s-1, d)`` of the offsets along one axis as ``(2 side - 1, d)``; differentiable.
+
+    The interpolation is linear, as in ViTDet.
+    """
     if len(table) == 2 * side - 1:
         return table
     accurate = table.to(torch.promote_types(table.dtype, torch.float32))
@@ -21,21 +24,21 @@ def resize_offsets(table: Tensor, side: int) -> Tensor:
 
 
 def crop_offsets(table: Tensor, side: int) -> Tensor:
-    """The offsets that occur between ``side`` places: the middle ``(2 side - 1, d)`` of the table."""
-    rim = (len(table) - (2 * side - 1)) // 2
-    return table[rim : len(table) - rim]
+    """Return the offsets that occur between ``side`` positions: the middle ``(2 side - 1, d)`` of the table."""
+    border = (len(table) - (2 * side - 1)) // 2
+    return table[border : len(table) - border]
 
 
 def _of_pairs(table: Tensor) -> Tensor:
-    """``(2s-1, d)`` -> ``(s, d, s)``: the row of offset ``i - j`` for query ``i`` and key ``j``."""
+    """Return ``(s, d, s)`` of a table ``(2s-1, d)``: the row of offset ``i - j`` for query ``i`` and key ``j``."""
     return table.unfold(0, (len(table) + 1) // 2, 1).flip(-1)
 
 
 def decomposed_attention(q: Tensor, k: Tensor, v: Tensor, offsets_h: Tensor, offsets_w: Tensor, grid: Grid) -> Tensor:
-    """Softmax of ``q·k / √d + q·R_h[i_h - j_h] + q·R_w[i_w - j_w]`` over a map's tokens.
+    """Return attention by the softmax of ``q·k / √d + q·R_h[i_h - j_h] + q·R_w[i_w - j_w]`` over a map's tokens.
 
-    The position terms are more channels of ``q``, which one-hot channels of ``k`` select: fused attention computes
-    them, and no bias of all pairs is ever held.
+    The position terms become more channels of ``q``, which one-hot channels of ``k`` select: fused attention computes
+    them, and a bias of all pairs is never stored.
 
     Args:
         q, k, v: ``(B, H, h*w, d)``.

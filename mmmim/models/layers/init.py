@@ -4,7 +4,7 @@ from torch import nn
 
 
 def xavier_linear_(module: nn.Module) -> None:
-    """MAE's initialisation of every linear layer inside: Xavier-uniform weights, zero biases."""
+    """Initialise every linear layer inside as MAE does: Xavier-uniform weights, zero biases."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
@@ -12,7 +12,7 @@ def xavier_linear_(module: nn.Module) -> None:
 
 
 def beit_linear_(module: nn.Module) -> None:
-    """BEiT's initialisation of every linear layer inside: N(0, 0.02) cut at one deviation, zero biases."""
+    """Initialise every linear layer inside as BEiT does: N(0, 0.02) cut at one deviation, zero biases."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.02, b=0.02)

@@ -29,12 +29,18 @@ class PatchMask:
 
     @classmethod
     def from_keys(cls, keys: Tensor, num_hidden: int, grid: Grid) -> PatchMask:
-        """Hide the ``num_hidden`` patches with the largest keys ``(B, N)``; ties go to the higher id."""
+        """Return the mask that hides the ``num_hidden`` patches with the largest keys ``(B, N)``.
+
+        Ties go to the higher id.
+        """
         return cls(keys.argsort(dim=1, stable=True), num_hidden, grid)
 
     @classmethod
     def from_bool(cls, mask: Tensor, num_hidden: int | None = None) -> PatchMask:
-        """``mask (B, h, w)`` with True = hidden. Without ``num_hidden`` the counts are checked, which synchronises."""
+        """Return the mask of ``mask (B, h, w)``, True = hidden.
+
+        Without ``num_hidden`` the hidden patches are counted and compared, which synchronises with the device.
+        """
         flat = mask.flatten(1)
         if num_hidden is None:
             counts = sorted(set(flat.sum(1).tolist()))
@@ -44,7 +50,7 @@ class PatchMask:
         return cls(flat.byte().argsort(dim=1, stable=True), num_hidden, (mask.shape[1], mask.shape[2]))
 
     def refine(self, cell: Grid) -> PatchMask:
-        """The same division on a grid where each patch is a block of ``cell`` patches."""
+        """Return the same division on a grid where each patch is a block of ``cell`` patches."""
         if cell == (1, 1):
             return self
         (h, w), (rows, columns) = self.grid, cell
@@ -56,7 +62,7 @@ class PatchMask:
         )
 
     def coarsen(self, block: Grid) -> PatchMask | None:
-        """The same division on a grid of blocks of ``block`` patches; None where a block may be hidden in part."""
+        """Return the same division on a grid of blocks of ``block`` patches, or None if it would split a block."""
         if block == (1, 1):
             return self
         rows, columns = block
@@ -69,28 +75,31 @@ class PatchMask:
 
     @property
     def num_visible(self) -> int:
+        """Return the number of visible patches per image, Nv."""
         return self.ids_shuffle.shape[1] - self.num_hidden
 
     @property
     def visible(self) -> Tensor:
+        """Return the ids of the visible patches, ``(B, Nv)``."""
         return self.ids_shuffle[:, : self.num_visible]  # (B,Nv)
 
     @property
     def hidden(self) -> Tensor:
+        """Return the ids of the hidden patches, ``(B, K)``."""
         return self.ids_shuffle[:, self.num_visible :]  # (B,K)
 
     @cached_property
     def ids_restore(self) -> Tensor:
-        """Inverse permutation by scatter: ``gather(ids_shuffle, ids_restore) == arange(N)``."""
+        """Return the inverse permutation: ``gather(ids_shuffle, ids_restore) == arange(N)``."""
         order = torch.arange(self.ids_shuffle.shape[1], device=self.ids_shuffle.device)
         return torch.empty_like(self.ids_shuffle).scatter_(1, self.ids_shuffle, order.expand_as(self.ids_shuffle))
 
     @cached_property
     def mask(self) -> Tensor:
-        """``(B, h, w)`` bool, True = hidden."""
+        """Return the mask ``(B, h, w)`` bool, True = hidden."""
         return (self.ids_restore >= self.num_visible).unflatten(1, self.grid)
 
 
 def take(tokens: Tensor, ids: Tensor) -> Tensor:
-    """``tokens (B, N, D)`` at ``ids (B, n)`` -> ``(B, n, D)``."""
+    """Return ``tokens (B, N, D)`` at ``ids (B, n)``: ``(B, n, D)``."""
     return tokens.gather(1, ids.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))

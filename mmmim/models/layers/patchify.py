@@ -8,12 +8,12 @@ from .patch_mask import Grid
 
 
 def to_pair(value: int | tuple[int, int] | list[int]) -> tuple[int, int]:
-    """``16 -> (16, 16)``; pairs are (height, width)."""
+    """Return a pair (height, width): ``16 -> (16, 16)``; pairs stay as they are."""
     return (value, value) if isinstance(value, int) else (int(value[0]), int(value[1]))
 
 
 def grid_of(images: Tensor | tuple[int, int], patch_size: tuple[int, int], fix: str = "") -> Grid:
-    """Patch grid ``(h, w)`` of ``(B, C, H, W)``, or of a size ``(H, W)``.
+    """Return the patch grid ``(h, w)`` of images ``(B, C, H, W)``, or of a size ``(H, W)``.
 
     Raises:
         UsageError: H or W is not a multiple of the patch size; the message ends with the ``fix``, by default a size.
@@ -26,7 +26,7 @@ def grid_of(images: Tensor | tuple[int, int], patch_size: tuple[int, int], fix: 
 
 
 def patchify(images: Tensor, patch_size: tuple[int, int], channels_first: bool = False) -> Tensor:
-    """``(B, C, H, W) -> (B, N, ph*pw*C)``, values in (row, column, channel) order, or channel first."""
+    """Return the patches of ``(B, C, H, W)``: ``(B, N, ph*pw*C)``, in (row, column, channel) order or channel first."""
     h, w = grid_of(images, patch_size)
     ph, pw = patch_size
     cells = images.unflatten(3, (w, pw)).unflatten(2, (h, ph))  # (B,C,h,ph,w,pw)
@@ -35,7 +35,7 @@ def patchify(images: Tensor, patch_size: tuple[int, int], channels_first: bool =
 
 
 def unpatchify(patches: Tensor, patch_size: tuple[int, int], grid: Grid) -> Tensor:
-    """Inverse of :func:`patchify` with channel-last values: ``(B, N, ph*pw*C) -> (B, C, H, W)``."""
+    """Return the images ``(B, C, H, W)`` of patches ``(B, N, ph*pw*C)``, whose values are channel-last."""
     (ph, pw), (h, w) = patch_size, grid
     cells = patches.unflatten(2, (ph, pw, -1)).unflatten(1, (h, w))  # (B,h,w,ph,pw,C)
     return cells.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)

@@ -10,10 +10,10 @@ from .patch_mask import Grid
 
 
 def sincos_pos_embed(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dtype | None = None) -> Tensor:
-    """Fixed 2-D sin-cos positions in MAE's order: ``[sin x, cos x, sin y, cos y]``, D/4 entries each, prefix rows zero.
+    """Return fixed 2-D sin-cos positions in MAE's order, ``(1, num_prefix + h*w, dim)``.
 
-    Returns:
-        ``(1, num_prefix + h*w, dim)``, computed in float64; x is the column index. ``dtype`` is by default torch's.
+    Each position is ``[sin x, cos x, sin y, cos y]``, D/4 entries each, where x is the column index; the rows of the
+    prefix are zero. They are computed in float64 and returned as ``dtype``, by default torch's.
     """
     if dim % 4:
         raise UsageError(f"dim={dim}: 2-D sin-cos positions need a width divisible by 4")
@@ -28,8 +28,11 @@ def sincos_pos_embed(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dty
 
 
 def sincos_pos_embed_1d(grid: Grid, dim: int, num_prefix: int = 1, dtype: torch.dtype | None = None) -> Tensor:
-    """Fixed sinusoid over the raster index p (Beyond Masking's code): ``PE[p, 2i] = sin(p / 10000^(2i/D))``, ``2i + 1``
-    its cosine, prefix rows zero; ``(1, num_prefix + h*w, dim)``, computed in float64."""
+    """Return fixed sinusoids over the raster index p (Beyond Masking's code), ``(1, num_prefix + h*w, dim)``.
+
+    ``PE[p, 2i] = sin(p / 10000^(2i/D))``, ``2i + 1`` its cosine; the rows of the prefix are zero. They are computed in
+    float64 and returned as ``dtype``, by default torch's.
+    """
     if dim % 2:
         raise UsageError(f"dim={dim}: 1-D sin-cos positions need an even width")
     omega = 1e4 ** (-torch.arange(0, dim, 2, dtype=torch.float64) / dim)
@@ -42,10 +45,10 @@ FIXED_POSITIONS = dict(sincos=sincos_pos_embed, sincos1d=sincos_pos_embed_1d)
 
 
 def resize_pos_embed(table: Tensor, old: Grid, new: Grid, num_prefix: int = 1) -> Tensor:
-    """Bicubic (``align_corners=False``, fp32) resize of ``(1, num_prefix + h*w, D)``; prefix rows stay as they are.
+    """Return the table ``(1, num_prefix + h*w, D)`` on another grid, with the prefix rows as they are.
 
-    A 1-D table is resized as a 2-D map too: counted anew on another grid, a place in the image would get the position
-    of another place.
+    The resize is bicubic (``align_corners=False``, fp32). A 1-D table is resized as a 2-D map too: if the
+    patches of another grid were simply counted, each place in the image would get the position of another place.
     """
     if tuple(old) == tuple(new):
         return table

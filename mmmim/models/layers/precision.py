@@ -6,7 +6,7 @@ import torch
 
 
 def uncached_autocast(device_type: str) -> AbstractContextManager:
-    """The surrounding autocast without its weight cache, for no-grad passes inside a training step.
+    """Return the surrounding autocast without its weight cache, for no-grad passes inside a training step.
 
     A cached cast made under ``no_grad`` has no graph; older PyTorch hands it to the training forward, whose weights
     then silently get no gradient.
@@ -17,7 +17,7 @@ def uncached_autocast(device_type: str) -> AbstractContextManager:
 
 
 def full_precision(device_type: str) -> AbstractContextManager:
-    """Autocast off: losses, scores and targets are computed in the precision of their inputs, see ``at_least_fp32``."""
+    """Turn autocast off: losses, scores and targets have the precision of their inputs, see ``at_least_fp32``."""
     if not torch.amp.is_autocast_available(device_type):
         return nullcontext()
     return torch.autocast(device_type, enabled=False)

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 
 def to_device(table: Tensor, device: torch.device | str | None) -> Tensor:
-    """Host tensor to the device without waiting for the work queued there."""
+    """Copy a host tensor to the device without waiting for the work queued there."""
     if device is None or torch.device(device).type == "cpu":
         return table
     return table.pin_memory().to(device, non_blocking=True)
@@ -21,9 +21,9 @@ def global_rand(
     device: torch.device | str | None = None,
     draw: Callable[..., Tensor] = torch.rand,
 ) -> Tensor:
-    """Noise ``(rows, columns)``, fp32: uniform in [0, 1), or standard normal with ``draw=torch.randn``.
+    """Return noise ``(rows, columns)``, fp32: uniform in [0, 1), or standard normal with ``draw=torch.randn``.
 
-    Without a generator it is drawn on the device from the global stream. With a CPU generator that is seeded alike on
+    Without a generator it is drawn on the device from the global stream. With a CPU generator that has the same seed on
     all ranks, each rank draws the table of the *global* batch and keeps its own rows (rank r of W owns rows ``r::W``,
     as the sampler deals samples): a sample's noise depends neither on W nor on the kind of device.
     """
@@ -34,29 +34,30 @@ def global_rand(
 
 
 class Noise:
-    """Random numbers for ``rows`` samples, by :func:`global_rand`."""
+    """A source of random numbers for ``rows`` samples, by :func:`global_rand`."""
 
     def __init__(self, rows: int, generator: Generator | None = None, device: torch.device | str | None = None) -> None:
         self.rows, self.generator, self.device = rows, generator, device
 
     def uniform(self, columns: int, on_host: bool = False) -> Tensor:
-        """``(rows, columns)`` in [0, 1)."""
+        """Return ``(rows, columns)`` uniform in [0, 1)."""
         return global_rand(self.rows, columns, self.generator, "cpu" if on_host else self.device)
 
     def normal(self, columns: int) -> Tensor:
+        """Return ``(rows, columns)``, standard normal."""
         return global_rand(self.rows, columns, self.generator, self.device, draw=torch.randn)
 
     def shared(self, columns: int) -> Tensor:
-        """``(columns,)`` in [0, 1), one draw for the whole batch: the same in all processes."""
+        """Return ``(columns,)`` uniform in [0, 1), drawn once for the whole batch, the same in all processes."""
         if self.generator is None:
             return torch.rand(columns, device=self.device)
         return to_device(torch.rand(columns, generator=self.generator), self.device)
 
     def between(self, *ranges: tuple[float, float]) -> list[Tensor]:
-        """A column ``(rows,)`` for every ``(low, high)``."""
+        """Return a column ``(rows,)``, uniform in the range, for every ``(low, high)``."""
         columns = self.uniform(len(ranges)).unbind(1)
         return [low + (high - low) * column for column, (low, high) in zip(columns, ranges, strict=True)]
 
     def choice(self, options: int) -> Tensor:
-        """``(rows,)`` in 0..options-1."""
+        """Return ``(rows,)`` ids in 0..options-1."""
         return (self.uniform(1)[:, 0] * options).long()

@@ -1,4 +1,4 @@
-"""Relative position tables of another window."""
+"""Resizes relative position tables to another window."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESIZE_METHODS = ("geometric", "bicubic", "bilinear")
 
 
 def geometric_offsets(source: int, target: int) -> np.ndarray:
-    """Where ``source`` offsets lie on the axis of ``target`` offsets (both odd): 0, ±1, ±(1+q), ±(1+q+q²), ...
+    """Return where ``source`` offsets lie on the axis of ``target`` offsets (both odd): 0, ±1, ±(1+q), ±(1+q+q²), ...
 
     Near offsets keep their spacing, far ones are stretched: q in [1.01, 1.5] lets the last one reach ``target // 2``.
     """
@@ -35,9 +35,9 @@ def geometric_offsets(source: int, target: int) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def spline_weights(old: int, new: int) -> np.ndarray:
-    """``(2 new - 1, 2 old - 1)``: values at the offsets of a window side ``new`` from those of ``old``.
+    """Return the matrix ``(2 new - 1, 2 old - 1)`` from the values at a window's offsets to those at another's.
 
-    Offsets beyond the last one get its value.
+    ``old`` and ``new`` are sides of the windows. Offsets beyond the last one get its value.
     """
     source, target = 2 * old - 1, 2 * new - 1
     if source == target:
@@ -52,7 +52,9 @@ def spline_weights(old: int, new: int) -> np.ndarray:
 def resize_rel_pos_table(
     table: Tensor, old_window: Grid, new_window: Grid, num_extra: int = 0, method: str = "geometric"
 ) -> Tensor:
-    """Relative position table ``((2h-1)*(2w-1) + num_extra, heads)`` of one window -> of another; differentiable.
+    """Return a window's relative position table ``((2h-1)*(2w-1) + num_extra, heads)`` for another window.
+
+    Differentiable.
 
     The zero offset keeps its value, and so do the last ``num_extra`` rows (those of a class token).
     """
@@ -89,7 +91,7 @@ def _as_image(grid: Tensor, new_window: Grid, method: str) -> Tensor:
 
 
 def square_window(num_rows: int, num_extra: int = 0) -> Grid:
-    """The square window a table of this many rows belongs to."""
+    """Return the square window that a table of this many rows belongs to."""
     side = isqrt(max(num_rows - num_extra, 0))
     if side % 2 == 0 or side**2 != num_rows - num_extra:
         raise UsageError(
@@ -100,5 +102,5 @@ def square_window(num_rows: int, num_extra: int = 0) -> Grid:
 
 
 def resize_bias_table(table: Tensor, window: Grid) -> Tensor:
-    """A checkpoint's table ``((2w-1)², heads)`` of a square window -> ``((2h-1)*(2w-1), heads)`` of ``window``."""
+    """Return a square window's table ``((2w-1)², heads)`` as ``((2h-1)*(2w-1), heads)`` of ``window``."""
     return resize_rel_pos_table(table, square_window(len(table)), window)

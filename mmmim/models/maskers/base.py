@@ -14,14 +14,14 @@ from ..layers import Grid, PatchMask, to_pair
 
 
 class BaseMasker(Part):
-    """Common part of all maskers: how many cells are hidden, and what a cell is.
+    """A base of all maskers, which decides how many cells are hidden and what a cell is.
 
     A cell is a block of ``cell_size`` pixels that is hidden or visible as a whole; by default it is one patch.
 
     Args:
         mask_ratio: Share of hidden cells.
         cell_size: Pixels, ``int`` or ``(height, width)``; a multiple of the patch size.
-        patch_size: Of the backbone, which fills it in.
+        patch_size: Filled from the backbone.
         rounding: ``visible`` truncates the visible cells, K = N - int(N * (1 - mask_ratio)) (MAE); ``hidden`` rounds
             the hidden ones up, K = ceil(N * mask_ratio) (SimMIM); ``nearest`` rounds (CIM). In floating point they
             differ by one on some grids.
@@ -29,7 +29,7 @@ class BaseMasker(Part):
 
     Attributes:
         cell: Rows and columns of patches in a cell.
-        needs_scores: It is called with ``scores (B, N)`` of the patches, see :class:`ScoredMasker`.
+        needs_scores: Whether it is called with ``scores (B, N)`` of the patches, see :class:`ScoredMasker`.
     """
 
     contract: ClassVar[tuple[str, ...]] = ("cell", "needs_scores", "num_hidden", "__call__")
@@ -55,7 +55,7 @@ class BaseMasker(Part):
             raise UsageError(f"num_masked={num_masked} must be a number of cells, or a pair of increasing ones")
 
     def num_hidden_cells(self, cells: Grid) -> int:
-        """The largest number, where it varies."""
+        """Return the number of hidden cells, or the largest one if it varies."""
         total = cells[0] * cells[1]
         if self.num_masked is not None:
             if self.num_masked[1] > total:
@@ -70,17 +70,18 @@ class BaseMasker(Part):
         return total - int(total * (1 - self.mask_ratio))
 
     def draw_num_hidden_cells(self, cells: Grid, generator: Generator | None) -> int:
+        """Return the number of hidden cells of a batch, drawn if it varies."""
         most = self.num_hidden_cells(cells)
         if self.num_masked is None or self.num_masked[0] == most:
             return most
         return int(torch.randint(self.num_masked[0], most + 1, (), generator=generator))  # on the host
 
     def num_hidden(self, grid: Grid) -> int:
-        """Hidden patches per image on a patch grid."""
+        """Return the number of hidden patches per image on a patch grid, or the largest one if it varies."""
         return self.num_hidden_cells(self.cells(grid)) * self.cell[0] * self.cell[1]
 
     def cells(self, grid: Grid) -> Grid:
-        """Grid of cells over a patch grid."""
+        """Return the grid of cells over a patch grid."""
         (h, w), (rows, columns) = grid, self.cell
         if h % rows or w % columns:
             raise UsageError(
@@ -92,7 +93,7 @@ class BaseMasker(Part):
     def draw(
         self, cells: Grid, batch_size: int, generator: Generator | None, device: torch.device | str | None
     ) -> PatchMask:
-        """Return masks on the grid of cells; subclasses write it, or :meth:`__call__`."""
+        """Return masks on the grid of cells; subclasses write this method or :meth:`__call__`."""
         raise NotImplementedError
 
     def __call__(
@@ -105,8 +106,10 @@ class BaseMasker(Part):
         generator: Generator | None = None,
         device: torch.device | str | None = None,
     ) -> PatchMask:
-        """Return masks of ``batch_size`` images on a patch grid; ``images (B, C, H, W)`` and ``scores (B, N)`` of the
-        patches are for maskers that read them."""
+        """Return the masks of ``batch_size`` images on a patch grid.
+
+        ``images (B, C, H, W)`` and ``scores (B, N)`` of the patches are for maskers that read them.
+        """
         return self.draw(self.cells(grid), batch_size, generator, device).refine(self.cell)
 
 
@@ -127,6 +130,7 @@ class ScoredMasker(BaseMasker):
 
 
 def cell_in_patches(cell_size: int | tuple[int, int] | None, patch_size: int | tuple[int, int] | None) -> Grid:
+    """Return the rows and columns of patches in a cell of ``cell_size`` pixels; None stands for one patch."""
     if cell_size is None:
         return 1, 1
     if patch_size is None:

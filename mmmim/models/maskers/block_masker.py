@@ -12,7 +12,7 @@ from ..layers import Grid, PatchMask, to_device
 from .base import BaseMasker
 
 TRIES_PER_DRAW = 64
-NO_TRIES = np.zeros((TRIES_PER_DRAW, 4))
+NO_DRAWS = np.zeros((TRIES_PER_DRAW, 4))
 
 
 @MODELS.register_module()
@@ -64,24 +64,24 @@ class BlockMasker(BaseMasker):
         return PatchMask.from_bool(to_device(torch.from_numpy(mask), device), num_hidden)
 
     def _draw(self, grid: Grid, num_hidden: int, streams: list[np.random.Generator]) -> np.ndarray:
-        """All images in lockstep: one try per image and step, images that are full stay as they are."""
+        """Draw the masks of all images in lockstep: one try per image and step, while full images stay as they are."""
         mask = np.zeros((len(streams), *grid), dtype=bool)
-        refused = np.zeros(len(streams), dtype=int)  # in a row
+        refused = np.zeros(len(streams), dtype=int)  # number of refused blocks in a row
         for _ in range(0, self.max_tries, TRIES_PER_DRAW):
-            going = (mask.sum((1, 2)) < num_hidden) & (refused < self.patience)  # (B,)
-            if not going.any():
+            unfinished = (mask.sum((1, 2)) < num_hidden) & (refused < self.patience)  # (B,)
+            if not unfinished.any():
                 break
-            # an image that is done draws nothing more: what tops it up must not depend on the others of the batch
-            tries = zip(streams, going, strict=True)
-            uniform = [stream.random((TRIES_PER_DRAW, 4)) if more else NO_TRIES for stream, more in tries]
+            # A finished image draws nothing more: the stream that fills it up must not depend on the rest of the batch.
+            tries = zip(streams, unfinished, strict=True)
+            uniform = [stream.random((TRIES_PER_DRAW, 4)) if more else NO_DRAWS for stream, more in tries]
             for draw in np.stack(uniform, axis=1):  # (B,4)
                 missing = num_hidden - mask.sum((1, 2))  # (B,)
-                going = (missing > 0) & (refused < self.patience)
-                if not going.any():
+                unfinished = (missing > 0) & (refused < self.patience)
+                if not unfinished.any():
                     break
                 block, fits = self._block(grid, missing, draw)
                 added = (block & ~mask).sum((1, 2))
-                accepted = going & fits & (added > 0) & (added <= missing)
+                accepted = unfinished & fits & (added > 0) & (added <= missing)
                 mask |= block & accepted[:, None, None]
                 refused = np.where(accepted, 0, refused + 1)
         return self._top_up(mask, num_hidden, streams)
@@ -96,8 +96,9 @@ class BlockMasker(BaseMasker):
         return mask
 
     def _block(self, grid: Grid, missing: np.ndarray, draw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One candidate rectangle per image: ``(B, h, w)`` bool, and whether its sides are allowed ``(B,)``."""
-        area = self.min_block + draw[:, 0] * (missing - self.min_block)  # bounds reverse below min_block
+        """Return one candidate rectangle per image ``(B, h, w)`` bool, and whether its sides are allowed ``(B,)``."""
+        # If fewer than min_block cells are missing, the area lies between these and min_block.
+        area = self.min_block + draw[:, 0] * (missing - self.min_block)
         low, high = self.log_aspect
         aspect = np.exp(low + draw[:, 1] * (high - low))
         height, width = np.rint(np.sqrt(area * aspect)), np.rint(np.sqrt(area / aspect))

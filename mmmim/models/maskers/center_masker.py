@@ -12,8 +12,9 @@ from .base import BaseMasker
 
 @MODELS.register_module()
 class CenterMasker(BaseMasker):
-    """The centre stays visible and everything around it is hidden: zoomed-in images without resizing (Beyond Masking,
-    Appendix A.3).
+    """A masker that keeps the centre visible and hides everything around it.
+
+    This gives zoomed-in images without resizing (Beyond Masking, Appendix A.3).
 
     Every image gets the same mask; 10 of 14 x 14 cells keep rows and columns 2 to 11 and hide 96.
 
@@ -33,7 +34,7 @@ class CenterMasker(BaseMasker):
             raise UsageError(f"keep={keep} must be at least 1 cell")
 
     def _border(self, cells: Grid) -> Grid:
-        """Hidden rows above (and below), hidden columns on the left (and right)."""
+        """Return the number of hidden rows above (and below) and of hidden columns on the left (and right)."""
         around = cells[0] - self.keep[0], cells[1] - self.keep[1]
         grid = f"the grid of {cells[0]}x{cells[1]} cells"
         if min(around) < 0:

@@ -31,7 +31,7 @@ class ImportanceMasker(ScoredMasker):
             (the released code), ``attention`` (proportional to attention mass) or ``eq4_ratio``.
         score: ``logit``, the head-mean of q_cls·k_i / scale (Eq. 4), or ``prob``, the head-mean attention probability.
         score_layers: ``first``, ``last``, ``all`` or 0-based block ids; logits are averaged, probabilities summed.
-        score_norm: Of summed probabilities a: ``softmax`` (l = a, a second softmax) or ``sum`` (l = log a).
+        score_norm: Score of summed probabilities a: ``softmax`` (l = a, a second softmax) or ``sum`` (l = log a).
         score_scale: sqrt of ``head_dim`` (as the network itself) or of ``embed_dim`` (as Eq. 4 is printed).
         noise: r = ``exp`` E ~ Exp(1), ``softmax_uniform`` exp(u), ``uniform`` u, or ``none`` (top-K, the "importance"
             row of Table 5).
@@ -64,7 +64,7 @@ class ImportanceMasker(ScoredMasker):
             raise UsageError(f"score_layers={self.score_layers!r} is unknown; choose first, last, all or block ids")
 
     def layers(self, depth: int) -> tuple[int, ...]:
-        """The 0-based blocks whose class-token attention is scored."""
+        """Return the 0-based blocks whose class-token attention is scored."""
         named = {"first": (0,), "last": (depth - 1,), "all": tuple(range(depth))}
         if isinstance(self.score_layers, str):
             return named[self.score_layers]
@@ -74,7 +74,10 @@ class ImportanceMasker(ScoredMasker):
         return tuple(sorted({i % depth for i in ids}))
 
     def log_score(self, rows: list[Tensor]) -> Tensor:
-        """Log-score ``(B, N)`` fp32 from each block's class-token logits ``(B, H, 1+N)``; column 0 is the class key."""
+        """Return log-scores ``(B, N)`` fp32 from each block's class-token logits ``(B, H, 1+N)``.
+
+        Column 0 is the class key.
+        """
         if self.score == "logit":
             scale = rows[0].shape[1] ** -0.5 if self.score_scale == "embed_dim" else 1.0  # sqrt(d_h)/sqrt(D)
             return torch.stack([row[:, :, 1:].mean(1) for row in rows]).mean(0) * scale
@@ -82,7 +85,7 @@ class ImportanceMasker(ScoredMasker):
         return mass if self.score_norm == "softmax" else mass.log()
 
     def keys(self, scores: Tensor, noise: Tensor) -> Tensor:
-        """Sorting keys ``l_i - log r_i`` from log-scores and uniform noise in [0, 1), both ``(B, N)``."""
+        """Return the sorting keys ``l_i - log r_i`` from log-scores and uniform noise in [0, 1), both ``(B, N)``."""
         if self.noise == "exp":
             return scores - (-noise.log()).log()
         if self.noise == "softmax_uniform":
@@ -97,7 +100,7 @@ class ImportanceMasker(ScoredMasker):
         images: Tensor | None = None,
         scores: Tensor | None = None,
         generator: Generator | None = None,
-        device: torch.device | str | None = None,  # not read: it is that of the scores
+        device: torch.device | str | None = None,  # not used: the mask is on the scores' device
     ) -> PatchMask:
         if scores is None:
             raise UsageError("ImportanceMasker needs scores (B, N); use it in CCMIM, or RandomMasker elsewhere")

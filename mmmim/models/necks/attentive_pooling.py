@@ -15,7 +15,7 @@ from ..layers.init import xavier_linear_
 
 @MODELS.register_module()
 class AttentivePooling(nn.Module):
-    """Attentive probe (CAE; also AIM, V-JEPA): learned queries attend to the tokens of a frozen encoder.
+    """The attentive probe (CAE; also AIM, V-JEPA): learned queries attend to the tokens of a frozen encoder.
 
     ``softmax(q k^T / sqrt(d)) v`` with ``k = W_k LN(x)``, ``v = W_v LN(x)`` in ``num_heads`` heads of width d; the mean
     over the queries goes to the head. Projections of the queries and of the result would add nothing: the queries are
@@ -24,7 +24,7 @@ class AttentivePooling(nn.Module):
     The backbone gives its tokens (``out_type='raw'``) and is frozen by ``frozen_stages=depth``.
 
     Args:
-        in_dims, num_heads: Of the backbone, which fills them in, like ``num_prefix``, its class token (1) or none (0).
+        in_dims, num_heads: Filled from the backbone, as is ``num_prefix``: 1 with a class token, else 0.
         num_queries: The usual probe has one.
         with_prefix: Attend to the class token as well, not only to the patches.
         qkv_bias: Biases of W_k and W_v.
@@ -53,7 +53,7 @@ class AttentivePooling(nn.Module):
         xavier_linear_(self)
 
     def forward(self, outputs: Tensor | Sequence[Tensor]) -> Tensor:
-        """Last of the backbone's outputs, tokens ``(B, P+N, D)`` -> ``(B, D)``."""
+        """Pool the last of the backbone's outputs, tokens ``(B, P+N, D)``, to ``(B, D)``."""
         x = outputs if isinstance(outputs, Tensor) else outputs[-1]
         if x.ndim != 3:
             raise UsageError(f"AttentivePooling reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")

@@ -9,15 +9,15 @@ from ..layers import Grid, PatchMask
 
 
 class Neck(Part, nn.Module):
-    """From the encoder's outputs to predictions; the decoder of a masked image model, or its projector.
+    """A base of necks, the decoder or projector of a masked image model: from the encoder's outputs to predictions.
 
     A model fills ``in_dims``, ``out_dims``, ``grid``, ``patch_size``, ``num_prefix`` and ``use_mask_token`` of the
-    constructor where it has them.
+    constructor, as far as it has them.
 
     Attributes:
         input_tokens: Which tokens it decodes under a mask: ``visible``, ``all``, or None for both.
-        needs_grid: It is called with ``grid=(h, w)``, rows and columns of the encoder's outputs, too.
-        pool: It gives one vector of the whole image, not one of each output.
+        needs_grid: Whether it is also called with ``grid=(h, w)``, the rows and columns of the encoder's outputs.
+        pool: Whether it returns one vector of the whole image, not one of each output.
     """
 
     contract = ("input_tokens", "needs_grid", "pool", "forward")
@@ -28,7 +28,7 @@ class Neck(Part, nn.Module):
 
     @abstractmethod
     def forward(self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None) -> Tensor:
-        """Return predictions ``(B, n, T)`` at the outputs ``where (B, n)``, or at all; ``latent (B, P+N, D)``."""
+        """Return predictions ``(B, n, T)`` at the outputs ``where (B, n)``, or at all, from ``latent (B, P+N, D)``."""
 
 
 class GridNeck(Neck):
@@ -40,11 +40,14 @@ class GridNeck(Neck):
     def forward(
         self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None, grid: Grid | None = None
     ) -> Tensor:
-        """As :meth:`Neck.forward`; ``grid`` is that of the outputs, by default that of the pre-training images."""
+        """Return what :meth:`Neck.forward` does.
+
+        ``grid`` is that of the outputs, by default that of the pre-training images.
+        """
 
 
 class Projector(Part, nn.Module):
-    """From vectors of images ``(B, D)`` to ``(B, out_dims)``, before they are contrasted."""
+    """A base of projectors, which map vectors of images ``(B, D)`` to ``(B, out_dims)`` before they are contrasted."""
 
     contract = ("out_dims", "forward")
 

@@ -85,8 +85,10 @@ class InverseSwinDecoder(GridNeck):
     def forward(
         self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None, grid: Grid | None = None
     ) -> Tensor:
-        """``latent (B, P+N, D)`` -> ``(B, n, T)`` at the patches ``where (B, n)``, or at all. ``grid`` of the patches;
-        windows keep their size, and maps are padded to whole ones."""
+        """Return predictions ``(B, n, T)`` at the patches ``where (B, n)``, or at all, from ``latent (B, P+N, D)``.
+
+        On another ``grid`` of patches windows keep their size, and maps are padded to whole windows.
+        """
         x = self.project(latent[:, self.num_prefix :]).unflatten(1, grid or self.grid)  # (B,h,w,8C)
         for stage, split in zip(self.stages, self.splits, strict=True):
             x = split(stage(x))
@@ -96,7 +98,7 @@ class InverseSwinDecoder(GridNeck):
 
 
 class PatchSplit(nn.Module):
-    """Norm, linear layer, and channels to space: ``(B, H, W, C) -> (B, rows*H, columns*W, out_dims)``."""
+    """A norm, a linear layer, and channels to space: ``(B, H, W, C) -> (B, rows*H, columns*W, out_dims)``."""
 
     def __init__(self, dims: int, factor: Grid, out_dims: int) -> None:
         super().__init__()

@@ -52,6 +52,6 @@ class LinearDecoder(Neck):
             beit_linear_(self)
 
     def forward(self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None) -> Tensor:
-        """``latent (B, P+N, D)`` -> ``(B, n, T)`` at the patches ``where (B, n)``, or at all."""
+        """Return predictions ``(B, n, T)`` at the patches ``where (B, n)``, or at all, from ``latent (B, P+N, D)``."""
         tokens = latent[:, self.num_prefix :]
         return self.layers(tokens if where is None else take(tokens, where))

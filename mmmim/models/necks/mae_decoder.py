@@ -21,7 +21,7 @@ class MAEDecoder(GridNeck):
         in_dims: Encoder width D.
         out_dims: Values per patch T.
         grid: Patch grid of the pre-training images; others interpolate the fixed positions.
-        dims, depth, num_heads, mlp_ratio: Of the decoder; ccMIM takes two layers, MAE eight.
+        dims, depth, num_heads, mlp_ratio: Sizes of the decoder; ccMIM takes two layers, MAE eight.
         use_mask_token: False for tasks that hide nothing.
         pos_embed: Fixed positions, ``sincos`` over rows and columns or ``sincos1d`` over the raster index.
     """
@@ -64,10 +64,10 @@ class MAEDecoder(GridNeck):
     def forward(
         self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None, grid: Grid | None = None
     ) -> Tensor:
-        """``latent (B, P+Nv, D)`` -> predictions ``(B, n, T)`` at the ids ``where (B, n)``, or at all N patches.
+        """Return predictions ``(B, n, T)`` at the ids ``where (B, n)``, or at all N, from ``latent (B, P+Nv, D)``.
 
-        With ``where`` the last block computes queries, MLP and prediction for those patches only (exact). ``grid`` of
-        the patches, where no mask tells it; default: that of the pre-training images.
+        With ``where`` the last block computes queries, MLP and prediction for those patches only (exact). ``grid`` is
+        that of the patches if there is no mask to give it; default: that of the pre-training images.
         """
         x = self.decoder_embed(latent)  # (B,P+Nv,d)
         if mask is not None:
@@ -84,9 +84,9 @@ class MAEDecoder(GridNeck):
         return self.decoder_pred(self.decoder_norm(x))
 
     def _restore(self, x: Tensor, mask: PatchMask) -> Tensor:
-        """Visible tokens and mask tokens in raster order."""
+        """Return visible tokens and mask tokens in raster order."""
         prefix, patches = x[:, : self.num_prefix], x[:, self.num_prefix :]
-        if self.mask_token is not None:  # in the graph even where nothing is hidden, as data parallel training wants
+        if self.mask_token is not None:  # also used if nothing is hidden: data parallel training needs its gradient
             fill = self.mask_token.to(x.dtype).expand(len(x), mask.num_hidden, -1)
             patches = torch.cat([patches, fill], 1)  # (B,N,d)
         elif mask.num_hidden:

@@ -15,13 +15,13 @@ from ..layers.init import xavier_linear_
 
 @MODELS.register_module()
 class ProbeBlocks(nn.Module):
-    """Non-linear probe of Beyond Masking: fresh pre-norm blocks and a norm on the tokens of a frozen encoder.
+    """The non-linear probe of Beyond Masking: new pre-norm blocks and a norm on the tokens of a frozen encoder.
 
     The backbone gives its tokens after the final norm (``out_type='raw'``) and is frozen by ``frozen_stages=depth``.
     The last block computes only the rows that are pooled (exact).
 
     Args:
-        in_dims, num_heads: Of the backbone, which fills them in, like ``num_prefix``, its class token (1) or none (0).
+        in_dims, num_heads: Filled from the backbone, as is ``num_prefix``: 1 with a class token, else 0.
         depth: Blocks; the paper has 2 and 4.
         pooling: ``cls`` or ``avg``, the mean of the patches; default: the class token if there is one.
     """
@@ -49,7 +49,7 @@ class ProbeBlocks(nn.Module):
         xavier_linear_(self)
 
     def forward(self, outputs: Tensor | Sequence[Tensor]) -> Tensor:
-        """Last of the backbone's outputs, tokens ``(B, P+N, D)`` -> ``(B, D)``."""
+        """Pool the last of the backbone's outputs, tokens ``(B, P+N, D)``, to ``(B, D)``."""
         x = outputs if isinstance(outputs, Tensor) else outputs[-1]
         if x.ndim != 3:
             raise UsageError(f"ProbeBlocks reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")

@@ -16,7 +16,7 @@ ROWS = ("all", "patches", "masked")
 
 
 def mlp(in_dims: int, hidden: int, out_dims: int) -> nn.Sequential:
-    """Linear (no bias) -> BatchNorm -> ReLU -> Linear."""
+    """Return an MLP: Linear (no bias) -> BatchNorm -> ReLU -> Linear."""
     return nn.Sequential(
         nn.Linear(in_dims, hidden, bias=False),
         nn.BatchNorm1d(hidden),
@@ -26,6 +26,7 @@ def mlp(in_dims: int, hidden: int, out_dims: int) -> nn.Sequential:
 
 
 def norm_layer(norm: str, dims: int, affine: bool = True) -> nn.Module:
+    """Return the norm of that name, one of :data:`NORMS`, for rows of ``dims`` values."""
     if norm == "none":
         return nn.Identity()
     if norm == "ln":
@@ -34,7 +35,7 @@ def norm_layer(norm: str, dims: int, affine: bool = True) -> nn.Module:
 
 
 def normed_mlp(widths: Sequence[int], norm: str, last_affine: bool) -> nn.Sequential:
-    """Linear (no bias) -> norm -> ReLU, as often as there are widths; the last layer ends with its norm."""
+    """Return an MLP of Linear (no bias) -> norm -> ReLU between the ``widths``; the last layer ends with its norm."""
     layers: list[nn.Module] = []
     for index, (inputs, outputs) in enumerate(pairwise(widths)):
         last = index == len(widths) - 2
@@ -45,7 +46,7 @@ def normed_mlp(widths: Sequence[int], norm: str, last_affine: bool) -> nn.Sequen
 
 @MODELS.register_module()
 class ContrastProjector(Projector):
-    """Two-layer projector g of ccMIM: Linear -> BN -> ReLU -> Linear -> BN, no biases, per-process batch statistics.
+    """The two-layer projector g of ccMIM: Linear -> BN -> ReLU -> Linear -> BN, no biases, statistics per process.
 
     Args:
         in_dims: Encoder width D.
@@ -72,7 +73,7 @@ class ContrastProjector(Projector):
         self.out_dims = out_dims
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(B, D) -> (B, out_dims)``."""
+        """Return the projections ``(B, out_dims)`` of ``x (B, D)``."""
         if self.training and self.uses_batch_statistics and len(x) < 2:
             raise UsageError(
                 "train_dataloader.batch_size=1: the projector's BatchNorm needs at least 2 images per process; "
@@ -83,7 +84,7 @@ class ContrastProjector(Projector):
 
 @MODELS.register_module()
 class PatchProjector(Neck):
-    """Projection head of ConMIM, token by token: three Linear layers without bias, norm after each, ReLU between.
+    """The projection head of ConMIM, token by token: three Linear layers without bias, norm after each, ReLU between.
 
     Args:
         in_dims: Encoder width D, filled from the backbone.
@@ -121,7 +122,7 @@ class PatchProjector(Neck):
                 nn.init.trunc_normal_(module.weight, std=0.02, a=-0.02, b=0.02)
 
     def forward(self, latent: Tensor, mask: PatchMask | None = None, where: Tensor | None = None) -> Tensor:
-        """``latent (B, P+N, D)`` -> ``(B, n, out_dims)`` at the patches ``where (B, n)``, or at all."""
+        """Return ``(B, n, out_dims)`` of ``latent (B, P+N, D)`` at the patches ``where (B, n)``, or at all."""
         if self.pool:
             return self.project(latent[:, self.num_prefix :].mean(1, keepdim=True))
         if self.rows == "all":
@@ -135,4 +136,5 @@ class PatchProjector(Neck):
         return take(self.project(patches), where)
 
     def project(self, tokens: Tensor) -> Tensor:
+        """Return the projections ``(B, n, out_dims)`` of tokens ``(B, n, D)``, which all count in batch statistics."""
         return self.layers(tokens.flatten(0, 1)).unflatten(0, tokens.shape[:2])

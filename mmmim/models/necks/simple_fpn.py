@@ -14,7 +14,7 @@ from .vit_pyramid import octaves_of
 
 @MODELS.register_module()
 class SimpleFPN(BaseModule):
-    """Simple feature pyramid of ViTDet (Li et al., 2022, section 3): every level is made of the last map alone.
+    """The simple feature pyramid of ViTDet (Li et al., 2022, section 3): every level comes from the last map.
 
     ====== =================================================
     scale  layers, C channels in

@@ -12,7 +12,7 @@ from mmmim.registry import MODELS
 
 @MODELS.register_module()
 class ViTPyramid(BaseModule):
-    """One scale per map of a plain ViT, as FPN-like heads expect it (BEiT, MAE and CAE do the same).
+    """A pyramid of one scale per map of a plain ViT, as FPN-like heads expect it (BEiT, MAE and CAE do the same).
 
     ====== ======================================
     scale  layers, channels unchanged
@@ -29,7 +29,7 @@ class ViTPyramid(BaseModule):
     Takes and returns maps ``(B, in_channels, h, w)``, finest first.
 
     Args:
-        norm_cfg: The default is the recipes'. SyncBN wants several images per device; ``dict(type='GN',
+        norm_cfg: The default is that of the recipes. SyncBN needs several images per device; ``dict(type='GN',
             num_groups=32)`` is the choice for one or two.
     """
 
@@ -55,7 +55,7 @@ class ViTPyramid(BaseModule):
 
 
 def octaves_of(scale: float) -> int:
-    """2 for a scale of 4, -1 for 1/2."""
+    """Return the base-2 logarithm of a scale: 2 for 4, -1 for 1/2."""
     octaves = math.log2(scale) if scale > 0 else math.nan
     if not octaves.is_integer():
         raise UsageError(f"scales must be powers of two such as 4, 2, 1, 0.5, got {scale}")
@@ -73,4 +73,4 @@ def _rescale(channels: int, scale: float, norm_cfg: dict) -> nn.Module:
         if layers:
             layers += [build_norm_layer(norm_cfg, channels)[1], nn.GELU()]
         layers.append(nn.ConvTranspose2d(channels, channels, kernel_size=2, stride=2))
-    return nn.Sequential(*layers)  # empty = identity
+    return nn.Sequential(*layers)  # an identity if there are no layers

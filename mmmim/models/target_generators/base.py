@@ -12,18 +12,21 @@ from ..layers import PatchMask
 
 
 class TargetGenerator(Part, nn.Module):
-    """What has to be predicted of an image: ``T`` values of each output of the encoder.
+    """A base of targets: what has to be predicted of an image, ``T`` values of each output of the encoder.
 
-    A model fills ``patch_size``, ``in_channels``, ``input_size``, ``mean`` and ``std`` of the constructor where it has
-    them.
+    A model fills ``patch_size``, ``in_channels``, ``input_size``, ``mean`` and ``std`` of the constructor, as far as it
+    has them.
 
     Attributes:
         dims: Width of the predictions, T.
         space: Name of the values, for pictures.
-        num_classes: None for numbers; values that are ids of so many classes, ``(B, n, P)``, have dims P * num_classes.
-        reads_replaced: It is called with the tokens that CIM's generator replaced, ``(B, h, w)`` bool, not with images.
-        reads_token_images: It takes ``token_images``, the crop at a tokenizer's resolution, where the data has it.
-        weighs_values: It has :meth:`weights`, so that masks may be finer than the outputs.
+        num_classes: None for numbers; values that are ids of this many classes, ``(B, n, P)``, have dims P *
+            num_classes.
+        reads_replaced: Whether it is called with the tokens that CIM's generator replaced, ``(B, h, w)`` bool, instead
+            of
+            images.
+        reads_token_images: Whether it takes ``token_images``, the crop at a tokenizer's resolution, if the data has it.
+        weighs_values: Whether it has :meth:`weights`, so that masks may be finer than the outputs.
         value_type: Type of what it returns; a head has to have the same.
     """
 
@@ -52,21 +55,21 @@ class TargetGenerator(Part, nn.Module):
         """Return values ``(B, n, T)`` of clean images ``(B, C, H, W)``, at the outputs ``where (B, n)`` or at all."""
 
     def to_image(self, values: Any, images: Tensor) -> Tensor:
-        """Return a picture ``(B, C, H, W)`` of predictions ``(B, N, T)``; ``images`` give what they leave open."""
+        """Return pictures ``(B, C, H, W)`` of predictions ``(B, N, T)``, completed from the true ``images``."""
         raise UsageError(f"{type(self).__name__} has no to_image: its values cannot be drawn")
 
     def weights(self, mask: PatchMask, images: Tensor) -> Tensor:
-        """Return which values ``(B, N, values)`` are hidden as a whole, 0 or 1, by a mask finer than the outputs."""
+        """Return 1 for the values ``(B, N, values)`` that a mask finer than the outputs hides as a whole, else 0."""
         raise UsageError(f"{type(self).__name__} has no weights: masks have to hide whole outputs of the encoder")
 
 
 class EncoderTarget(TargetGenerator):
-    """Features that another copy of the encoder makes of the whole image.
+    """Features that another copy of the encoder computes from the whole image.
 
     Attributes:
-        source: ``momentum`` where it holds an encoder of its own, ``backbone``, which checkpoints may exchange with the
-            trained one; ``online`` where it does not.
-        next_momentum: Of the copy's coming update, which is logged.
+        source: ``momentum`` if it holds an encoder of its own, ``backbone``, which checkpoints may exchange with the
+            trained one; ``online`` if it does not.
+        next_momentum: Momentum of the copy's next update, which is logged.
     """
 
     contract: ClassVar[tuple[str, ...]] = (*TargetGenerator.contract, "source", "next_momentum", "attach")
@@ -77,10 +80,10 @@ class EncoderTarget(TargetGenerator):
 
     @abstractmethod
     def attach(self, backbone: nn.Module, neck: nn.Module) -> None:
-        """Take note of the trained parts; the model calls it once."""
+        """Remember the trained parts; the model calls this once."""
 
     def set_step(self, step: int, total: int) -> None:
-        """Get ready for the update after optimizer step ``step``, 0-based, of ``total`` (``MomentumUpdateHook``)."""
+        """Prepare the update after optimizer step ``step``, 0-based, of ``total`` (``MomentumUpdateHook``)."""
 
     def update(self) -> None:
-        """Follow the trained parts, after the optimizer step that :meth:`set_step` announced."""
+        """Follow the trained parts after the optimizer step that :meth:`set_step` announced."""

@@ -18,10 +18,10 @@ from .dense import DenseTarget
 
 
 class ColorTarget(DenseTarget):
-    """Common part of colour classes: ``(B, n, P)`` class ids, and ``dims = P * num_classes`` outputs per patch.
+    """A base of colour classes: ``(B, n, P)`` class ids, and ``dims = P * num_classes`` outputs per patch.
 
     Args:
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
     """
 
     num_classes: int
@@ -43,14 +43,18 @@ class ColorTarget(DenseTarget):
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 
     def colors(self, images: Tensor) -> Tensor:
-        """Colours in 0..255 at the target's resolution; rounded first, so that no class is missed by an ulp."""
+        """Return colours in 0..255 at the target's resolution.
+
+        They are rounded first, so that no class is missed by an ulp.
+        """
         return self.reduce((at_least_fp32(images) * self.std + self.mean).round().clamp(0, 255))
 
     def normalised(self, colors: Tensor, like: Tensor) -> Tensor:
+        """Return ``colors`` in 0..255 normalised as images, at their resolution."""
         return self.enlarge(((colors - self.mean) / self.std).to(like.dtype))
 
     def best_classes(self, values: Tensor) -> Tensor:
-        """Predictions ``(B, N, P*classes)`` -> ids ``(B, N, P)``; ids pass as they are."""
+        """Return class ids ``(B, N, P)`` of predictions ``(B, N, P*classes)``; ids are returned as they are."""
         if not values.is_floating_point():
             return values
         return values.unflatten(-1, (-1, self.num_classes)).argmax(-1)
@@ -58,7 +62,7 @@ class ColorTarget(DenseTarget):
 
 @MODELS.register_module()
 class ColorBinTarget(ColorTarget):
-    """Each channel's value in one of ``bins`` equal bins: ``min(floor(u * bins / 256), bins - 1)``, u in 0..255."""
+    """Each channel's bin out of ``bins`` equal ones: ``min(floor(u * bins / 256), bins - 1)``, u in 0..255."""
 
     space = "color bins"
 
@@ -85,11 +89,11 @@ class ColorBinTarget(ColorTarget):
 
 @MODELS.register_module()
 class ColorClusterTarget(ColorTarget):
-    """The nearest of ``clusters`` colours, as iGPT (`Chen et al., 2020`): least squared distance, ties to the lowest.
+    """The nearest of ``clusters`` colours, as in iGPT (`Chen et al., 2020`), by squared distance, ties to the lowest.
 
     Args:
-        palette: ``.npy`` with ``(clusters, 3)`` colours in [-1, 1]: iGPT's ``kmeans_centers.npy``, or an ``.npz`` which
-            ``tools/analysis/color_palette.py`` made of one's own images and which is not comparable with the paper.
+        palette: ``.npy`` with ``(clusters, 3)`` colours in [-1, 1], iGPT's ``kmeans_centers.npy``; or an ``.npz`` that
+            ``tools/analysis/color_palette.py`` made of your own images, which is not comparable with the paper.
     """
 
     palette: Tensor

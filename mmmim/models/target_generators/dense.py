@@ -11,7 +11,7 @@ from .base import TargetGenerator
 
 
 class DenseTarget(TargetGenerator):
-    """Common part of targets that have a value at every pixel, or at every block of ``downsample`` pixels.
+    """A base of targets that have a value at every pixel, or at every block of ``downsample`` pixels.
 
     Maps ``(B, C, H/downsample, W/downsample)`` are listed patch by patch in (row, column, channel) order.
 
@@ -32,23 +32,25 @@ class DenseTarget(TargetGenerator):
                 "encoder; set target_generator.downsample to a divisor of both"
             )
         self.downsample = downsample
-        self.values = self.patch_size[0] // downsample, self.patch_size[1] // downsample  # of a patch, per channel
+        # Rows and columns of values in a patch, per channel.
+        self.values = self.patch_size[0] // downsample, self.patch_size[1] // downsample
 
     def patches(self, maps: Tensor, where: Tensor | None = None) -> Tensor:
-        """Maps at the target's resolution -> ``(B, n, values*C)`` at the patches ``where``, or at all."""
+        """Return ``(B, n, values*C)`` of maps at the target's resolution, at the patches ``where`` or at all."""
         listed = patchify(maps, self.values)
         return listed if where is None else take(listed, where)
 
     def reduce(self, images: Tensor) -> Tensor:
-        """Area average at the target's resolution."""
+        """Return the images at the target's resolution, by area averages."""
         return images if self.downsample == 1 else F.avg_pool2d(images, self.downsample)
 
     def enlarge(self, maps: Tensor) -> Tensor:
+        """Return maps of the target's resolution at that of the images."""
         return maps if self.downsample == 1 else F.interpolate(maps, scale_factor=self.downsample, mode="nearest")
 
     @torch.no_grad()
     def weights(self, mask: PatchMask, images: Tensor) -> Tensor:
-        """``(B, N, values)`` in 0/1: target pixels of which all image pixels are hidden, for masks finer than N."""
+        """Return ``(B, N, values)`` of 0 and 1: 1 where all image pixels of a target pixel are hidden."""
         (height, width), (h, w) = images.shape[-2:], mask.grid
         pixels = mask.mask[:, None].repeat_interleave(height // h, 2).repeat_interleave(width // w, 3)  # (B,1,H,W)
         grid_of(pixels, self.patch_size)

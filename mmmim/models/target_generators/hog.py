@@ -17,7 +17,7 @@ SOBEL_X = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 
 @MODELS.register_module()
 class HOGTarget(TargetGenerator):
-    """Histograms of oriented gradients per patch, as MaskFeat (`Wei et al., 2022`): ``(B, n, C*bins*cells)``.
+    """Histograms of oriented gradients per patch, as in MaskFeat (`Wei et al., 2022`): ``(B, n, C*bins*cells)``.
 
     Sobel gradients on the reflect-padded image, angle over ``bins`` unsigned orientations, magnitude weighted by a
     tiled Gaussian (``gaussian`` px wide, sigma = half of it), summed per ``cell`` px cell and L2-normalised over the
@@ -62,6 +62,7 @@ class HOGTarget(TargetGenerator):
         return patches if where is None else take(patches, where)
 
     def histogram(self, images: Tensor) -> Tensor:
+        """Return the normalised histograms of all cells: ``(B, C, bins, H/cell, W/cell)``."""
         with full_precision(images.device.type):
             x = images.to(torch.promote_types(images.dtype, torch.float32))
             padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
@@ -79,7 +80,7 @@ class HOGTarget(TargetGenerator):
 
     @torch.no_grad()
     def to_image(self, values: Tensor, images: Tensor) -> Tensor:
-        """Strongest-orientation strength per cell as a gray picture in the images' value range, ``(B, C, H, W)``."""
+        """Draw the strongest orientation of each cell in grey, in the images' value range: ``(B, C, H, W)``."""
         h, w = grid_of(images, self.patch_size)
         cells = values.to(images.dtype).unflatten(2, (self.in_channels, self.bins, *self.cells))  # (B,N,C,b,ch,cw)
         strength = cells.clamp_min(0).amax(3).unflatten(1, (h, w))  # (B,h,w,C,ch,cw)

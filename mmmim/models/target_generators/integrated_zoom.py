@@ -15,6 +15,8 @@ from .pixel import PixelTarget
 
 
 class ZoomTargets(NamedTuple):
+    """The targets of masked and zoomed-in inputs: the crop's centre and the whole crop."""
+
     inner: Tensor  # (B,N,T) normalised patches of the crop's centre, the encoder's input
     outer: Tensor  # (B,C,R,R) normalised pixels of the whole crop
     margin: tuple[int, int]  # pixels around the centre, above and left
@@ -28,7 +30,7 @@ class IntegratedZoomTarget(PixelTarget):
         input_size: Pixels of the centre, filled from the backbone.
         band_norm: What is normalised patch by patch outside the centre: ``input``, the crop reduced to the input's
             size, enlarged afterwards (the authors' code), or ``crop``, the crop as it is.
-        **kwargs: Of :class:`PixelTarget`.
+        **kwargs: Arguments of :class:`PixelTarget`.
     """
 
     value_type = ZoomTargets
@@ -42,7 +44,7 @@ class IntegratedZoomTarget(PixelTarget):
 
     @torch.no_grad()
     def forward(self, images: Tensor, where: Tensor | None = None) -> ZoomTargets:  # type: ignore[override]
-        """Crops ``(B, C, R, R)``, R larger than the input by an even number."""
+        """Return the targets of crops ``(B, C, R, R)``, where R is larger than the input by an even number."""
         crop = (images.shape[-2], images.shape[-1])
         inner = super().forward(centre(images, self.input_size))
         if self.band_norm == "input":
@@ -59,6 +61,6 @@ class IntegratedZoomTarget(PixelTarget):
 
     @torch.no_grad()
     def to_image(self, values: Tensor | ZoomTargets, images: Tensor) -> Tensor:
-        """The whole crop at the input's size, the resolution of the predictions ``(B, N, T)``."""
+        """Return the whole crop at the input's size, the resolution of the predictions ``(B, N, T)``."""
         reduced = self._reduced(images)
         return reduced if isinstance(values, ZoomTargets) else super().to_image(values, reduced)

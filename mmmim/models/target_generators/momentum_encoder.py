@@ -15,13 +15,12 @@ from mmmim.registry import MODELS
 from ..layers import uncached_autocast
 from .base import EncoderTarget
 
-FORGOTTEN = 256  # training passes without an update, after which a warning is due
+PASSES_BEFORE_WARNING = 256  # training passes without an update
 
 
 @MODELS.register_module()
 class MomentumEncoder(EncoderTarget):
-    """Features of a slow copy of encoder and projector as targets (ConMIM, Section 4, "asymmetric model
-    progress rates").
+    """Features of a slow copy of encoder and projector (ConMIM, Section 4, "asymmetric model progress rates").
 
     After optimizer step t of T, every parameter becomes ``a_t * slow + (1 - a_t) * trained`` with
     ``a_t = end - (end - start) / 2 * (1 + cos(pi t / T))``; buffers (batch statistics) stay its own. It runs in
@@ -29,9 +28,9 @@ class MomentumEncoder(EncoderTarget):
 
     Args:
         dims: Width of the features.
-        start, end, schedule: Of the momentum a; ``constant`` keeps ``start``.
+        start, end, schedule: Course of the momentum a; ``constant`` keeps ``start``.
         source: ``momentum``, or ``online``: the trained encoder itself without gradient (Table 6).
-        drop_path: Drop paths in the slow copy, too, as the authors' code does.
+        drop_path: Keep drop paths in the slow copy, as the authors' code does.
     """
 
     _online: tuple[nn.Module, nn.Module]
@@ -52,12 +51,12 @@ class MomentumEncoder(EncoderTarget):
         self.dims, self.start, self.end, self.drop_path = dims, start, end, drop_path
         self.schedule = one_of("schedule", schedule, ("cosine", "constant"))
         self.source = one_of("source", source, ("momentum", "online"))
-        self.next_momentum = start  # of the coming update
-        self._passes = 0  # in training, since the last update
+        self.next_momentum = start  # momentum of the next update
+        self._passes = 0  # training passes since the last update
 
     def attach(self, backbone: nn.Module, neck: nn.Module) -> None:
-        """Copy the trained parts; to be called once, by the algorithm that owns them."""
-        object.__setattr__(self, "_online", (backbone, neck))  # referred to, not registered
+        """Copy the trained parts; the algorithm that owns them calls this once."""
+        object.__setattr__(self, "_online", (backbone, neck))  # a reference, not registered as submodules
         if self.source == "online":
             return
         self.backbone: Any = copy.deepcopy(backbone)
@@ -70,7 +69,7 @@ class MomentumEncoder(EncoderTarget):
 
     @torch.no_grad()
     def forward(self, images: Tensor, where: Tensor | None = None) -> Tensor:
-        """``(B, n, dims)`` of unmasked images at the patches ``where``, or at all."""
+        """Return the features ``(B, n, dims)`` of unmasked images at the patches ``where``, or at all."""
         backbone, neck = self._online if self.source == "online" else (self.backbone, self.neck)
         self._count_pass()
         with uncached_autocast(images.device.type):
@@ -78,15 +77,15 @@ class MomentumEncoder(EncoderTarget):
 
     def _count_pass(self) -> None:
         self._passes += self.training and self.source == "momentum"
-        if self._passes == FORGOTTEN:
+        if self._passes == PASSES_BEFORE_WARNING:
             warnings.warn(
-                f"MomentumEncoder: {FORGOTTEN} training passes without an update; add "
+                f"MomentumEncoder: {PASSES_BEFORE_WARNING} training passes without an update; add "
                 "default_hooks=dict(momentum=dict(type='MomentumUpdateHook')) to the config",
                 stacklevel=2,
             )
 
     def momentum(self, step: int, total: int) -> float:
-        """``a_t`` after optimizer step ``step`` (0-based) of ``total``."""
+        """Return ``a_t`` after optimizer step ``step`` (0-based) of ``total``."""
         if self.schedule == "constant":
             return self.start
         return self.end - (self.end - self.start) / 2 * (1 + math.cos(math.pi * step / total))
@@ -96,7 +95,7 @@ class MomentumEncoder(EncoderTarget):
 
     @torch.no_grad()
     def update(self) -> None:
-        """After the optimizer step that :meth:`set_step` announced."""
+        """Move the slow copy towards the trained parts, after the optimizer step that :meth:`set_step` announced."""
         if self.source == "online":
             return
         self._passes = 0

@@ -29,7 +29,7 @@ class PixelTarget(DenseTarget):
             ``window_joint`` does so over all channels together (CIM's sliding window).
         window: Pixels; an even window of 8 covers rows i-4 to i+3.
         downsample: Predict the area average of blocks of so many pixels (SimMIM, Table 3).
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
     """
 
     space = "pixel"
@@ -68,7 +68,10 @@ class PixelTarget(DenseTarget):
 
     @torch.no_grad()
     def to_image(self, values: Tensor, images: Tensor) -> Tensor:
-        """Full-grid predictions ``(B, N, T)`` as images; normalised values take the mean and std of the true pixels."""
+        """Return the images of full-grid predictions ``(B, N, T)``.
+
+        Normalised values take the mean and std of the true pixels.
+        """
         values, images = values.to(images.dtype), self.reduce(images)
         if self.norm_pix == "patch_channel":
             images = self.color_space.to_unit(images)
@@ -87,7 +90,7 @@ class PixelTarget(DenseTarget):
         return super().weights(mask, images).repeat_interleave(self.in_channels, -1)  # (B,N,T)
 
     def _window_statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and unbiased standard deviation around each pixel: ``(B, C or 1, H, W)``.
+        """Return mean and unbiased standard deviation around each pixel: ``(B, C or 1, H, W)``.
 
         Sums of squares are taken around the image's mean: in fp32 the variance keeps six digits.
         """
@@ -102,18 +105,18 @@ class PixelTarget(DenseTarget):
             return mean + center, (var + EPS).sqrt()
 
     def _box_mean(self, maps: Tensor) -> Tensor:
-        """Mean of the window's pixels that lie in the image, one direction after the other."""
+        """Return the mean of the window's pixels that lie in the image, one direction after the other."""
         (height, width), w = maps.shape[-2:], self.window
         rows = F.avg_pool2d(maps, (w, 1), 1, (w // 2, 0), count_include_pad=False)[..., :height, :]
         return F.avg_pool2d(rows, (1, w), 1, (0, w // 2), count_include_pad=False)[..., :width]
 
     def _inside(self, side: int, like: Tensor) -> Tensor:
-        """How many rows (or columns) of the window lie in the image, ``(side,)``."""
+        """Return how many rows (or columns) of the window lie in the image, ``(side,)``."""
         first = torch.arange(side, device=like.device) - self.window // 2
         return (first + self.window).clamp_max(side).sub(first.clamp_min(0)).to(like)
 
     def _patch_statistics(self, patches: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and unbiased standard deviation of every patch, or of every channel of it: ``(B, n, 1 or T)``."""
+        """Return mean and unbiased standard deviation of each patch, or of its channels: ``(B, n, 1 or T)``."""
         with full_precision(patches.device.type):
             if self.norm_pix == "patch":
                 var, mean = torch.var_mean(patches, dim=-1, keepdim=True)

@@ -13,13 +13,15 @@ from .base import TargetGenerator
 
 @MODELS.register_module()
 class ReplacedTokenTarget(TargetGenerator):
-    """Which tokens of the image a generator has replaced, 0 or 1: ``(B, N, P)``, P = tokens per output of the encoder
-    (CIM's RevDet; `Fang et al., 2023 <https://arxiv.org/abs/2202.03382>`_).
+    """Which tokens of the image a generator has replaced, 0 or 1: ``(B, N, P)``.
+
+    P is the number of tokens per output of the encoder (CIM's RevDet;
+    `Fang et al., 2023 <https://arxiv.org/abs/2202.03382>`_).
 
     Args:
-        patch_size: Pixels of an output of the encoder: 16 of a ViT, 32 of a ResNet, which then scores 2 x 2 tokens.
+        patch_size: Pixels of an output of the encoder: 16 for a ViT, 32 for a ResNet, which then scores 2 x 2 tokens.
         token_size: Pixels of a token.
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
     """
 
     space = "replaced"
@@ -44,11 +46,11 @@ class ReplacedTokenTarget(TargetGenerator):
         self.dims = self.tokens[0] * self.tokens[1]
 
     def forward(self, replaced: Tensor) -> Tensor:  # type: ignore[override]  # reads_replaced
-        """``(B, h, w)`` bool on the grid of tokens."""
+        """Return the targets of ``replaced (B, h, w)`` bool on the grid of tokens."""
         return patchify(replaced[:, None].float(), self.tokens)
 
     def to_image(self, values: Tensor, images: Tensor) -> Tensor:
-        """The images, the darker the likelier (logits) a place has been replaced."""
+        """Return the images, darker where a token has more likely been replaced; ``values`` are logits."""
         chance = values.sigmoid()
         rows, columns = self.token_size
         h, w = grid_of(images, self.patch_size)

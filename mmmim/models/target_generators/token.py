@@ -19,13 +19,14 @@ class TokenTarget(TargetGenerator):
     """Ids that a frozen tokenizer gives the image: ``(B, n, P)``, P = tokens per patch, ``dims = P * num_codes``.
 
     The tokenizer reads ``token_images``, the same crop at the size at which each patch gets ``tokens_per_patch`` rows
-    and columns of tokens: BEiT reads 112 pixels beside its 224 for 14 x 14 tokens. Without them the image is resized
-    (bicubic, antialiased): SimMIM's 192 become 96 for 2 x 2 tokens per 32-pixel cell.
+    and columns of tokens: with BEiT the encoder reads 224 pixels and the tokenizer 112, for 14 x 14 tokens. Without
+    ``token_images`` the image is resized (bicubic, antialiased): SimMIM's 192 become 96 for 2 x 2 tokens per 32-pixel
+    cell.
 
     Args:
         tokenizer: ``encode(images in [0, 1]) -> ids (B, h, w)`` and ``decode(ids) -> images in [0, 1]``, with
             ``num_codes`` and ``stride``.
-        mean, std: Of the data preprocessor, in units of 0..255; filled from it.
+        mean, std: Filled from the data preprocessor, in units of 0..255.
         in_channels: Filled from the backbone; tokenizers read RGB images.
     """
 
@@ -65,7 +66,10 @@ class TokenTarget(TargetGenerator):
 
     @torch.no_grad()
     def forward(self, images: Tensor, where: Tensor | None = None, token_images: Tensor | None = None) -> Tensor:
-        """``images`` and ``token_images`` normalised; ids ``(B, n, P)`` at the patches ``where (B, n)``, or at all."""
+        """Return the token ids ``(B, n, P)`` at the patches ``where (B, n)``, or at all.
+
+        ``images`` and ``token_images``, the same crops at the tokenizer's resolution, are normalised.
+        """
         grid = grid_of(images, self.patch_size)
         height, width = size = [side * self.tokens_per_patch * self.tokenizer.stride for side in grid]
         if token_images is not None and list(token_images.shape[-2:]) != size:
@@ -86,7 +90,7 @@ class TokenTarget(TargetGenerator):
 
     @torch.no_grad()
     def to_image(self, values: Tensor, images: Tensor) -> Tensor:
-        """Decoded tokens at the images' size."""
+        """Return the pictures of decoded tokens, at the images' size."""
         if values.is_floating_point():
             values = values.unflatten(-1, (-1, self.num_classes)).argmax(-1)
         (h, w), t = grid_of(images, self.patch_size), self.tokens_per_patch

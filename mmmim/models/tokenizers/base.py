@@ -14,19 +14,20 @@ DTYPES = dict(float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.floa
 
 
 class Tokenizer(Part, nn.Module):
-    """A frozen image tokenizer: a code of ``num_codes`` for every ``stride x stride`` pixels, and back.
+    """A frozen image tokenizer: one code out of ``num_codes`` for every ``stride x stride`` pixels, and back.
 
-    Images are RGB in [0, 1]; what value range the network itself wants is its own matter. Weights are read when they
-    are first needed (a model can be built, counted and planned without the file), are never trained and, unless
-    ``save_weights``, do not appear in the state dict: checkpoints stay small, a resumed run reads the file again.
+    Images are RGB in [0, 1]; a subclass converts them to the value range of its network. Weights are read when they are
+    first needed (a model can be built, counted and planned without the file) and are never trained. Unless
+    ``save_weights``, they do not appear in the state dict: checkpoints stay small, and a resumed run reads the file
+    again.
 
-    Subclasses give ``num_codes``, ``stride``, ``encode_logits``, ``decode_codes`` and ``load_weights``.
+    Subclasses define ``num_codes``, ``stride``, ``encode_logits``, ``decode_codes`` and ``load_weights``.
 
     Args:
         checkpoint: File with the weights; None has none.
         save_weights: Keep the weights in checkpoints.
-        dtype: Precision of the convolutions; what decides between codes stays in that of the weights.
-        decode_dtype: Of decoding alone; default: ``dtype``.
+        dtype: Precision of the convolutions; the scores of the codes are computed in that of the weights.
+        decode_dtype: Precision of decoding; default: ``dtype``.
         chunk: Images per pass.
         allow_random: Work without weights (for tests: random codes mean nothing).
     """
@@ -56,19 +57,23 @@ class Tokenizer(Part, nn.Module):
     # ---------------------------------------------------------------- for subclasses
 
     def encode_logits(self, images: Tensor) -> Tensor:
-        """``(B, 3, H, W)`` in [0, 1] -> scores of the codes ``(B, num_codes, h, w)``, the largest is the code."""
+        """Return scores of the codes ``(B, num_codes, h, w)``, of images ``(B, 3, H, W)`` in [0, 1].
+
+        The largest score is the code.
+        """
         raise NotImplementedError
 
     def decode_codes(self, ids: Tensor) -> Tensor:
-        """``(B, h, w)`` -> images ``(B, 3, H, W)`` in [0, 1]."""
+        """Return the images ``(B, 3, H, W)`` in [0, 1] of codes ``(B, h, w)``."""
         raise NotImplementedError
 
     def load_weights(self) -> None:
         """Read ``checkpoint``, strictly.
 
         Raises:
-            WeightsError: no such file, or another network's; names the file, where it comes from and the built-in
-                alternative.
+            WeightsError: there is no such file, or it is another network's; the message names the file, its source and
+                the
+                built-in alternative.
         """
         raise NotImplementedError
 
@@ -76,7 +81,7 @@ class Tokenizer(Part, nn.Module):
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> Tensor:
-        """Codes ``(B, h, w)`` int64 of images ``(B, 3, H, W)`` in [0, 1]."""
+        """Return the codes ``(B, h, w)`` int64 of images ``(B, 3, H, W)`` in [0, 1]."""
         if not images.is_floating_point() or images.ndim != 4 or images.shape[1] != 3:
             raise UsageError(
                 f"{type(self).__name__}.encode takes RGB images (B, 3, H, W) as floats in [0, 1], got {images.dtype} "
@@ -94,13 +99,13 @@ class Tokenizer(Part, nn.Module):
 
     @torch.no_grad()
     def decode(self, ids: Tensor) -> Tensor:
-        """Images ``(B, 3, H, W)`` in [0, 1] of codes ``(B, h, w)``."""
+        """Return the images ``(B, 3, H, W)`` in [0, 1] of codes ``(B, h, w)``."""
         self.init_weights()
         parts = [_in_precision(self.decode_dtype, self.decode_codes, part) for part in ids.split(self.chunk)]
         return at_least_fp32(torch.cat(parts))
 
     def init_weights(self) -> None:
-        """Read the weights if that has not been done; the Runner calls it before the first step."""
+        """Read the weights unless that has been done; the Runner calls this before the first step."""
         if not self.loaded:
             self.load_weights()
             self.loaded = True
@@ -111,7 +116,7 @@ class Tokenizer(Part, nn.Module):
         return super().train(False)
 
     def freeze(self) -> None:
-        """To be called last in a subclass's constructor."""
+        """Freeze the tokenizer and register how checkpoints treat it; a subclass calls this last in its constructor."""
         self.requires_grad_(False).eval()
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # nn.Module's overloads leave it out
         if not self.save_weights:
@@ -133,7 +138,7 @@ def _leave_out(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_
 
 
 def _accept_absence(module: nn.Module, state_dict: dict[str, Tensor], prefix: str, *_: Any) -> None:
-    """A checkpoint holds all weights of the tokenizer, or none: it keeps its own then."""
+    """Keep the tokenizer's own weights if a checkpoint holds none of them; else it has to hold all."""
     if any(key.startswith(prefix) for key in state_dict):
         module.loaded = True  # type: ignore[assignment]  # a Tokenizer
         return

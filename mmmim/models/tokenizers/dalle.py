@@ -23,7 +23,7 @@ URL = "https://cdn.openai.com/dall-e/"
 
 @MODELS.register_module()
 class DALLETokenizer(Tokenizer):
-    """Discrete VAE of DALL-E: 8192 codes for 8 x 8 pixels, under OpenAI's parameter names.
+    """The discrete VAE of DALL-E: one of 8192 codes for 8 x 8 pixels, under OpenAI's parameter names.
 
     The largest encoder logit is the code. The decoder gives mean and scale of a logit-Laplace distribution; the image
     is ``(sigmoid(mean) - 0.1) / 0.8``.
@@ -44,7 +44,7 @@ class DALLETokenizer(Tokenizer):
             raise UsageError(f"width={width} must be a multiple of 4: blocks are a quarter as wide inside")
         self.num_codes = num_codes
         self.encoder, self.decoder = Encoder(num_codes, width), Decoder(num_codes, width)
-        self.decoder_file: str | None = None  # which was not there
+        self.decoder_file: str | None = None  # the decoder, if its file was missing
         self.freeze()
 
     def encode_logits(self, images: Tensor) -> Tensor:
@@ -77,7 +77,10 @@ class DALLETokenizer(Tokenizer):
 
 
 def _with_half(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Files of one half call their tensors ``blocks.*``; the encoder's first convolution reads RGB."""
+    """Name the tensors of a file with one half in full: such a file calls them ``blocks.*``.
+
+    The encoder is recognised by its first convolution, which reads RGB.
+    """
     if not any(name.startswith("blocks.") for name in state):
         return state
     first = state.get("blocks.input.w")
@@ -86,7 +89,7 @@ def _with_half(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 class Conv2d(nn.Module):
-    """Keeps height and width. ``exact``: in the parameters' precision, whatever autocast says."""
+    """A convolution that keeps height and width; if ``exact``, in the parameters' precision even under autocast."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, exact: bool = False) -> None:
         super().__init__()
@@ -104,13 +107,15 @@ class Conv2d(nn.Module):
 
 
 class OneHotConv2d(Conv2d):
-    """1 x 1 convolution of the one-hot tensor of ``ids (B,h,w)``, by lookup."""
+    """A 1 x 1 convolution of the one-hot tensor of ``ids (B,h,w)``, by lookup."""
 
     def forward(self, ids: Tensor) -> Tensor:
         return (F.embedding(ids, self.w[:, :, 0, 0].t()) + self.b).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
+    """A residual block of four convolutions; the residual path is scaled by ``1 / num_blocks²``."""
+
     def __init__(self, in_channels: int, out_channels: int, kernels: tuple[int, ...], num_blocks: int) -> None:
         super().__init__()
         self.gain = 1 / num_blocks**2
@@ -135,7 +140,7 @@ class Block(nn.Module):
 def _groups(
     widths: list[int], kernels: tuple[int, ...], resize_name: str, resize: Callable[[], nn.Module]
 ) -> list[tuple[str, nn.Module]]:
-    """Two blocks each; all but the last group resize."""
+    """Return groups of two blocks each; all but the last group resize."""
     block = partial(Block, kernels=kernels, num_blocks=2 * (len(widths) - 1))
     groups: list[tuple[str, nn.Module]] = []
     for i, (before, width) in enumerate(pairwise(widths), 1):
@@ -151,6 +156,8 @@ def _output(conv: Conv2d) -> tuple[str, nn.Module]:
 
 
 class Encoder(nn.Module):
+    """The encoder: RGB images ``(B, 3, H, W)`` to scores of the codes ``(B, num_codes, H/8, W/8)``."""
+
     def __init__(self, num_codes: int, width: int) -> None:
         super().__init__()
         widths = [width, width, 2 * width, 4 * width, 8 * width]
@@ -163,7 +170,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Six channels: means and logarithmic scales of R, G, B."""
+    """The decoder: codes ``(B, h, w)`` to six channels, means and logarithmic scales of R, G, B."""
 
     def __init__(self, num_codes: int, width: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Reads published weights, whole pickled modules among them, without running anything that a file asks for."""
+"""Reads published weights, also from pickled modules, without running anything that a file asks for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUILT_IN = "or take the built-in tokenizer, which needs no file: tokenizer=dict(
 
 
 def require(name: str, path: str | Path | None, source: str) -> Path:
-    """``path``, which exists, or a WeightsError that says what to do."""
+    """Return ``path`` if it exists, else raise a ``WeightsError`` that says what to do."""
     if path is not None and Path(path).exists():
         return Path(path)
     found = "checkpoint=None names no file" if path is None else f"there is no {path} (seen from {Path.cwd()})"
@@ -32,11 +32,13 @@ def require(name: str, path: str | Path | None, source: str) -> Path:
 
 
 def read_weights(path: str | Path, source: str) -> dict[str, Tensor]:
-    """Tensors of a PyTorch file by name, wherever it keeps them: at the top, under ``state_dict`` or ``model``, or in a
-    pickled module. Its other contents become inert.
+    """Return the tensors of a PyTorch file by name, wherever it keeps them.
+
+    They may be at the top, under ``state_dict`` or ``model``, or in a pickled module. Other contents of the file are
+    replaced by objects that do nothing.
 
     Raises:
-        WeightsError: incomplete, damaged or no such file, or one that asks for a function to be called.
+        WeightsError: the file is incomplete, damaged or missing, or asks for a function to be called.
     """
     try:
         content = _unpickle(Path(path))
@@ -46,27 +48,27 @@ def read_weights(path: str | Path, source: str) -> dict[str, Tensor]:
             f"nothing was run. The published file does not ask for it: fetch {source}"
         ) from None
     except Exception as error:  # unpickling anything can raise anything
-        told = str(error).strip().partition("\n")[0][:200]
+        message = str(error).strip().partition("\n")[0][:200]
         raise WeightsError(
             f"{path}: {Path(path).stat().st_size:,} bytes, incomplete, damaged or no PyTorch file "
-            f"({type(error).__name__}: {told}); fetch it again: {source}"
+            f"({type(error).__name__}: {message}); fetch it again: {source}"
         ) from None
     if isinstance(content, Mapping):
         content = next((content[key] for key in ("state_dict", "model") if key in content), content)
     state = dict(_tensors(content))
     if not state:
         raise WeightsError(f"{path}: holds no tensors of a model; fetch {source}")
-    if all(name.startswith("module.") for name in state):  # of data parallel training
+    if all(name.startswith("module.") for name in state):  # added by data parallel training
         state = {name.removeprefix("module."): tensor for name, tensor in state.items()}
     return state
 
 
 @torch.no_grad()
 def fill(own: Mapping[str, Tensor], state: Mapping[str, Tensor], path: str | Path, source: str) -> None:
-    """Copy ``state`` into ``own`` if names and shapes are the same, else list all that differs.
+    """Copy ``state`` into ``own`` if names and shapes are the same.
 
     Raises:
-        WeightsError: missing, surplus or differently shaped tensors.
+        WeightsError: tensors are missing, surplus or of another shape; the message lists them all.
     """
     differences = {
         "missing": [name for name in own if name not in state],
@@ -78,8 +80,8 @@ def fill(own: Mapping[str, Tensor], state: Mapping[str, Tensor], path: str | Pat
         ],
     }
     if any(differences.values()):
-        told = "".join(f"\n  {len(found)} {what}: {_some(found)}" for what, found in differences.items() if found)
-        raise WeightsError(f"{path}: not the weights of this tokenizer:{told}\nfetch {source}, {BUILT_IN}")
+        details = "".join(f"\n  {len(found)} {what}: {_some(found)}" for what, found in differences.items() if found)
+        raise WeightsError(f"{path}: not the weights of this tokenizer:{details}\nfetch {source}, {BUILT_IN}")
     for name, tensor in own.items():
         tensor.copy_(state[name])
 
@@ -89,7 +91,7 @@ def _some(names: list[str], limit: int = 6) -> str:
 
 
 def _tensors(content: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Named tensors of a flat mapping, or of a module in the way that ``nn.Module`` keeps them."""
+    """Yield the named tensors of a flat mapping, or of a module in the way that ``nn.Module`` keeps them."""
     if isinstance(content, _Inert):
         kept = content.state if isinstance(content.state, Mapping) else {}
         for name, value in [*_items(kept.get("_parameters")), *_items(kept.get("_buffers"))]:
@@ -108,20 +110,20 @@ def _items(content: Any) -> list[tuple[Any, Any]]:
 
 # ---------------------------------------------------------------- unpickling
 
-# The only functions and classes of a file that are called.
+# Only these functions and classes of a file are called.
 REBUILD: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,  # type: ignore[attr-defined]
     ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
     ("torch._utils", "_rebuild_parameter"): torch._utils._rebuild_parameter,
 }
-# Whose classes are replaced by one that does nothing: the modules of the DALL-E files and what else lies in checkpoints
-# of Lightning and MMEngine. Anything but these is no part of a published file.
+# Classes of these packages are replaced by one that does nothing: the DALL-E files and checkpoints of Lightning and
+# MMEngine hold such objects. Published files have no others.
 INERT = {
     *("argparse", "collections", "dall_e", "lightning", "lightning_fabric", "mmengine", "numpy", "omegaconf"),
     *("pathlib", "pytorch_lightning", "taming", "typing"),
 }
-INERT_MODULES = ("_codecs", "torch", "torch.nn.parameter")  # itself, not what lies below
+INERT_MODULES = ("_codecs", "torch", "torch.nn.parameter")  # the module itself, not its submodules
 BUILTINS = ("builtins", "__builtin__")  # Python 2's name, which torch writes
 INERT_BUILTINS = ("bool", "bytearray", "bytes", "complex", "dict", "float", "int", "list", "set", "str", "tuple")
 
@@ -131,9 +133,9 @@ class _Refused(Exception):
 
 
 class _Inert:
-    """Whatever was pickled: takes every argument, keeps its state, does nothing."""
+    """A replacement of whatever was pickled: it takes every argument, keeps its state and does nothing."""
 
-    dump_patches = False  # torch asks classes of its older format
+    dump_patches = False  # torch reads this of classes in its older format
     state: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> _Inert:
@@ -174,7 +176,7 @@ def _load(file: Any, **kwargs: Any) -> Any:
     return _Unpickler(file, **kwargs).load()
 
 
-# torch.load wants a module in the manner of pickle.
+# torch.load takes a module with the interface of pickle.
 _PICKLE: Any = types.SimpleNamespace(__name__="restricted_pickle", Unpickler=_Unpickler, load=_load)
 
 
@@ -187,7 +189,7 @@ def _unpickle(path: Path) -> Any:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
         if damaged is not None:
-            raise ValueError(f"wrong checksum of {damaged}")  # torch.load does not look
+            raise ValueError(f"wrong checksum of {damaged}")  # torch.load does not check it
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the sources of inert classes differ from those of the file
+        warnings.simplefilter("ignore")  # ignores that the sources of inert classes differ from those of the file
         return torch.load(path, map_location="cpu", pickle_module=_PICKLE, weights_only=False)

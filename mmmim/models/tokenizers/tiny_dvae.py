@@ -20,15 +20,17 @@ EPS = 0.1  # the logit-Laplace likelihood lives on (0, 1): DALL-E's map keeps pi
 
 
 def to_likelihood_range(images: Tensor) -> Tensor:
+    """Map pixels in [0, 1] to the range [EPS, 1 - EPS] of the likelihood."""
     return (1 - 2 * EPS) * images + EPS
 
 
 def to_unit_range(values: Tensor) -> Tensor:
+    """Map values of the likelihood's range back to pixels, clipped to [0, 1]."""
     return ((values - EPS) / (1 - 2 * EPS)).clamp(0, 1)
 
 
 class Block(nn.Sequential):
-    """``x + conv(relu(conv(relu(conv(relu(x))))))``, kernels 1, 3, 1, half as wide inside."""
+    """A residual block ``x + conv(relu(conv(relu(conv(relu(x))))))`` with kernels 1, 3, 1, half as wide inside."""
 
     def __init__(self, dims: int) -> None:
         hidden = dims // 2
@@ -44,8 +46,9 @@ class Block(nn.Sequential):
 
 @MODELS.register_module()
 class TinyDVAE(Tokenizer):
-    """Discrete VAE in the manner of DALL-E's (`Ramesh et al., 2021`), small enough to come with the package: one code
-    for 8 x 8 pixels, 622,350 parameters and 0.12 GMACs for encoding and decoding 112 x 112 pixels.
+    """A discrete VAE in the manner of DALL-E's (`Ramesh et al., 2021`), small enough to come with the package.
+
+    It has one code for 8 x 8 pixels, 622,350 parameters and 0.12 GMACs for encoding and decoding 112 x 112 pixels.
 
     All work is done on the grid of codes. The scores of the codes are a linear layer of the 8 x 8 pixels, whose start
     is k-means (``start_from``), plus a small convolutional network.
@@ -90,7 +93,7 @@ class TinyDVAE(Tokenizer):
 
     @staticmethod
     def mean_of(likelihood: Tensor) -> Tensor:
-        """The image of the decoder's outputs ``(B, 6, H, W)``: location and log scale of each channel."""
+        """Return the image of the decoder's outputs ``(B, 6, H, W)``: location and log scale of each channel."""
         return to_unit_range(at_least_fp32(likelihood[:, :3]).sigmoid())
 
     def load_weights(self) -> None:
@@ -102,7 +105,7 @@ class TinyDVAE(Tokenizer):
             state = read_source(self.checkpoint).state
         except UsageError as error:
             raise WeightsError(f"TinyDVAE, checkpoint={error}; give {SOURCE}, {BUILT_IN}") from None
-        prefix = "tokenizer."  # of the model that trained it
+        prefix = "tokenizer."  # the name that the model that trains it gives it
         trained = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         state = trained or state
         codes = state.get("codebook.weight")
@@ -116,8 +119,10 @@ class TinyDVAE(Tokenizer):
     # ---------------------------------------------------------------- training
 
     def forward(self, images: Tensor, tau: float) -> tuple[Tensor, Tensor]:
-        """Scores of the codes ``(B, V, h, w)`` and what the decoder makes of a Gumbel-softmax sample ``(B, 6, H, W)``
-        at temperature ``tau``, both differentiable."""
+        """Return scores of the codes ``(B, V, h, w)`` and decoder outputs ``(B, 6, H, W)``, both differentiable.
+
+        The decoder reads a Gumbel-softmax sample of the codes at temperature ``tau``.
+        """
         logits = self.encode_logits(images)
         sample = F.gumbel_softmax(logits, tau, dim=1)
         embedded = torch.einsum("bvhw,vd->bdhw", sample, self.codebook.weight)
@@ -125,10 +130,11 @@ class TinyDVAE(Tokenizer):
 
     @torch.no_grad()
     def start_from(self, patches: Tensor, sharpness: float = 8.0, seed: int = 0) -> None:
-        """Codes from k-means of ``patches (n, 3, 8, 8)`` in [0, 1]: from random weights few codes come into use.
+        """Initialise the codes by k-means of ``patches (n, 3, 8, 8)`` in [0, 1].
 
-        With centroids c and the mean squared distance D to the nearest, the scores start as ``-sharpness * |x - c|^2 /
-        D``, the codebook as a random projection of the centred centroids.
+        From random weights few codes would come into use. With centroids c and the mean squared distance D to the
+        nearest one, the scores start as ``-sharpness * |x - c|^2 / D``, and the codebook as a random projection of the
+        centred centroids.
         """
         from sklearn.cluster import KMeans
 

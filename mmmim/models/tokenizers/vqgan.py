@@ -16,7 +16,7 @@ URLS = {
     1024: "https://heibox.uni-heidelberg.de/d/8088892a516d4e3baf92/",
     16384: "https://heibox.uni-heidelberg.de/d/a7530b09fed84f80a887/",
 }
-MULTIPLES = (1, 1, 2, 2, 4)  # of the width, per level
+MULTIPLES = (1, 1, 2, 2, 4)  # factor on the width, per level
 
 
 @MODELS.register_module()
@@ -51,6 +51,7 @@ class VQGANTokenizer(Tokenizer):
         self.freeze()
 
     def encode_vectors(self, images: Tensor) -> Tensor:
+        """Return the encoder's vectors ``(B, C, h, w)`` of images in [0, 1], before they are quantised."""
         return self.quant_conv(self.encoder(2 * images - 1))  # (B,C,h,w)
 
     def encode_logits(self, images: Tensor) -> Tensor:
@@ -76,12 +77,14 @@ class VQGANTokenizer(Tokenizer):
 
 
 class Codebook(nn.Module):
+    """The codebook, which scores how near each of its entries is to a vector."""
+
     def __init__(self, num_codes: int, dims: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(num_codes, dims)
 
     def scores(self, vectors: Tensor) -> Tensor:
-        """Minus the squared distances, less what they have in common: ``2 z.e - |e|^2``, (B,V,h,w)."""
+        """Return the negative squared distances without their common term, ``2 z.e - |e|^2``: ``(B, V, h, w)``."""
         codes = self.embedding.weight
         with full_precision(vectors.device.type):
             products = F.conv2d(vectors.to(codes.dtype), codes[:, :, None, None], -codes.square().sum(1) / 2)
@@ -89,10 +92,13 @@ class Codebook(nn.Module):
 
 
 def norm(channels: int) -> nn.GroupNorm:
+    """Return VQGAN's normalisation: group norm with 32 groups."""
     return nn.GroupNorm(32, channels, eps=1e-6)
 
 
 class ResBlock(nn.Module):
+    """A residual block of two 3 x 3 convolutions, with norm and SiLU before each."""
+
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
         self.norm1, self.conv1 = norm(in_channels), nn.Conv2d(in_channels, out_channels, 3, padding=1)
@@ -107,7 +113,7 @@ class ResBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    """One head over all places."""
+    """An attention layer with one head over all positions of a map."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -123,6 +129,8 @@ class Attention(nn.Module):
 
 
 class Middle(nn.Module):
+    """The middle of encoder and decoder: a residual block, attention, and another residual block."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.block_1, self.block_2 = ResBlock(channels, channels), ResBlock(channels, channels)
@@ -133,15 +141,19 @@ class Middle(nn.Module):
 
 
 class Downsample(nn.Module):
+    """A convolution that halves the map."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.pad(x, (0, 1, 0, 1)))  # right and below
+        return self.conv(F.pad(x, (0, 1, 0, 1)))  # pads on the right and below
 
 
 class Upsample(nn.Module):
+    """Nearest-neighbour enlargement to twice the size, then a convolution."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
@@ -151,6 +163,8 @@ class Upsample(nn.Module):
 
 
 class Level(nn.Module):
+    """The blocks of one resolution, with attention after each if asked for, and a change to the next resolution."""
+
     def __init__(self, in_channels: int, channels: int, depth: int, attention: bool) -> None:
         super().__init__()
         self.block = nn.ModuleList(ResBlock(channels if i else in_channels, channels) for i in range(depth))
@@ -168,6 +182,8 @@ class Level(nn.Module):
 
 
 class Encoder(nn.Module):
+    """The encoder: images ``(B, 3, H, W)`` in [-1, 1] to ``(B, dims, H/16, W/16)``."""
+
     def __init__(self, width: int, dims: int) -> None:
         super().__init__()
         widths = [width, *(width * multiple for multiple in MULTIPLES)]
@@ -187,6 +203,8 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
+    """The decoder: vectors ``(B, dims, h, w)`` to images ``(B, 3, 16h, 16w)``."""
+
     def __init__(self, width: int, dims: int) -> None:
         super().__init__()
         widths = [*(width * multiple for multiple in MULTIPLES), width * MULTIPLES[-1]]
