@@ -109,8 +109,8 @@ def check_masker(masker: BaseMasker, backbone: Any) -> None:
     if backbone.mask_mode == "drop" and hidden >= h * w:
         ratio = f"(mask_ratio={masker.mask_ratio})" if isinstance(masker, BaseMasker) else ""
         raise UsageError(
-            f"{name(masker)}{ratio} hides {hidden} of {h * w} patches on the grid {grid}; at least one must be visible where "
-            f"only the visible ones are encoded, as mask_mode='drop' of {name(backbone)} does; hide fewer"
+            f"{name(masker)}{ratio} hides {hidden} of {h * w} patches on the grid {grid}; at least one must be visible "
+            f"where only the visible ones are encoded, as mask_mode='drop' of {name(backbone)} does; hide fewer"
         )
 
 
