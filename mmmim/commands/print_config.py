@@ -15,6 +15,7 @@ from mmengine.config import DictAction
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", metavar="CONFIG")
     parser.add_argument("--origin", action="store_true", help="say of each value which file, or option, sets it")
@@ -23,6 +24,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 
 def print_config(args: argparse.Namespace) -> None:
+    """Print the config of the command line, with origins where they are asked for."""
     from mmmim.config.origin import origins
     from mmmim.config.printing import printed
     from mmmim.launch.options import load_config
@@ -35,6 +37,7 @@ def print_config(args: argparse.Namespace) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status."""
     args = parse_args(argv)
     from mmmim.commands.running import run_tool
 

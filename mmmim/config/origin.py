@@ -37,7 +37,7 @@ def origins(file: str | Path, options: Mapping[str, Any] | None = None) -> dict[
 
 
 def _read(file: Path) -> tuple[ConfigDict, dict[str, Origin]]:
-    """Settings of ``file`` over those of its bases, as MMEngine merges them, and their origins."""
+    """Return the settings of ``file`` over those of its bases, as MMEngine merges them, and their origins."""
     base, tree = ConfigDict(), dict[str, Origin]()
     for name in Config._get_base_files(str(file)):
         path, scope = Config._get_cfg_path(name, str(file))
@@ -50,7 +50,7 @@ def _read(file: Path) -> tuple[ConfigDict, dict[str, Origin]]:
 
 
 def _own_settings(file: Path, base: ConfigDict) -> dict[str, Any]:
-    """What the lines of ``file`` alone define."""
+    """Return what the lines of ``file`` alone define."""
     with TemporaryDirectory() as folder:
         copy = str(Path(folder, file.name))
         Config._substitute_predefined_vars(str(file), copy)

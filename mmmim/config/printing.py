@@ -26,8 +26,7 @@ ORDER: dict[str, tuple[str, ...]] = {
 
 
 def printed(settings: Mapping[str, Any], origins: Mapping[str, Origin] | None = None) -> str:
-    """Return ``settings`` as the text of a config file, with a comment that says where each value comes from where
-    ``origins`` are given."""
+    """Return ``settings`` as the text of a config file; ``origins`` become comments behind the values."""
     known = runner_keys() | {"default_scope", "env_cfg", "log_level"}
     placed = {key for keys in ORDER.values() for key in keys}
     rest = [key for key in settings if key not in placed]
