@@ -20,7 +20,7 @@ from .masked_image_model import MaskedImageModel
 class CCMIM(MaskedImageModel):
     """Contextual, contrastive masked image modelling: ccMIM (`ICLR 2023 <https://openreview.net/forum?id=A3sgyt4HWp>`_).
 
-    The encoder's own class-token attention decides which patches are hidden (Eq. 4-6), visible and hidden patches go
+    The encoder's own class-token attention decides which patches are hidden (Eq. 4-6). Visible and hidden patches go
     through the same encoder, and the visible class token is contrasted with the hidden one (Eq. 7 or 8):
     ``loss = L_rec + lambda * L_con`` (Eq. 10). With ``RandomMasker`` and ``contrast_weight=0`` it is MAE.
 

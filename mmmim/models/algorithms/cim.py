@@ -24,12 +24,12 @@ class CIM(MaskedImageModel):
 
     A generator hides patches and paints plausible others; the enhancer, a ViT or a CNN and the network that is kept as
     ``backbone``, sees only the corrupted picture. It recovers the pixels (ResPix: ``PixelTarget``) or says which tokens
-    were replaced (RevDet: ``ReplacedTokenTarget``). ``L = w_generator L_generator + w_enhancer L_enhancer``; nothing
-    flows from the enhancer's loss to the generator but through layers that both share.
+    were replaced (RevDet: ``ReplacedTokenTarget``). ``L = w_generator L_generator + w_enhancer L_enhancer``; the
+    enhancer's loss trains the generator only in layers that both share.
 
     Args:
         generator: ``TokenGenerator``, ``PixelGenerator`` or ``ErasingGenerator``.
-        masker: Patches the generator replaces; None for one that erases pixels of its own choice.
+        masker: Chooses the patches that the generator replaces; None for one that erases pixels of its own choice.
         loss_weights: Factors of the losses of ``generator`` and ``enhancer``; the paper takes 10 for ResPix and 1 for
             RevDet.
     """

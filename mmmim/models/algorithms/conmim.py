@@ -29,7 +29,7 @@ class ConMIM(MaskedImageModel):
     Args:
         query_view, key_view: Photometric change of the view of the trained and of the slow encoder, a config such as
             ``dict(type='PhotometricView')``; None leaves the crop as it is.
-        share_photometric: Both views get the same draw.
+        share_photometric: Change both views by the same random draw.
         export_weights: Which encoder checkpoints hold as ``backbone``: the slow copy (``momentum``, as the authors
             fine-tune) or the trained one (``online``); the other one is ``target_generator.backbone``.
     """

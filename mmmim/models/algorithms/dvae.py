@@ -23,8 +23,8 @@ class DVAE(BaseModel):
     The loss is the logit-Laplace likelihood of the pixels under a Gumbel-softmax sample of the codes, plus the KL
     divergence of the codes' distribution from the uniform one.
 
-    The tokenizer's checkpoint is this model's. ``TokenizerTrainingHook`` starts the codes by k-means, tells the model
-    how far the training is, and keeps collapsed tokenizers off the disk.
+    A checkpoint of this model is one of the tokenizer. ``TokenizerTrainingHook`` starts the codes by k-means, tells
+    the model how far the training is, and prevents saving collapsed tokenizers.
 
     Args:
         tokenizer: Config of a ``TinyDVAE``; without ``checkpoint`` it starts from k-means.

@@ -25,8 +25,8 @@ class Encoder(Part, BaseModule):
     A subclass calls ``super().__init__`` with the facts below, sets ``arch``, ``embed_dims``, ``out_indices`` and
     ``mask_token``, builds its modules and ends with :meth:`freeze`. It writes :meth:`freezable`, :meth:`block_list` and
     ``forward``; :class:`~mmmim.models.backbones.staged.StagedEncoder` has a ``forward`` for stages that shrink the map.
-    With :meth:`describe` and :meth:`settings_from` tools rebuild it from a checkpoint alone, with :meth:`timm_model`
-    they export it. ``docs/new_encoder.md`` has an example.
+    With :meth:`describe` and :meth:`settings_from` tools rebuild it from a checkpoint without a config, and with
+    :meth:`timm_model` they export it. ``docs/new_encoder.md`` has an example.
 
     Args:
         img_size: Pixels of an image, ``int`` or ``(H, W)``.
@@ -36,7 +36,7 @@ class Encoder(Part, BaseModule):
         out_type: One of :attr:`out_types`: tokens ``raw (B, P+N, D)``, maps ``featmap (B, D, h, w)``, ``cls`` or
             ``avg (B, D)``.
         with_cp: Recompute blocks in the backward pass to save memory.
-        pads_images: Images need not be whole patches: the subclass pads them.
+        pads_images: Take images that are not whole patches, which the subclass pads.
     """
 
     contract: ClassVar[tuple[str, ...]] = (

@@ -26,9 +26,9 @@ class BEiTViT(RelativePositionViT):
 
     It has relative positions, LayerScale and no key bias; other options make it the plain ViT of CIM.
 
-    A hidden patch becomes the mask token before the class token and absolute positions join. Parameters carry timm's
-    names: without the mask token the state dict loads strictly into ``timm``'s ``Beit`` (``num_classes=0``), and with
-    ``rel_pos='none', layer_scale=None, qkv_bias='qkv'`` into its ``VisionTransformer``.
+    A hidden patch becomes the mask token before the class token and absolute positions are added. Parameters carry
+    timm's names: without the mask token the state dict loads strictly into ``timm``'s ``Beit`` (``num_classes=0``), and
+    with ``rel_pos='none', layer_scale=None, qkv_bias='qkv'`` into its ``VisionTransformer``.
 
     Args:
         arch: A name of :data:`.plain_vit.ARCHS` or ``dict(embed_dims, depth, num_heads, mlp_ratio)``.
@@ -44,11 +44,11 @@ class BEiTViT(RelativePositionViT):
         qkv_bias: Biases of queries and values (``qv``) or of all three (``qkv``).
         mask_mode: ``replace``, or None for downstream use: no mask token.
         window_size: Side of the windows, in tokens, that blocks attend inside (detection at 1024 pixels: 16). There is
-            no class token then: ``raw`` is ``(B, N, D)``, a checkpoint's is left behind, and so are its table rows.
-        global_blocks: 0-based blocks that attend to all tokens nevertheless; default: the last of each of four groups.
+            no class token then: ``raw`` is ``(B, N, D)``, and a checkpoint's class token and table rows are dropped.
+        global_blocks: 0-based blocks that still attend to all tokens; default: the last of each of four groups.
         out_type: Tokens ``raw (B, 1+N, D)``, map ``featmap (B, D, h, w)``, ``cls`` or patch mean ``avg (B, D)``.
         out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
-        fc_norm: With ``out_type='avg'``: no final norm, but a fresh one after the mean (BEiT's fine-tuning).
+        fc_norm: With ``out_type='avg'``, replace the final norm by a new one after the mean (BEiT's fine-tuning).
         frozen_stages: -1 freezes nothing, k the stem and the first k blocks, ``depth`` the whole encoder, which then
             runs without gradients.
         with_cp: Recompute blocks in the backward pass to save memory.

@@ -70,9 +70,9 @@ class SwinV2(SwinEncoder):
     The other arguments are those of :class:`Swin`.
 
     Args:
-        window_size: Tokens; SimMIM uses an image's sixteenth: 12 for 192, 14 for 224 pixels.
-        pretrained_window_sizes: Per stage, the window of pre-training, whose offsets the bias network knows; 0: its
-            own. Fine-tuning after 192 pixels: ``(12, 12, 12, 6)``.
+        window_size: Side in tokens; SimMIM uses a sixteenth of the image's pixels: 12 for 192, 14 for 224.
+        pretrained_window_sizes: The window of each stage in pre-training, whose offsets the bias network has learnt; 0
+            stands for the stage's own window. Fine-tuning after 192 pixels: ``(12, 12, 12, 6)``.
         extra_norm_every_n_blocks: One more norm on the main branch after every n-th block of a stage (6 in SwinV2-H
             and -G); 0: none.
     """

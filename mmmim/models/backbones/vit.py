@@ -40,8 +40,9 @@ class ViT(PlainViT):
         arch: A name of :data:`.plain_vit.ARCHS` or ``dict(embed_dims, depth, num_heads, mlp_ratio=4)``.
         img_size: Pixels, ``int`` or ``(H, W)``; other sizes interpolate any kind of positions as a map.
         pos_embed: ``sincos`` (fixed), ``sincos1d`` (fixed, over the raster index), ``learned`` or ``none``.
-        freeze_pos: Keep the position table fixed; default: unless it is ``learned``.
-        mask_mode: What a mask does: ``drop`` encodes the visible tokens only, ``replace`` puts a mask token in place.
+        freeze_pos: Keep the position table fixed; default: True unless it is ``learned``.
+        mask_mode: What a mask does: ``drop`` encodes the visible tokens only, ``replace`` puts a mask token
+            in the place of hidden ones.
         out_type: Tokens ``raw (B, 1+N, D)``, map ``featmap (B, D, h, w)``, ``cls`` or patch mean ``avg (B, D)``.
         out_indices: 0-based blocks whose output is returned; the final norm is applied to the last block's only.
         frozen_stages: -1 freezes nothing, k the stem and the first k blocks, ``depth`` the whole encoder, which then

@@ -40,10 +40,12 @@ class ClsBatchAugment:
                 raise UsageError(f"{name}: {value} is a probability and must lie in [0, 1].")
         self.num_classes = num_classes
         self.erasing = RandomErasing(erasing, mode=erasing_mode, device="cpu") if erasing > 0 else None
-        self.mix = None
+        self.mixup = None
         if mixup > 0 or cutmix > 0:
             # Label smoothing belongs to the head's loss, which gives the same soft targets.
-            self.mix = Mixup(mixup, cutmix, None, prob, switch_prob, mode, label_smoothing=0.0, num_classes=num_classes)
+            self.mixup = Mixup(
+                mixup, cutmix, None, prob, switch_prob, mode, label_smoothing=0.0, num_classes=num_classes
+            )
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Return changed images ``(B, C, H, W)``, with the class ids ``(B,)`` or soft targets ``(B, num_classes)``."""
@@ -51,11 +53,11 @@ class ClsBatchAugment:
         if self.erasing is not None:
             self.erasing.device = images.device
             images = self.erasing(images)
-        if self.mix is None:
+        if self.mixup is None:
             return images, labels
         if len(images) % 2:
             raise UsageError(
                 f"batch of {len(images)}: mixup and cutmix pair the images; use an even "
                 "train_dataloader.batch_size with drop_last=True."
             )
-        return self.mix(images, labels)
+        return self.mixup(images, labels)

@@ -17,9 +17,9 @@ from ..heads.layerwise_cls_head import LayerwiseClsHead
 
 @MODELS.register_module()
 class ImageClassifier(BaseModel):
-    """Backbone -> neck -> pooled features ``(B, D)`` -> classification head.
+    """A classifier: backbone, optional neck, pooled features ``(B, D)``, and a classification head.
 
-    The last output of the backbone is used: ``(B, D)`` as it is, feature maps ``(B, D, h, w)`` averaged. For
+    It reads the last output of the backbone, ``(B, D)`` as it is and feature maps ``(B, D, h, w)`` averaged. For
     a ViT, ``out_type='avg', final_norm=False`` with the head's ``norm='ln'`` is MAE's global pooling and
     ``out_type='cls'`` the normed class token. Only ``backbone.`` belongs to the pre-trained checkpoint; every
     norm after the pooling is the head's. ``backbone.frozen_stages=depth`` makes it a linear probe, with a

@@ -21,10 +21,9 @@ class RandomKernelBlur(Degradation):
         kernel_size: k, odd pixels.
         choices: Draw k for every image from these instead; the paper's "rand" is (5, 7, 9, 11).
         init: Distribution of the k*k values: ``normal`` N(kernel_mean, kernel_std^2);
-            ``kaiming`` N(0, 2/k^2) and ``xavier`` N(0, 2/(k^2+C k^2)),
-            PyTorch's for C kernels of one channel.
+            ``kaiming`` N(0, 2/k^2) and ``xavier`` N(0, 2/(k^2+C k^2)) are PyTorch's for C kernels of one channel.
         kernel_mean: Default 1/k^2, which keeps brightness on average.
-        kernel_std: Noise of a value.
+        kernel_std: Standard deviation of a value.
         in_channels: Filled from the backbone.
     """
 

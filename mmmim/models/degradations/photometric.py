@@ -20,13 +20,13 @@ COLUMNS = 13  # random numbers per image: 4 factors, 4 ranks of their order, 4 d
 
 @MODELS.register_module()
 class PhotometricView(Degradation):
-    """Strong view of ConMIM, without geometry: colour jitter, grayscale, blur, solarise.
+    """The strong view of ConMIM, without geometry: colour jitter, grayscale, blur, solarise.
 
     The jitter's strengths and the shares of blur and solarise are those of its Table 10; grayscale and the share of the
-    jitter are the authors' code's, as in MoCo v3's second view.
+    jitter are those of the authors' code, as in MoCo v3's second view.
 
-    Batched, with parameters and order of the jitter of its own for every image; images outside a random subset are
-    not touched by an operation. Drawn on the host, so that the subsets are known without waiting for the device.
+    Every image of a batch has its own parameters and order of the jitter, and each operation changes only a random
+    subset of the images. Both are drawn on the host, so that the subsets are known without waiting for the device.
 
     Args:
         brightness, contrast, saturation: Factors are uniform in [1 - x, 1 + x].

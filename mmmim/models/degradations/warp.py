@@ -34,15 +34,15 @@ def warp(images: Tensor, positions: Tensor) -> Tensor:
 class Fisheye(Degradation):
     """Radial distortion ``r' = r (1 - m r)`` about a random centre c: ``s = g + m |c - g| (c - g)`` (task c).
 
-    The content is magnified away from c. On average 43 % of the image stay visible for m in (0.20, 0.25).
+    The content is magnified away from c. On average 43 % of the image stays visible for m in (0.20, 0.25).
 
     Args:
         twist: m is uniform in this interval, for every image; above 0.3536 padding may become visible.
-        raw_size: Distort a larger crop of so many pixels and reduce it (area) to ``input_size``; the target is the
+        raw_size: Distort a larger crop of this many pixels and reduce it (area) to ``input_size``; the target is the
             crop's centre at its own scale. The paper's variant "without missing content" (288), which still misses
             41 % on average.
         input_size: Filled from the backbone; used with ``raw_size`` only.
-        ensure_coverage: With ``raw_size``: lower m where the centre of the crop would not be visible as a whole.
+        ensure_coverage: With ``raw_size``, lower m if the centre of the crop would not be visible as a whole.
     """
 
     def __init__(
@@ -108,11 +108,11 @@ class Fisheye(Degradation):
 class HorizontalWave(Degradation):
     """Rows shifted along a sine, ``s_x = g_x + A (1 - g_x^2) sin(pi (g_y + 1) / lambda + phi)`` (Appendix A.3).
 
-    No pixel is lost. The paper gives no formula; this one and its intervals are ours.
+    No pixel is lost. The paper gives no formula; this one and its intervals are mmmim's own.
 
     Args:
-        amplitude: A, at most 0.5; half widths of the image.
-        wavelength: lambda, half heights of the image.
+        amplitude: A, in half widths of the image, below 0.5.
+        wavelength: lambda, in half heights of the image.
     """
 
     def __init__(

@@ -21,14 +21,14 @@ class ErasingGenerator(Generator):
     CIM compares its generator for ResNet-50 with it (Section 3.3, "image corrupting strategy"). The enhancer recovers
     the erased pixels from the visible ones.
 
-    One rectangle of each image is erased: its area a share of the image, its height by width log-uniform, its place
-    uniform. The interval of the latter two is cut to what fits into the image, which equals drawing again until it
-    fits. The paper says no more than "50% random erasing"; that it is the area is our reading.
+    One rectangle of each image is erased. Its area is a share of the image, its height / width is log-uniform, and its
+    place is uniform. The intervals of the latter two are cut to what fits into the image, which equals drawing again
+    until the rectangle fits. The paper only says "50% random erasing"; mmmim takes this for the area.
 
     Args:
         area: Share of the pixels that is erased, or ``(least, most)``.
-        aspect: Range of height / width; in an image that is longer still, the nearest one that fits.
-        mode: What is seen in their place, as in timm: ``pixel`` noise of N(0, 1) in normalised colours, ``rand`` one
+        aspect: Range of height / width; if no value of it fits into a long image, the nearest that does is taken.
+        mode: What replaces the pixels, as in timm: ``pixel`` noise of N(0, 1) in normalised colours, ``rand`` one
             such colour for each image, or ``const``, the mean colour.
     """
 

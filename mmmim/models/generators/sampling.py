@@ -20,6 +20,6 @@ def sample_tokens(logits: Tensor, mode: str = "softmax", temperature: float = 1.
     if mode == "uniform":
         return torch.randint(logits.shape[-1], logits.shape[:-1], device=logits.device)
     with full_precision(logits.device.type):
-        odds = (at_least_fp32(logits) / temperature).softmax(-1)
-        race = torch.empty_like(odds).exponential_().clamp_min_(1e-30)
-        return odds.div_(race).argmax(-1)
+        probabilities = (at_least_fp32(logits) / temperature).softmax(-1)
+        noise = torch.empty_like(probabilities).exponential_().clamp_min_(1e-30)
+        return probabilities.div_(noise).argmax(-1)

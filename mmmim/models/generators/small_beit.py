@@ -13,8 +13,8 @@ class SmallBEiT(BEiTViT):
     """CIM's small BEiT: a plain ViT with learned positions that encodes an image and returns its hidden patches only.
 
     Args:
-        share_layers: With k > 0 the patch embedding and the first k blocks are another encoder's: they are handed to
-            every call and belong to that encoder alone, so that they appear once in state dicts and optimizers.
+        share_layers: With k > 0 the patch embedding and the first k blocks are another encoder's. They are passed to
+            every call and belong to that encoder only, so that they appear once in state dicts and optimizers.
     """
 
     def __init__(

@@ -50,8 +50,8 @@ class InfoNCE(nn.Module):
 
     Args:
         scale: Factor of the loss, ``one`` or ``2tau``.
-        gather: Take negatives from all ranks. The visible side is gathered with gradient, so that the mean over ranks
-            is the gradient of the global batch.
+        gather: Take negatives from all ranks. The visible side is gathered with gradients, so that the mean over
+            ranks is the gradient of the global batch.
     """
 
     def __init__(self, negatives: str = "eq7", tau: float = 0.5, scale: str = "one", gather: bool = True) -> None:
@@ -104,7 +104,7 @@ class Align(nn.Module):
 
     Args:
         dims: Width of the projections; filled from the projector.
-        hidden: Hidden width of the predictor; filled with the encoder's.
+        hidden: Hidden width of the predictor; filled with the encoder's width.
     """
 
     def __init__(self, dims: int, hidden: int) -> None:

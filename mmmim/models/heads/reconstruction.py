@@ -23,7 +23,7 @@ def masked_mean(error: Tensor, weight: Tensor | None) -> Tensor:
 
 @MODELS.register_module()
 class ReconstructionHead(Head):
-    """Mean error over target values and predicted patches; every image predicts the same number of patches.
+    """The mean error over target values and predicted patches; every image predicts the same number of patches.
 
     Args:
         loss: ``l2`` (MAE; Eq. 9 of ccMIM), ``l1`` (SimMIM) or ``smooth_l1`` (beta 1), or a weighted sum of them:

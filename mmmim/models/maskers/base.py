@@ -25,7 +25,7 @@ class BaseMasker(Part):
         rounding: ``visible`` truncates the visible cells, K = N - int(N * (1 - mask_ratio)) (MAE); ``hidden`` rounds
             the hidden ones up, K = ceil(N * mask_ratio) (SimMIM); ``nearest`` rounds (CIM). In floating point they
             differ by one on some grids.
-        num_masked: Number of hidden cells in place of a ratio, or ``(least, most)``: a number for every batch (CIM).
+        num_masked: Number of hidden cells in place of a ratio, or ``(least, most)`` to draw it for every batch (CIM).
 
     Attributes:
         cell: Rows and columns of patches in a cell.

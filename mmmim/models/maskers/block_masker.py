@@ -19,9 +19,9 @@ NO_DRAWS = np.zeros((TRIES_PER_DRAW, 4))
 class BlockMasker(BaseMasker):
     """Block-wise masking of BEiT (`Bao et al., 2022`, Algorithm 1) with an exact count.
 
-    Until K cells are hidden: area ~ U(min_block, K - done), aspect ~ log U(aspect), sides rounded and smaller than
-    the grid, top-left uniform over *all* positions; a block counts if it hides between 1 and K - done new cells.
-    What blocks could not fill is filled at random.
+    Blocks are drawn until K cells are hidden: area ~ U(min_block, K - done), aspect ~ log U(aspect), sides rounded and
+    smaller than the grid, top-left uniform over *all* positions. A block counts if it hides between 1 and K - done new
+    cells. Cells that blocks could not fill are chosen at random.
 
     Args:
         min_block: Smallest block area in cells.

@@ -18,7 +18,7 @@ class InverseSwinDecoder(GridNeck):
 
     Tokens are widened to 8C, then four stages of Swin blocks double the resolution and halve the width; a last
     expansion reaches the pixels. The paper gives no inner structure: this one was fitted to its totals of 115.2M
-    (C=96) and 174.8M (C=128) parameters with Swin-B, and is not claimed to be the authors'.
+    (C=96) and 174.8M (C=128) parameters with Swin-B, and may differ from the authors'.
 
     Args:
         in_dims, out_dims, grid, patch_size: Encoder width, values per patch, patches, and pixels per patch.

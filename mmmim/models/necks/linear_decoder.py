@@ -14,15 +14,15 @@ from .base import Neck
 class LinearDecoder(Neck):
     """SimMIM's prediction head: one linear layer from each token to the values of its patch (`Xie et al., 2022`).
 
-    The paper writes it as a 1x1 convolution and a pixel shuffle over the whole map; computed for the patches that are
-    scored only, loss and gradients are the same.
+    The paper writes it as a 1x1 convolution and a pixel shuffle over the whole map; computing it only
+    for the patches that are scored gives the same loss and gradients.
 
     Args:
         in_dims: Encoder width D.
         out_dims: Values per patch T.
         depth: 2 puts ``Linear(D, D)`` and GELU before it (Table 2).
         init: ``torch``, or ``beit`` for weights of N(0, 0.02) cut at one deviation and zero biases (BEiT, CIM).
-        max_params: Refuse to build more parameters than that: 256 colour bins of 32 x 32 pixels take 806 million.
+        max_params: Largest number of parameters to build: 256 colour bins of 32 x 32 pixels take 806 million.
     """
 
     input_tokens = "all"

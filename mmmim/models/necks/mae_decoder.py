@@ -15,7 +15,7 @@ from .base import GridNeck
 
 @MODELS.register_module()
 class MAEDecoder(GridNeck):
-    """Light transformer that predicts patches from visible tokens and mask tokens (`He et al., 2022`).
+    """A light transformer that predicts patches from visible tokens and mask tokens (`He et al., 2022`).
 
     Args:
         in_dims: Encoder width D.

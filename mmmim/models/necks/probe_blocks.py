@@ -22,7 +22,7 @@ class ProbeBlocks(nn.Module):
 
     Args:
         in_dims, num_heads: Filled from the backbone, as is ``num_prefix``: 1 with a class token, else 0.
-        depth: Blocks; the paper has 2 and 4.
+        depth: Number of blocks; the paper has 2 and 4.
         pooling: ``cls`` or ``avg``, the mean of the patches; default: the class token if there is one.
     """
 

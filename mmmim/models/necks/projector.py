@@ -88,8 +88,8 @@ class PatchProjector(Neck):
 
     Args:
         in_dims: Encoder width D, filled from the backbone.
-        hidden, out_dims: 4096 and 256 in the authors' code; the paper says "3-layer head as in MoCo v3".
-        depth: Linear layers.
+        hidden, out_dims: Widths, 4096 and 256 in the authors' code; the paper says "3-layer head as in MoCo v3".
+        depth: Number of linear layers.
         norm: ``bn`` with the statistics of this process' rows, ``sync_bn`` (CUDA only), ``ln`` or ``none``. The last
             norm has no scale and shift.
         rows: What enters the batch statistics: ``all`` tokens (the authors' code), ``patches`` without class token,

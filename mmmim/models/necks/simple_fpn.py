@@ -25,10 +25,10 @@ class SimpleFPN(BaseModule):
     1/2    max-pool 2x2 /2
     ====== =================================================
 
-    each followed by 1x1 convolution, norm, 3x3 convolution, norm. Further levels take every second value of the one
-    before. Strides come out as ``patch_size / scale``, as in :class:`ViTPyramid`.
+    Each is followed by 1x1 convolution, norm, 3x3 convolution, norm. Further levels take every second value of the
+    level before. Strides come out as ``patch_size / scale``, as in :class:`ViTPyramid`.
 
-    Takes maps ``(B, in_channels, h, w)`` and returns ``num_outs`` maps of ``out_channels``, finest first.
+    It takes maps ``(B, in_channels, h, w)`` and returns ``num_outs`` maps of ``out_channels``, finest first.
 
     Args:
         norm_cfg: Default: :class:`~mmmim.models.layers.LN2d`.

@@ -26,7 +26,7 @@ class ViTPyramid(BaseModule):
     Other powers of two continue the pattern. Strides come out as ``patch_size / scale``: the default is for
     patches of 16 pixels, ``scales=(2, 1, .5, .25)`` is for 8.
 
-    Takes and returns maps ``(B, in_channels, h, w)``, finest first.
+    It takes and returns maps ``(B, in_channels, h, w)``, finest first.
 
     Args:
         norm_cfg: The default is that of the recipes. SyncBN needs several images per device; ``dict(type='GN',

@@ -20,11 +20,10 @@ class TargetGenerator(Part, nn.Module):
     Attributes:
         dims: Width of the predictions, T.
         space: Name of the values, for pictures.
-        num_classes: None for numbers; values that are ids of this many classes, ``(B, n, P)``, have dims P *
-            num_classes.
-        reads_replaced: Whether it is called with the tokens that CIM's generator replaced, ``(B, h, w)`` bool, instead
-            of
-            images.
+        num_classes: None for numbers; values that are ids of this many classes, ``(B, n, P)``, have
+            dims P * num_classes.
+        reads_replaced: Whether it is called with the tokens that CIM's generator replaced, ``(B, h, w)`` bool,
+            instead of images.
         reads_token_images: Whether it takes ``token_images``, the crop at a tokenizer's resolution, if the data has it.
         weighs_values: Whether it has :meth:`weights`, so that masks may be finer than the outputs.
         value_type: Type of what it returns; a head has to have the same.

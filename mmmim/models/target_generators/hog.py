@@ -19,9 +19,9 @@ SOBEL_X = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 class HOGTarget(TargetGenerator):
     """Histograms of oriented gradients per patch, as in MaskFeat (`Wei et al., 2022`): ``(B, n, C*bins*cells)``.
 
-    Sobel gradients on the reflect-padded image, angle over ``bins`` unsigned orientations, magnitude weighted by a
-    tiled Gaussian (``gaussian`` px wide, sigma = half of it), summed per ``cell`` px cell and L2-normalised over the
-    bins. The cells of a patch are listed in (channel, bin, cell row, cell column) order.
+    Sobel gradients of the reflect-padded image are sorted by angle into ``bins`` unsigned orientations. Their
+    magnitudes are weighted by a tiled Gaussian (``gaussian`` px wide, sigma = half of it), summed per cell of ``cell``
+    px and L2-normalised over the bins. The cells of a patch are listed in (channel, bin, cell row, cell column) order.
     """
 
     space = "hog"

@@ -23,8 +23,8 @@ class MomentumEncoder(EncoderTarget):
     """Features of a slow copy of encoder and projector (ConMIM, Section 4, "asymmetric model progress rates").
 
     After optimizer step t of T, every parameter becomes ``a_t * slow + (1 - a_t) * trained`` with
-    ``a_t = end - (end - start) / 2 * (1 + cos(pi t / T))``; buffers (batch statistics) stay its own. It runs in
-    training mode as the trained encoder does: its BatchNorm uses its own batch.
+    ``a_t = end - (end - start) / 2 * (1 + cos(pi t / T))``; the copy keeps its own buffers (batch statistics). It runs
+    in training mode as the trained encoder does: its BatchNorm uses its own batch.
 
     Args:
         dims: Width of the features.

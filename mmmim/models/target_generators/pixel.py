@@ -27,8 +27,8 @@ class PixelTarget(DenseTarget):
             channel of a patch, on colours in [0, 1], by ``std + 1e-6`` (Beyond Masking). ``window`` standardises each
             pixel by the ``window x window`` pixels of its channel around it, cut at the border (SwinV2).
             ``window_joint`` does so over all channels together (CIM's sliding window).
-        window: Pixels; an even window of 8 covers rows i-4 to i+3.
-        downsample: Predict the area average of blocks of so many pixels (SimMIM, Table 3).
+        window: Side in pixels; an even window of 8 covers rows i-4 to i+3.
+        downsample: Predict the area average of blocks of this many pixels (SimMIM, Table 3).
         mean, std: Filled from the data preprocessor, in units of 0..255.
     """
 

@@ -50,8 +50,8 @@ class TinyDVAE(Tokenizer):
 
     It has one code for 8 x 8 pixels, 622,350 parameters and 0.12 GMACs for encoding and decoding 112 x 112 pixels.
 
-    All work is done on the grid of codes. The scores of the codes are a linear layer of the 8 x 8 pixels, whose start
-    is k-means (``start_from``), plus a small convolutional network.
+    All work is done on the grid of codes. The scores of the codes are the sum of a linear layer of the 8 x 8
+    pixels, which starts from k-means (``start_from``), and a small convolutional network.
 
     Args:
         num_codes: V; the built-in weights have 512.
