@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from mae_files import mae_decoder, mae_encoder
 from official_names import (
     Shapes,
     beit_finetuned,
@@ -18,7 +19,6 @@ from official_names import (
     swin,
     without_buffers,
 )
-from test_convert import mae_decoder, mae_encoder
 from test_export import write_checkpoint
 from timm.models import VisionTransformer, beit, swin_transformer, swin_transformer_v2, vision_transformer
 from torch import nn
