@@ -11,7 +11,7 @@ from mmmim.models.backbones import Swin, SwinV2
 from mmmim.models.backbones.swin_windows import shift_mask, window_attention
 from mmmim.models.layers import Grid
 
-# ------------------------------------------------------------------ features
+# ------------------------------------------------------------------ attention
 
 
 @pytest.mark.parametrize("impl", ["explicit", "sdpa"])
