@@ -84,3 +84,19 @@ def step_losses() -> Callable[[Path], list[dict[str, float]]]:
         ]
 
     return read
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> Path:
+    """The toy fine-tuning config on few pictures, for the backbone of ``configs/mae/vit-tiny_toy.py``."""
+    text = f'''_base_ = "{ROOT}/configs/ccmim/downstream/ft_vit-tiny_toy.py"
+work_dir = "{tmp_path}/classifier"
+train_dataloader = dict(batch_size=4, num_workers=0, persistent_workers=False, dataset=dict(num_images=8))
+val_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(num_images=16))
+test_dataloader = dict(num_workers=0, persistent_workers=False, dataset=dict(num_images=16))
+train_cfg = dict(max_epochs=1, val_interval=1)
+default_hooks = dict(checkpoint=dict(interval=1))
+'''
+    path = tmp_path / "classifier.py"
+    path.write_text(text, encoding="utf-8")
+    return path

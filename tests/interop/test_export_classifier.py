@@ -11,7 +11,7 @@ import torch
 import torchvision
 from mmengine.config import Config
 from official_names import beit_finetuned, drawn
-from test_export import RESNET, STAGES, VIT
+from small_encoders import RESNET, STAGES, VIT
 
 from mmmim.commands import export as export_command
 from mmmim.commands.running import run_tool

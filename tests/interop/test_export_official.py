@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from mae_files import mae_decoder, mae_encoder
 from official_names import (
     Shapes,
     beit_finetuned,
@@ -18,8 +19,7 @@ from official_names import (
     swin,
     without_buffers,
 )
-from test_convert import mae_decoder, mae_encoder
-from test_export import write_checkpoint
+from small_encoders import write_checkpoint
 from timm.models import VisionTransformer, beit, swin_transformer, swin_transformer_v2, vision_transformer
 from torch import nn
 
@@ -75,7 +75,7 @@ def test_an_official_file_comes_back_bit_by_bit(tmp_path: Path, name: str) -> No
 
 
 def timm_model(cls: type, file: Path) -> nn.Module:
-    """timm's model of the tiny encoders of ``test_export``; its own filter reads the official file."""
+    """timm's model of the tiny encoders of ``small_encoders``; its own filter reads the official file."""
     common = dict(img_size=(32, 48), patch_size=8, embed_dim=32, depth=2, num_heads=2, mlp_ratio=3, num_classes=0)
     stages = dict(img_size=32, patch_size=2, embed_dim=16, depths=(2, 2, 2), num_heads=(1, 2, 4), window_size=4)
     model, library = {

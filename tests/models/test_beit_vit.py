@@ -1,44 +1,22 @@
-import zlib
+"""The BEiT-style ViT: equal to timm's, its features and protocols."""
+
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+from small_beit_vit import TABLE, beit_vit, half, lively
 from timm.models.beit import Beit
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mmmim.checkpoint.names import compare
 from mmmim.models.backbones import BEiTViT
 from mmmim.models.layers import PatchMask
-from mmmim.models.layers.relative_position import resize_rel_pos_table
-from mmmim.models.maskers import RandomMasker
-
-SMALL: dict[str, Any] = dict(embed_dims=48, depth=3, num_heads=4)
-TABLE = "relative_position_bias_table"
-
-
-def beit_vit(**options: Any) -> BEiTViT:
-    return BEiTViT(**dict(dict(arch=SMALL, img_size=(32, 64), patch_size=8, in_channels=5), **options)).eval()
-
-
-def lively(model: nn.Module) -> Any:
-    """Double precision, and values that depend on the names only and hide no part."""
-    for name, parameter in model.named_parameters():
-        r = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(parameter.shape)
-        scale, shift = (0.5, 0.0) if TABLE in name else (0.1, float("norm" in name and name.endswith("weight")))
-        parameter.data = torch.from_numpy(scale * r + shift)
-    return model.double()
 
 
 @pytest.fixture
 def images() -> Tensor:
     return torch.randn(2, 5, 32, 64, dtype=torch.float64)  # 4x8 patches
-
-
-def half(grid: tuple[int, int] = (4, 8), batch: int = 2) -> PatchMask:
-    return RandomMasker(mask_ratio=0.5)(grid, batch)
 
 
 # ------------------------------------------------------------------ the network
@@ -145,111 +123,6 @@ def test_drop_path_rises_from_zero_and_is_a_training_matter(images: Tensor) -> N
     assert [getattr(block.drop_path1, "drop_prob", 0) for block in model.blocks] == pytest.approx([0, 0.2, 0.4])
     same = lively(beit_vit())
     assert model(images)[0].equal(same(images)[0]) and not model.train()(images)[0].equal(same(images)[0])
-
-
-# ------------------------------------------------------------------ masks
-
-
-@pytest.mark.parametrize("pos_embed", ["none", "learned", "sincos"])
-def test_pixels_of_hidden_patches_change_nothing(images: Tensor, pos_embed: str) -> None:
-    model, mask = lively(beit_vit(pos_embed=pos_embed)), half()
-    pixels = mask.mask.repeat_interleave(8, 1).repeat_interleave(8, 2)[:, None]  # (B,1,H,W)
-    out = model(images, mask)[0]
-    assert out.shape == (2, 33, 48)
-    for changed in (99.0, torch.nan):
-        assert model(torch.where(pixels, changed, images), mask)[0].equal(out)
-    assert not model(torch.where(pixels, images, 99.0), mask)[0].equal(out)
-    assert not model(images)[0].equal(out)
-
-
-def test_mask_tokens_come_before_positions_and_class_token(images: Tensor) -> None:
-    model, mask = lively(beit_vit(pos_embed="learned")), half()
-    hidden = mask.mask.flatten(1)
-    tokens = model.embed(images, mask) - model.pos_embed
-    assert (tokens[:, 0] - model.cls_token[0]).abs().max() < 1e-15
-    assert (tokens[:, 1:][hidden] - model.mask_token[0]).abs().max() < 1e-15
-    full = model.embed(images) - model.pos_embed
-    torch.testing.assert_close(tokens[:, 1:][~hidden], full[:, 1:][~hidden])
-
-
-def test_without_a_mask_the_mask_token_is_unused(images: Tensor) -> None:
-    model = lively(beit_vit())
-    before = model(images)[0]
-    model.mask_token.data.fill_(99.0)
-    assert model(images)[0].equal(before)
-
-
-def test_hidden_tokens_start_alike_with_relative_positions_only() -> None:
-    model, mask = beit_vit().double(), half(batch=1)  # zero tables: attention does not see positions
-    latent = model(torch.randn(1, 5, 32, 64).double(), mask)[0][:, 1:][mask.mask.flatten(1)]
-    assert (latent - latent[0]).abs().max() < 1e-13
-    (latent[0] ** 3).sum().backward()  # the sum of what a LayerNorm gives is 0 whatever the tables hold
-    assert model.rel_pos_bias.relative_position_bias_table.grad.abs().max() > 1e-6
-
-
-def test_a_transposed_mask_is_another_mask() -> None:
-    model, images = lively(beit_vit(img_size=32)), torch.randn(1, 5, 32, 32).double()
-    mask = torch.zeros(1, 4, 4, dtype=torch.bool)
-    mask[0, 0] = True  # the first row of patches
-    changed = images.clone()
-    changed[..., :8, :] = 5.0
-    out = [model(x, PatchMask.from_bool(mask))[0] for x in (images, changed)]
-    assert out[0].equal(out[1])
-
-
-def test_every_parameter_gets_a_gradient(images: Tensor) -> None:
-    for options in ({}, dict(rel_pos="block", pos_embed="learned")):
-        model = lively(beit_vit(**options)).train()
-        (model(images, half())[0][:, 1:] ** 3).sum().backward()
-        assert [n for n, p in model.named_parameters() if p.grad is None or p.grad.abs().max() == 0] == []
-
-
-# ------------------------------------------------------------------ sizes and checkpoints
-
-
-@pytest.mark.parametrize("options", [dict(rel_pos="shared"), dict(rel_pos="block", pos_embed="learned")])
-def test_other_sizes_at_run_time_and_on_load(options: dict) -> None:
-    small, images = lively(beit_vit(**options)), torch.randn(1, 5, 48, 40, dtype=torch.float64)
-    large = beit_vit(img_size=(48, 40), pretrain_img_size=(32, 64), **options).double()
-    large.load_state_dict(small.state_dict(), strict=True)
-    torch.testing.assert_close(small(images)[0], large(images)[0], rtol=0, atol=1e-12)
-    (small(images)[0] ** 3).sum().backward()
-    assert all(p.grad.abs().max() > 1e-6 for n, p in small.named_parameters() if TABLE in n)
-
-
-def test_tables_are_resized_on_load() -> None:
-    state = lively(beit_vit(img_size=48)).state_dict()
-    model = beit_vit(img_size=(56, 64)).double()
-    model.load_state_dict(state)
-    old, new = state[f"rel_pos_bias.{TABLE}"], model.rel_pos_bias.relative_position_bias_table
-    assert new.equal(resize_rel_pos_table(old, (6, 6), (7, 8), 3)) and new[-3:].equal(old[-3:])
-    with pytest.raises(ValueError, match="no square window"):
-        beit_vit(img_size=48).load_state_dict(beit_vit().state_dict())
-
-
-@pytest.mark.parametrize("img_size", [(32, 64), (40, 40)])
-def test_a_shared_table_is_copied_to_every_block(images: Tensor, img_size: tuple[int, int]) -> None:
-    shared = lively(beit_vit())
-    model = beit_vit(rel_pos="block", img_size=img_size, pretrain_img_size=(32, 64)).double()
-    model.load_state_dict(shared.state_dict(), strict=True)
-    tables = [block.attn.relative_position_bias_table for block in model.blocks]
-    assert tables[0].equal(tables[2]) and tables[0].data_ptr() != tables[2].data_ptr()
-    if img_size == (32, 64):
-        assert model(images)[0].equal(shared(images)[0])
-
-
-def test_what_fine_tuning_loads_and_leaves() -> None:
-    state = beit_vit(pos_embed="learned").state_dict() | {"rel_pos_bias.relative_position_index": torch.zeros(33, 33)}
-    tuned = beit_vit(pos_embed="learned", rel_pos="block", mask_mode=None, out_type="avg", fc_norm=True)
-    tuned.load_state_dict(state, strict=False)
-    report = compare(state, tuned)
-    assert report.new == ["fc_norm.weight", "fc_norm.bias"] and not report.missing
-    left = set(state) - set(tuned.state_dict())
-    assert report.copied == ["rel_pos_bias.relative_position_bias_table"]
-    assert set(report.unused) == left - set(report.copied) and len(report.unused) == 4
-    assert not report.other_shape and not report.changed and not report.unexpected
-    dense = beit_vit(pos_embed="learned", rel_pos="block", mask_mode=None, final_norm=False)
-    dense.load_state_dict(tuned.state_dict(), strict=True)  # intermediate fine-tuning: fc_norm is left behind
 
 
 # ------------------------------------------------------------------ features and protocols

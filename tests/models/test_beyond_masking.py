@@ -1,77 +1,21 @@
-"""Beyond Masking as configs of the generic model: targets, the integrated loss, training, replay."""
+"""Beyond Masking as configs of the generic model: training, replay, targets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
+from degraded_models import RANDOM, TASKS, build, textured, total
 from torch import Tensor
 
-from mmmim.models.algorithms import CCMIM, MaskedImageModel
-from mmmim.models.heads import IntegratedZoomHead
-from mmmim.models.target_generators import IntegratedZoomTarget, PixelTarget
-
-RANDOM = dict(type="mmmim.RandomMasker", mask_ratio=0.75)
-TASKS: dict[str, dict[str, Any]] = {
-    "masked": dict(masker=RANDOM),
-    "zoomed-in": dict(degradation=dict(type="mmmim.ZoomIn", size=48)),
-    "zoomed-out": dict(degradation=dict(type="mmmim.ZoomOut", size=48)),
-    "distorted": dict(degradation=dict(type="mmmim.Fisheye")),
-    "blurred": dict(degradation=dict(type="mmmim.RandomKernelBlur", kernel_size=5)),
-    "decolorized": dict(degradation=dict(type="mmmim.SaturationScale", scale=0.3)),
-    "integrated": dict(
-        masker=RANDOM,
-        degradation=dict(type="mmmim.CenterInput", target="crop"),
-        target_generator=dict(type="mmmim.IntegratedZoomTarget", norm_pix="patch_channel"),
-        head=dict(type="mmmim.IntegratedZoomHead"),
-    ),
-}
-
-
-def build(task: str, arch: dict | None = None, dims: int = 32, **changes: Any) -> MaskedImageModel:
-    torch.manual_seed(0)
-    settings: dict[str, Any] = dict(
-        backbone=dict(
-            type="mmmim.ViT", arch=arch or dict(embed_dims=48, depth=2, num_heads=4), img_size=64, patch_size=8
-        ),
-        neck=dict(type="mmmim.MAEDecoder", dims=dims, depth=2, num_heads=4),
-        target_generator=dict(type="mmmim.PixelTarget", norm_pix="patch_channel"),
-        head=dict(type="mmmim.ReconstructionHead", scope="hidden" if "masker" in TASKS[task] else "all"),
-        data_preprocessor=dict(type="mmmim.ImagePreprocessor"),
-    )
-    return MaskedImageModel(**{**settings, **TASKS[task], **changes})
-
-
-def textured(batch: int, size: int) -> Tensor:
-    """Random images with amplitudes of 1/f^2, brightness varies more than colour; normalised as ImageNet's."""
-    generator = torch.Generator().manual_seed(3)
-    frequency = (torch.fft.fftfreq(size)[:, None] ** 2 + torch.fft.rfftfreq(size)[None] ** 2).sqrt().clamp_min(1 / size)
-
-    def field(channels: int) -> Tensor:
-        noise = torch.fft.rfft2(torch.randn(batch, channels, size, size, generator=generator))
-        return torch.fft.irfft2(noise / frequency**2, s=(size, size))
-
-    images = field(1) + 0.3 * field(3)
-    images = images - images.amin((2, 3), keepdim=True)
-    images = images / images.amax((2, 3), keepdim=True)
-    return (images - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(
-        3, 1, 1
-    )
+from mmmim.models.algorithms import CCMIM
+from mmmim.models.target_generators import PixelTarget
 
 
 def crops(task: str, batch: int = 2) -> Tensor:
     return textured(batch, 96 if task == "integrated" else 64)
-
-
-def total(losses: dict[str, Tensor]) -> Tensor:
-    return torch.stack([value for name, value in losses.items() if "loss" in name]).sum()
-
-
-# ---------------------------------------------------------------- the generic model
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -83,13 +27,6 @@ def test_every_parameter_is_trained(task: str) -> None:
     assert not unused
     owns_mask_token = any(name.endswith("mask_token") for name, _ in model.named_parameters())
     assert owns_mask_token == (task in ("masked", "integrated"))
-
-
-@pytest.fixture
-def one_process(tmp_path: Path) -> Iterator[None]:
-    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
-    yield
-    torch.distributed.destroy_process_group()
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -215,99 +152,3 @@ def test_sixteen_images_are_learnt(task: str) -> None:
         losses.append(loss.item())
     assert losses[0] > 1.1
     assert sum(losses[-10:]) / 10 < THRESHOLDS[task]
-
-
-# ---------------------------------------------------------------- targets
-
-
-@pytest.mark.parametrize("norm_pix, expected", [("patch_channel", 63 / 64), ("patch", 191 / 192)])
-def test_normalised_patches(norm_pix: str, expected: float) -> None:
-    target = PixelTarget(8, norm_pix=norm_pix, mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
-    values = target(textured(2, 64).double())
-    groups = values.unflatten(-1, (64, 3)).transpose(-1, -2) if norm_pix == "patch_channel" else values
-    torch.testing.assert_close(groups.mean(-1), torch.zeros_like(groups.mean(-1)), rtol=0, atol=1e-9)
-    assert groups.square().mean().item() == pytest.approx(expected, rel=1e-3)
-    flat = target(torch.full((1, 3, 64, 64), 0.3) + torch.tensor([0.1, -1.2, 0.7]).view(3, 1, 1))
-    assert flat.isfinite().all()
-    assert flat.abs().max() <= (0.1 if norm_pix == "patch_channel" else 3)
-
-
-def test_patches_come_back_as_pixels() -> None:
-    images = textured(2, 64)
-    target = PixelTarget(8, norm_pix="patch_channel", mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
-    torch.testing.assert_close(target.to_image(target(images), images), images, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("size", [224, 320])
-def test_area_resizing_is_a_matrix(size: int) -> None:
-    image = torch.rand(1, 1, 224, 224, dtype=torch.float64)
-    matrix = F.interpolate(torch.eye(224, dtype=torch.float64)[None], size, mode="area")[0].T  # (size,224)
-    torch.testing.assert_close(matrix.sum(1), torch.ones(size, dtype=torch.float64))
-    assert size == 224 or set(matrix[matrix > 0].tolist()) == {1.0, 0.5}
-    torch.testing.assert_close(F.interpolate(image, size, mode="area")[0, 0], matrix @ image[0, 0] @ matrix.T)
-
-
-# ---------------------------------------------------------------- integrated task
-
-
-def patches_with_gradient(raw: int, term: str) -> Tensor:
-    """Which of the 14 x 14 predictions a term of the loss depends on, and which pixel rows."""
-    target = IntegratedZoomTarget(norm_pix="patch_channel", input_size=224)(textured(1, raw))
-    prediction = torch.randn(1, 196, 768, requires_grad=True)
-    weights = dict(inner_weight=float(term == "inner"), band_weight=float(term == "outer"))
-    total(IntegratedZoomHead(**weights).loss(prediction, target, torch.ones(1, 196, dtype=torch.bool))).backward()
-    assert prediction.grad is not None
-    return prediction.grad[0].view(14, 14, 16, 16, 3) != 0
-
-
-@pytest.mark.parametrize("raw, first, rows", [(320, 2, (33, 190)), (288, 1, (24, 199))])
-def test_inner_term_reaches_the_centre(raw: int, first: int, rows: tuple[int, int]) -> None:
-    reached = patches_with_gradient(raw, "inner")
-    tokens = reached.flatten(2).any(2)
-    expected = torch.zeros(14, 14, dtype=torch.bool)
-    expected[first : 14 - first, first : 14 - first] = True
-    assert torch.equal(tokens, expected)
-    pixels = reached.any(4).permute(0, 2, 1, 3).flatten(2).flatten(0, 1).any(1).nonzero().flatten()
-    assert (pixels.min().item(), pixels.max().item()) == rows
-
-
-@pytest.mark.parametrize("raw, expected, both", [(320, 132, 36), (288, 96, 44)])
-def test_outer_term_reaches_the_ring(raw: int, expected: int, both: int) -> None:
-    outer = patches_with_gradient(raw, "outer").flatten(2).any(2)
-    inner = patches_with_gradient(raw, "inner").flatten(2).any(2)
-    assert (outer.sum().item(), (outer & inner).sum().item()) == (expected, both)
-
-
-def test_the_band_changes_neither_input_nor_inner_loss() -> None:
-    model, images = build("integrated"), textured(2, 96)
-    other = images.flip(3).clone()
-    other[:, :, 16:80, 16:80] = images[:, :, 16:80, 16:80]
-    found = []
-    for batch in (images, other):
-        model.set_step(0, 0)
-        found.append(model.loss(batch))
-    assert torch.equal(found[0]["inner"], found[1]["inner"])
-    assert not torch.equal(found[0]["outer"], found[1]["outer"])
-    assert torch.equal(model.degradation(images), model.degradation(other))
-
-
-def test_integrated_targets_have_no_gradient_and_fit_non_square_crops() -> None:
-    images = textured(2, 128)[:, :, :96].requires_grad_()
-    target = IntegratedZoomTarget(8, norm_pix="patch_channel", input_size=(64, 96))(images)
-    assert target.margin == (16, 16) and target.inner.shape == (2, 96, 192)
-    assert not target.inner.requires_grad and not target.outer.requires_grad
-    losses = IntegratedZoomHead(patch_size=8).loss(torch.randn(2, 96, 192), target)
-    assert total(losses).isfinite()
-
-
-@pytest.mark.parametrize("size", [64, 48, 81])
-def test_crops_of_the_wrong_size(size: int) -> None:
-    with pytest.raises(ValueError, match=r"no band around|larger than the input|even number"):
-        build("integrated").loss(textured(2, size))
-
-
-def test_integrated_options_are_checked() -> None:
-    with pytest.raises(ValueError, match="band_reduction='sum'"):
-        IntegratedZoomHead(band_reduction="sum")
-    with pytest.raises(ValueError, match="band_norm='none'"):
-        IntegratedZoomTarget(band_norm="none")

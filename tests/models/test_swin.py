@@ -1,38 +1,16 @@
-"""Swin: windows, tables, mask token, protocols; equal to timm's model and to attention written out."""
+"""Swin: sizes, mask token, features, protocols; equal to timm's model and to attention written out."""
 
-import sys
-
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from small_swin import SMALL, scrambled, swin
 from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmmim.checkpoint.names import compare
-from mmmim.models.backbones import Swin, SwinV2
+from mmmim.models.backbones import Swin
 from mmmim.models.backbones.swin_names import official_to_timm, timm_to_official
-from mmmim.models.backbones.swin_windows import shift_mask, window_attention
-from mmmim.models.layers import Grid, PatchMask
-from mmmim.models.layers.relative_position import geometric_offsets, resize_bias_table
-
-SMALL = dict(embed_dims=8, depths=(2, 2, 2), num_heads=(1, 2, 4))
-
-
-def swin(**options) -> Swin:
-    """Three stages of 12x24, 6x12 and 3x6 tokens in windows of 3x3, 3x3 and 3x3."""
-    options = dict(dict(arch=SMALL, img_size=(48, 96), window_size=3, in_channels=5), **options)
-    return Swin(**options).eval()
-
-
-def scrambled(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Weights under which every parameter matters."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.2 * torch.randn(parameter.shape, generator=generator).to(parameter))
-    return model
+from mmmim.models.layers import PatchMask
 
 
 @pytest.fixture
@@ -198,17 +176,6 @@ def test_blocks_equal_attention_written_out(impl: str, grad: bool, index: int) -
         torch.testing.assert_close(block(x), explicit_block(block, x), atol=1e-12, rtol=0)
 
 
-@pytest.mark.parametrize("impl", ["explicit", "sdpa"])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 3e-2)])
-@pytest.mark.parametrize("windows", [1, 4])
-def test_fused_attention_equals_explicit(impl: str, dtype: torch.dtype, tolerance: float, windows: int) -> None:
-    q, k, v = (torch.randn(2, 4, 3, 36, 8, dtype=torch.float64) for _ in range(3))
-    bias = torch.randn(windows, 3, 36, 36, dtype=torch.float64)
-    expected = (q @ k.mT * 0.3 + bias).softmax(-1) @ v
-    cast = [t.to(dtype) for t in (q, k, v, bias)]
-    torch.testing.assert_close(window_attention(*cast, 0.3, impl).double(), expected, atol=tolerance, rtol=tolerance)
-
-
 def test_gradients_equal_those_of_blocks_written_out() -> None:
     model = scrambled(swin(arch=dict(embed_dims=8, depths=(2,), num_heads=(2,))).double())
     x = torch.randn(2, 12, 24, 8, dtype=torch.float64, requires_grad=True)
@@ -235,140 +202,6 @@ def test_autocast_trains_every_parameter(images: Tensor, mask: PatchMask) -> Non
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         low = model(images, mask)[0]
     torch.testing.assert_close(low.float(), model(images, mask)[0], atol=0.25, rtol=0)
-
-
-# ------------------------------------------------------------------ any size
-
-
-def test_any_size_keeps_the_window_and_pads() -> None:
-    model = scrambled(swin(out_indices=(0, 1, 2), out_type="featmap", window_size=6).double())
-    assert model.dynamic_size and model.describe()["dynamic_size"] and not swin(out_type="avg").dynamic_size
-    assert model.windows == [(6, 6)] * 3 and model.shifts == [(3, 3)] * 3
-    maps = model(torch.randn(1, 5, 50, 85, dtype=torch.float64))
-    assert [tuple(m.shape[1:]) for m in maps] == [(8, 13, 22), (16, 7, 11), (32, 4, 6)]
-    fixed = swin(out_type="featmap", dynamic_size=False).double()
-    padded = swin(out_type="featmap").double()
-    padded.load_state_dict(fixed.state_dict())
-    images = torch.randn(1, 5, 96, 192, dtype=torch.float64)  # stages of 24x48, 12x24, 6x12: nothing to pad
-    fixed_shifts = [block.shift for layer in fixed.layers for block in layer.blocks]
-    assert fixed_shifts == [(0, 0), (1, 1)] * 2 + [(0, 0), (0, 1)]
-    for block in fixed.layers[2].blocks:
-        padded.layers[2].blocks[1].shift = block.shift
-    torch.testing.assert_close(padded(images)[0], fixed(images)[0], atol=1e-12, rtol=0)
-
-
-def test_padding_is_zero_after_the_norm() -> None:
-    """A map that is not a multiple of the window equals the zero-extended map, cropped."""
-    model = scrambled(swin(dynamic_size=True).double())
-    for block in model.layers[0].blocks:
-        x = torch.randn(1, 7, 10, 8, dtype=torch.float64)
-        grown = F.pad(block.norm1(x), (0, 0, 0, 2, 0, 2))
-        torch.testing.assert_close(block.attend(block.norm1(x)), block.attend(grown)[:, :7, :10], atol=0, rtol=0)
-
-
-@pytest.mark.parametrize(
-    ("grid", "window", "shift"),
-    [((12, 24), (3, 3), (1, 1)), ((12, 24), (3, 6), (1, 3)), ((7, 14), (7, 7), (3, 3)), ((6, 12), (6, 6), (0, 3))],
-)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_shift_masks(grid: Grid, window: Grid, shift: Grid, dtype: torch.dtype) -> None:
-    """Swin's way: nine regions of the shifted map, numbered and cut into windows."""
-    regions, count = torch.zeros(grid), 0
-    for rows in (slice(0, -window[0]), slice(-window[0], -shift[0] or None), slice(-shift[0] or grid[0], None)):
-        for columns in (slice(0, -window[1]), slice(-window[1], -shift[1] or None), slice(-shift[1] or grid[1], None)):
-            regions[rows, columns] = count
-            count += 1
-    cut = regions.unfold(0, window[0], window[0]).unfold(1, window[1], window[1]).flatten(2).flatten(0, 1)  # (nW,N)
-    expected = torch.where(cut[:, None] == cut[:, :, None], 0.0, -100.0).to(dtype)
-    assert shift_mask(grid, window, shift, torch.device("cpu"), dtype).equal(expected)
-    assert shift_mask(grid, window, (0, 0), torch.device("cpu"), dtype) is None
-
-
-def test_masks_of_other_sizes_are_not_kept() -> None:
-    """Of images of many sizes, as with multi-scale testing; nor does anything else of the models keep tensors."""
-    cached = {
-        name
-        for module in list(sys.modules.values())
-        if getattr(module, "__name__", "").startswith("mmmim.models")
-        for name, value in vars(module).items()
-        if hasattr(value, "cache_info")
-    }
-    assert cached <= {"spline_weights"}  # kilobytes on the host
-    arguments = ((12, 24), (3, 3), (1, 1), torch.device("cpu"), torch.float32)
-    assert shift_mask(*arguments) is not shift_mask(*arguments)
-
-
-@pytest.mark.parametrize("kind", [Swin, SwinV2])
-def test_maps_of_any_size_are_those_of_fixed_windows_where_these_fit(kind: type) -> None:
-    """Stages of 12 x 24 and 6 x 12 tokens: nothing to pad, nothing smaller than a window."""
-    settings = dict(arch=dict(embed_dims=8, depths=(2, 2), num_heads=(1, 2)), img_size=(48, 96), window_size=3)
-    if kind is SwinV2:
-        settings["pretrained_window_sizes"] = (0, 0)
-    dense = scrambled(kind(**settings, out_type="featmap", out_indices=(0, 1)).eval())
-    fixed = kind(**settings, out_type="featmap", out_indices=(0, 1), dynamic_size=False).eval()
-    fixed.load_state_dict(dense.state_dict())
-    images = torch.randn(1, 3, 48, 96)
-    assert all(a.equal(b) for a, b in zip(dense(images), fixed(images), strict=True))
-    assert [x.shape[2:] for x in dense(torch.randn(1, 3, 51, 85))] == [(13, 22), (7, 11)]
-    with pytest.raises(ValueError, match=r"dynamic_size=True pads maps instead"):
-        fixed(torch.randn(1, 3, 51, 85))
-
-
-# ------------------------------------------------------------------ bias tables of another window
-
-
-def bisected(source: int, target: int) -> float:
-    return float(np.diff(geometric_offsets(source, target))[-1] ** (1 / (source // 2 - 1)))
-
-
-@pytest.mark.parametrize(
-    ("source", "target", "q"),
-    [(6, 7, 1.091281), (12, 14, 1.032893), (7, 20, 1.462602), (14, 20, 1.060968), (6, 20, 1.499999), (7, 6, 1.010001)],
-)
-def test_geometric_grid(source: int, target: int, q: float) -> None:
-    offsets = geometric_offsets(2 * source - 1, 2 * target - 1)
-    assert len(offsets) == 2 * source - 1 and offsets[source - 1] == 0 and offsets[source] == 1
-    assert bisected(2 * source - 1, 2 * target - 1) == pytest.approx(q, abs=2e-6)
-
-
-def test_resized_table() -> None:
-    table = torch.from_numpy(np.random.RandomState(0).standard_normal((121, 4)))
-    out = resize_bias_table(table, (7, 7))
-    expected = {
-        0: (1.76405618, 0.40009957, 0.97871269, 2.24082414),
-        40: (1.04052122, 0.18358201, 0.3359603, 0.68816565),
-        84: tuple(table[60].tolist()),
-    }
-    for row, values in expected.items():
-        assert out[row].tolist() == pytest.approx(values, abs=1e-7)
-    assert out.abs().mean().item() == pytest.approx(0.77540349, abs=1e-8)
-    table = torch.from_numpy(np.random.RandomState(0).standard_normal((529, 2)))
-    assert resize_bias_table(table, (14, 14)).abs().mean().item() == pytest.approx(0.73600010, abs=1e-8)
-
-
-def test_one_axis_can_keep_its_offsets() -> None:
-    table = torch.arange(121.0).view(11, 11).flatten().unsqueeze(1)
-    out = resize_bias_table(table, (6, 12)).view(11, 23)
-    torch.testing.assert_close(out[:, 11], table.view(11, 11)[:, 5], atol=1e-4, rtol=0)
-    with pytest.raises(ValueError, match="no square window"):
-        resize_bias_table(torch.zeros(120, 1), (6, 6))
-
-
-def test_loading_resizes_tables_and_ignores_buffers() -> None:
-    source, target = scrambled(swin(img_size=96, window_size=3)), swin(img_size=96, window_size=6, mask_mode=None)
-    state = source.state_dict()
-    state["layers.0.blocks.1.attn_mask"] = torch.zeros(64, 9, 9)
-    state["layers.0.blocks.1.attn.relative_position_index"] = torch.zeros(9, 9, dtype=torch.long)
-    key = "layers.1.blocks.0.attn.relative_position_bias_table"
-    report = compare(state, target)
-    assert not report.missing and not report.unexpected and report.unused and len(report.resized) == 6
-    target.load_state_dict(state, strict=True)
-    assert target.state_dict()[key].equal(resize_bias_table(source.state_dict()[key], (6, 6)))
-    again = swin(img_size=96, window_size=6, mask_mode=None)
-    again.load_state_dict(target.state_dict())
-    assert all(again.state_dict()[name].equal(value) for name, value in target.state_dict().items())
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        swin(arch=dict(SMALL, num_heads=(2, 4, 8))).load_state_dict(source.state_dict())
 
 
 # ------------------------------------------------------------------ protocols
