@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from mmmim.errors import UsageError
 from mmmim.registry import build_part
 
-if TYPE_CHECKING:
-    from typing_extensions import Self
+P = TypeVar("P", bound="Part")
 
 
 class Part:
@@ -17,12 +16,12 @@ class Part:
     contract: ClassVar[tuple[str, ...]]
 
     @classmethod
-    def build(cls, argument: str, config: dict, **known: Any) -> Self:
+    def build(cls: type[P], argument: str, config: dict, **known: Any) -> P:
         """Return the part of a ``config``, with open arguments filled from ``known``, if it :meth:`fits`."""
         return cls.fits(argument, build_part(config, **known))
 
     @classmethod
-    def fits(cls, argument: str, part: Any) -> Self:
+    def fits(cls: type[P], argument: str, part: Any) -> P:
         """Return ``part`` itself if it is of a subclass, or of any class that has everything in ``contract``.
 
         Raises:

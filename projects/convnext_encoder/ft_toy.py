@@ -3,7 +3,7 @@ _base_ = [
     "../../configs/_base_/models/classifier_vit-b.py",
     "../../configs/_base_/datasets/cls_toy.py",
     "../../configs/_base_/schedules/ft_toy.py",
-    "toy_convnext.py",
+    "_base_/toy_convnext.py",
 ]
 custom_imports = dict(imports=["projects.convnext_encoder"])
 model = dict(

@@ -4,7 +4,7 @@ _base_ = [
     "../../configs/_base_/models/toy_mask-rcnn.py",
     "../../configs/_base_/datasets/toy_coco.py",
     "../../configs/_base_/schedules/det_toy.py",
-    "toy_convnext.py",
+    "_base_/toy_convnext.py",
 ]
 custom_imports = dict(imports=["mmmim.compat.openmmlab", "projects.convnext_encoder"])
 model = dict(

@@ -3,7 +3,7 @@ _base_ = [
     "../../configs/_base_/models/upernet_swin.py",
     "../../configs/_base_/datasets/toy_ade20k.py",
     "../../configs/_base_/schedules/seg_toy.py",
-    "toy_convnext.py",
+    "_base_/toy_convnext.py",
 ]
 custom_imports = dict(imports=["mmmim.compat.openmmlab", "projects.convnext_encoder"])
 model = dict(
