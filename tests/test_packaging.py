@@ -82,6 +82,13 @@ def test_pretraining_never_imports_the_dense_frameworks(package):
     assert out.split() == [], f"mmmim.{package} must import without the extras [seg] and [det]"
 
 
+def test_models_load_nothing_above_them():
+    out = run_python(
+        "import sys, mmmim.models; print(*{n.split('.')[1] for n in sys.modules if n.startswith('mmmim.')})"
+    )
+    assert set(out.split()) <= {"checkpoint", "compat", "errors", "models", "precision", "registry", "seeding"}
+
+
 def test_every_imported_package_is_declared():
     declared = {IMPORT_NAMES.get(r.name, r.name) for r in requirements()}
     optional = {IMPORT_NAMES.get(r.name, r.name) for e in ("seg", "det") for r in requirements(e)}
