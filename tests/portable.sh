@@ -11,7 +11,8 @@ ARITHMETIC=(tests/golden tests/parity tests/models tests/engine/test_resume.py t
 TIME=(tests/engine/test_log.py tests/engine/test_stop_with_workers.py tests/engine/test_two_processes.py
     tests/evaluation/test_over_processes.py tests/reproduce/test_tables_built.py tests/commands/test_process_counts.py)
 # Files and output with letters beyond ASCII.
-TEXT=(tests/test_docs.py tests/test_metafiles.py tests/test_packaging.py tests/reproduce tests/visualization/test_curves.py
+TEXT=(tests/datasets/test_text_files.py tests/datasets/test_image_folder.py tests/test_docs.py tests/test_metafiles.py
+    tests/test_packaging.py tests/reproduce tests/visualization/test_curves.py
     tests/commands/test_avgdist.py tests/engine/test_log.py)
 
 export OMP_NUM_THREADS=1

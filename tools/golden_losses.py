@@ -98,6 +98,7 @@ def first_losses(config: Path, steps: int = STEPS, options: dict[str, Any] | Non
     with tempfile.TemporaryDirectory() as folder, float64():
         cfg = load_config(str(config), options, folder)
         cfg.log_level = "ERROR"
+        cfg.experiment_name = Path(folder).name  # MMEngine would find the visualizer of a run of the same second again
         cfg.train_cfg.stop_after = steps
         cfg.train_dataloader.update(batch_size=BATCH, num_workers=0, persistent_workers=False)
         cfg.default_hooks.checkpoint = dict(type="SafeCheckpointHook", save_last=False, signals=())

@@ -64,7 +64,7 @@ def path_and_label(line: str) -> tuple[str, int | None]:
 
 
 def as_path(text: str) -> str:
-    """Return a path without the quotes around it and with slashes as separators."""
+    """Return a path without the quotes around it and with slashes as separators, as the locale spells file names."""
     if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'":
         text = text[1:-1].replace('""', '"')
-    return text.replace("\\", "/")
+    return os.fsdecode(text.replace("\\", "/").encode())

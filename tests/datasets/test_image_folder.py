@@ -156,7 +156,7 @@ def test_extensions_of_ones_own(tmp_path, picture):
 
 
 def test_path_list_keeps_any_name():
-    names = ["a", "", "ü/ß.png", os.fsdecode(b"\xff.png"), "x" * 300]
+    names = ["a", "", os.fsdecode("ü/ß.png".encode()), os.fsdecode(b"\xff.png"), "x" * 300]
     paths = PathList.of(names)
     assert list(paths) == names and paths[-1] == names[-1] and paths[1:3] == names[1:3]
     with pytest.raises(IndexError):

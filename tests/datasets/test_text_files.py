@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
 from mmmim.datasets import Flowers102, ImageFolder, ImageList, INaturalist
-from mmmim.datasets.text_files import path_and_label
+from mmmim.datasets.text_files import as_path, path_and_label
 from mmmim.errors import UsageError
 
 PLAIN = "a b.png 1\nsub/c.png 0\n"
@@ -123,3 +124,8 @@ def test_annotations_are_read_alike(folder):
     (folder / "imagelabels.mat").write_bytes(b"<html>")
     with pytest.raises(UsageError, match=r"imagelabels.mat' is no .mat file.*get imagelabels.mat from https"):
         Flowers102(str(folder))
+
+
+def test_names_are_spelled_as_the_locale_spells_file_names() -> None:
+    """In the locale C a name with other letters is one of escaped bytes, as a listing of the folder gives it."""
+    assert as_path("ü/ß.png") == os.fsdecode("ü/ß.png".encode())
