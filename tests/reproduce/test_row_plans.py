@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
 from mmmim.launch.options import load_config
 from mmmim.registry import MODELS
 from mmmim.reproduce.command import Run
-from mmmim.reproduce.layout import layout
+from mmmim.reproduce.layout import layout, parsed_options
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table
 from mmmim.reproduce.tables import find_table, load_tables, methods
 
@@ -129,9 +128,8 @@ def test_every_toy_row_builds_its_model(method: str) -> None:
     init_default_scope("mmmim")
     for table in load_tables(method):
         for run in {run for plan in plan_table(method, table, Settings("toy")) for run in plan.root}:
-            options = {k: DictAction._parse_iterable(v) for k, v in (word.split("=", 1) for word in run.options)}
             with torch.device("meta"):
-                MODELS.build(load_config(run.config, options).model)
+                MODELS.build(load_config(run.config, parsed_options(run.with_start())).model)
 
 
 def test_every_row_with_a_run_has_a_plan_without_gaps_at_full_scale() -> None:
