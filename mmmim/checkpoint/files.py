@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import torch
 from mmengine.dist import broadcast_object_list
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
+from mmmim.checkpoint.reader import find_damage, read_file
 from mmmim.errors import UsageError
 
 ATOMIC_BACKEND = "mmmim_atomic"
@@ -67,31 +65,16 @@ def remove_leftovers(folder: str | Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def find_damage(path: str | Path) -> str | None:
-    """Return what is wrong with a checkpoint file, or None if every stored block matches its checksum."""
-    path = Path(path)
-    if not path.is_file():
-        return "no such file"
-    try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError) as error:
-        return f"{path.stat().st_size} bytes, not a complete file ({error})"
-    return None if broken is None else f"checksum of {broken} is wrong"
-
-
-def read_stored_run(path: str | Path) -> dict[str, Any] | None:
-    """Return the checkpoint of a run with its tensors left on disk, or None if only unpickling code could read it.
+def read_stored_run(path: str | Path) -> dict[str, Any]:
+    """Return the checkpoint of a run with its tensors left on disk.
 
     Raises:
-        UsageError: The file is not the checkpoint of a run, or it lacks what a run needs to continue.
+        UsageError: The file cannot be read, is not the checkpoint of a run, or lacks what a run needs to continue.
     """
     try:
-        content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    except pickle.UnpicklingError:
-        return None
-    except Exception as error:  # the bytes of another kind of file can raise anything
-        raise UsageError(f"--resume: {path} is no checkpoint: {type(error).__name__}: {error}") from error
+        content = read_file(path, mmap=True)
+    except UsageError as error:
+        raise UsageError(f"--resume: {error}") from None
     content = content if isinstance(content, dict) else {}
     lacking = [key for key in ("meta", "state_dict", "message_hub", "optimizer") if key not in content]
     if lacking:
@@ -181,8 +164,8 @@ def _modified(path: Path) -> int:
 def _iteration(path: Path) -> int:
     """Return the iteration of the run when it wrote ``path``, or -1 if the file cannot be read."""
     try:
-        return int((read_stored_run(path) or {})["meta"]["iter"])
-    except (UsageError, KeyError):
+        return int(read_stored_run(path)["meta"]["iter"])
+    except (UsageError, KeyError, TypeError, ValueError):
         return -1
 
 

@@ -20,10 +20,23 @@ FACTS = ("num_heads", "patch_size", "embed_dims", "depth", "depths", "in_channel
 State = Mapping[str, Tensor]
 
 
-def model_state(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the weights of a runner's checkpoint, or of a file that holds only weights, as MMEngine reads them."""
-    state = checkpoint.get("state_dict", checkpoint)
-    return {name.removeprefix("module."): value for name, value in state.items() if isinstance(value, Tensor)}
+def model_state(checkpoint: Any) -> dict[str, Tensor]:
+    """Return the weights of a runner's checkpoint, or of a file that holds only weights, as MMEngine reads them.
+
+    The content of any other file gives no weights.
+    """
+    state = checkpoint.get("state_dict", checkpoint) if isinstance(checkpoint, Mapping) else None
+    if not isinstance(state, Mapping):
+        return {}
+    named = {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    return {name.removeprefix("module."): value for name, value in named.items()}
+
+
+def stored_facts(checkpoint: Any) -> dict[str, Any]:
+    """Return what a checkpoint says of its encoder, ``meta['mmmim']``; an empty dict where it says nothing."""
+    meta = checkpoint.get("meta") if isinstance(checkpoint, Mapping) else None
+    facts = meta.get("mmmim") if isinstance(meta, Mapping) else None
+    return dict(facts) if isinstance(facts, Mapping) else {}
 
 
 def strip_prefix(state: State, prefix: str | None) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ python tools/export.py CKPT --to torchvision --out resnet50.pth
 python tools/export.py CKPT --to safetensors --out vit-b.safetensors
 python tools/export.py CKPT --to mmpretrain --out vit-b_mmpretrain.pth
 python tools/export.py FINETUNED.pth --to timm --with-head --out classifier.pth
+python tools/export.py CKPT --to timm --out own.pth --custom-imports projects.convnext_encoder.convnext
 python tools/export.py CKPT --to official --out simmim_swin-b.pth
 """
 
@@ -31,6 +32,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--with-head", action="store_true", help="the whole classifier of a fine-tuned checkpoint (timm, torchvision)"
     )
+    parser.add_argument(
+        "--custom-imports", nargs="+", default=[], metavar="MODULE", help="modules that define an encoder of your own"
+    )
     return parser.parse_args(argv)
 
 
@@ -38,7 +42,7 @@ def export_file(args: argparse.Namespace) -> None:
     """Write the exported file, and print how well its features agree and how to load it."""
     from mmmim.interop.export import TOLERANCE, export, read_encoder
 
-    encoder = read_encoder(args.checkpoint)
+    encoder = read_encoder(args.checkpoint, args.custom_imports)
     usage, difference = export(encoder, args.to, args.out, args.with_head)
     print(f"encoder of {len(encoder.state)} tensors written to {args.out}")
     compared = "logits" if args.with_head else "token features"

@@ -6,10 +6,11 @@ import re
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 from mmengine.config import Config, ConfigDict
+
+from mmmim.config.internals import base_files, filled_text, merged, name_scopes, with_scope
 
 OPTIONS = "--cfg-options"
 BASE_VARIABLE = re.compile(r"\{\{\s*(_base_\.[\w.]+)\s*\}\}")
@@ -32,37 +33,31 @@ def origins(file: str | Path, options: Mapping[str, Any] | None = None) -> dict[
         tree = _merged(nested, settings, tree, OPTIONS)
         changed = Config(settings)
         changed.merge_from_dict({key: value})
-        settings = changed._cfg_dict
+        settings = ConfigDict(dict(changed.items()))
     return {key: _collapsed(origin) for key, origin in tree.items()}
 
 
 def _read(file: Path) -> tuple[ConfigDict, dict[str, Origin]]:
     """Return the settings of ``file`` over those of its bases, as MMEngine merges them, and their origins."""
     base, tree = ConfigDict(), dict[str, Origin]()
-    for name in Config._get_base_files(str(file)):
-        path, scope = Config._get_cfg_path(name, str(file))
-        settings, below = _read(Path(path).resolve())
-        base.update(Config._dict_to_config_dict(settings, scope))
+    for path, scope in base_files(file):
+        settings, below = _read(path)
+        base.update(with_scope(settings, scope))
         tree |= below
     own = _own_settings(file, base)
     tree = _merged(own, base, tree, _shown(file))
-    return Config._merge_a_into_b(own, base), tree
+    return merged(own, base), tree
 
 
 def _own_settings(file: Path, base: ConfigDict) -> dict[str, Any]:
-    """Return what the lines of ``file`` alone define."""
-    with TemporaryDirectory() as folder:
-        copy = str(Path(folder, file.name))
-        Config._substitute_predefined_vars(str(file), copy)
-        Config._substitute_env_variables(copy, copy)
-        text = Path(copy).read_text(encoding="utf-8")
-    lines = re.sub(r"^_base_\s*=", "_bases_ =", BASE_VARIABLE.sub(r"\1", text), flags=re.M)
+    """Return what the lines of ``file`` alone define; they are run as ``Config.fromfile`` runs them."""
+    lines = re.sub(r"^_base_\s*=", "_bases_ =", BASE_VARIABLE.sub(r"\1", filled_text(file)), flags=re.M)
     names: dict[str, Any] = {"_base_": base}
     exec(compile(lines, str(file), "exec"), names)
     modules = (types.FunctionType, types.ModuleType)
     hidden = ("_base_", "_bases_")
     own = {k: v for k, v in names.items() if k not in hidden and not k.startswith("__") and not isinstance(v, modules)}
-    Config._parse_scope(own)
+    name_scopes(own)
     return own
 
 

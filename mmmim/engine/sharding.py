@@ -36,7 +36,8 @@ def is_sharded(wrapper: dict[str, Any] | None) -> bool:
 def put_on_device(part: nn.Module, device: torch.device) -> nn.Module:
     """Copy the first process' values of ``part`` to ``device``, for all tensors that are not divided yet.
 
-    The values of the other processes do not matter: their tensors may be on the meta device.
+    The values of the other processes do not matter: their tensors may be on the meta device. ``nn.Module.to_empty``
+    would give every module a copy of its own of a tensor that two of them share.
     """
     placed: dict[int, Tensor] = {}  # a tensor that two modules share stays a single tensor
     for module in part.modules():

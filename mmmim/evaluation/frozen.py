@@ -10,7 +10,7 @@ from mmengine.runner import CheckpointLoader, load_state_dict
 from mmengine.runner.utils import set_random_seed
 from torch.utils.data import DataLoader, Dataset
 
-from mmmim.checkpoint.names import ENCODER_PREFIX, compare, differing_facts, model_state, strip_prefix
+from mmmim.checkpoint.names import ENCODER_PREFIX, compare, differing_facts, model_state, stored_facts, strip_prefix
 from mmmim.datasets import use_folder
 from mmmim.datasets.data_option import TRAIN_FOLDERS, is_classifier
 from mmmim.errors import UsageError
@@ -79,7 +79,7 @@ def load_encoder(backbone: torch.nn.Module, checkpoint: str | Path) -> str:
     load_state_dict(backbone, dict(state), strict=False, logger="silent")
     report = compare(state, backbone)
     describe: Any = getattr(backbone, "describe", dict)
-    differing = differing_facts(content.get("meta", {}).get("mmmim", {}), describe())
+    differing = differing_facts(stored_facts(content), describe())
     problems = report.problems() + [f"{name}: {there} there, {here} here" for name, (there, here) in differing.items()]
     if problems or not report.complete:
         lines = "\n  ".join([report.line(), *problems])

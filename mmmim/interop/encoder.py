@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from mmengine.runner import CheckpointLoader
-from mmengine.utils import import_modules_from_strings
+import torch
 from torch import Tensor
 
 from mmmim.checkpoint.names import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, model_state, strip_prefix
+from mmmim.checkpoint.reader import read_file
 from mmmim.config.text import config_value
-from mmmim.errors import UsageError
+from mmmim.errors import UsageError, WeightsError
+from mmmim.interop.facts import parse_facts
 from mmmim.models.backbones import Encoder
 from mmmim.registry import MODELS
 
@@ -65,25 +67,25 @@ def encoder_class(kind: Any) -> type[Encoder]:
         return found
     ours = [name for name, each in MODELS.module_dict.items() if isinstance(each, type) and issubclass(each, Encoder)]
     raise UsageError(
-        f"only {', '.join(sorted(ours))} can be exported, this is a {kind}; a class of your own is found by the "
-        "custom_imports of the checkpoint's config, from the folder where training was started"
+        f"only {', '.join(sorted(ours))} can be exported, this is a {kind!r:.80}; name the module of a class of your "
+        "own: --custom-imports MODULE, from the folder where training was started"
     )
 
 
-def read_encoder(file: str | Path) -> StoredEncoder:
+def read_encoder(file: str | Path, imports: Sequence[str] = ()) -> StoredEncoder:
     """Return the encoder of a checkpoint written by mmmim, without what only pre-training or a task uses.
 
+    Args:
+        imports: Modules that define encoders of your own, found as Python finds them or below the current directory.
+            A checkpoint names such modules too, but what a file names is not imported.
+
     Raises:
-        UsageError: the file is missing, no PyTorch file or not written by mmmim, or its encoder has no export.
+        UsageError: The file is missing, no PyTorch file or not written by mmmim, its facts do not describe an encoder
+            with its tensors, or its encoder has no export.
     """
-    if not Path(file).is_file():
-        raise UsageError(f"{file}: there is no such file")
-    try:
-        checkpoint = CheckpointLoader.load_checkpoint(str(file), map_location="cpu", logger="silent")
-    except Exception as error:  # unpickling anything can raise anything
-        raise UsageError(f"{file}: not a PyTorch checkpoint ({type(error).__name__}: {error})") from error
-    meta = checkpoint.get("meta") if isinstance(checkpoint, dict) else None
-    if not isinstance(meta, dict) or "mmmim" not in meta:
+    checkpoint = read_file(file)
+    meta = checkpoint.get("meta") if isinstance(checkpoint, Mapping) else None
+    if not isinstance(meta, Mapping) or not isinstance(meta.get("mmmim"), Mapping):
         raise UsageError(
             f"{file}: not a checkpoint of mmmim: meta['mmmim'] is missing, which says how the encoder is built; "
             "give a file that tools/train.py wrote"
@@ -93,33 +95,70 @@ def read_encoder(file: str | Path) -> StoredEncoder:
     if not state:
         names = listing(list(everything))
         raise UsageError(f"{file}: no tensor starts with {ENCODER_PREFIX!r}; the file holds {names}")
-    if MODELS.get(f"mmmim.{meta['mmmim'].get('backbone')}") is None:
-        import_custom(meta.get("cfg"))
+    facts = parse_facts(meta["mmmim"], everything, str(file))
+    import_modules(imports)
+    kind = facts.get("backbone")
     try:
-        task_norms = encoder_class(meta["mmmim"].get("backbone")).task_norms
+        task_norms = encoder_class(kind).task_norms
     except UsageError as error:
-        raise UsageError(f"{file}: {error}") from None
+        wanted = config_value(meta.get("cfg"), "custom_imports")
+        named = wanted.get("imports") if isinstance(wanted, Mapping) else None
+        hint = f" (the run imported {named!r:.200})" if named else ""
+        raise UsageError(f"{file}: {error}{hint}") from None
     for name in matching(list(state), (*PRETRAIN_ONLY, *task_norms)):
         del state[name]
     others = {name: value for name, value in everything.items() if name.removeprefix(ENCODER_PREFIX) not in state}
-    settings = meta["mmmim"].get("classifier") or config_value(meta.get("cfg"), "model") or {}
-    return StoredEncoder(state, dict(meta["mmmim"]), others, settings)
+    settings = facts.get("classifier") or config_value(meta.get("cfg"), "model")
+    parts = {key: value for key, value in settings.items() if value} if isinstance(settings, Mapping) else {}
+    return _checked(StoredEncoder(state, facts, others, parts), str(file))
+
+
+def _checked(encoder: StoredEncoder, file: str) -> StoredEncoder:
+    """Return the encoder with all its facts, or refuse those of which it, or its tensors, cannot be built.
+
+    It is built without storage.
+    """
+    try:
+        with torch.device("meta"):
+            model = MODELS.build(dict(encoder.arguments, type=f"mmmim.{encoder.kind}", out_type="raw"))
+    except Exception as error:  # wrong numbers can raise anything
+        raise WeightsError(
+            f"{file}: no {encoder.kind} can be built of what its meta says ({type(error).__name__}: {error})"
+        ) from None
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    stored = {name: tuple(value.shape) for name, value in encoder.state.items()}
+    if wrong := [name for name in wanted | stored if wanted.get(name) != stored.get(name)]:
+        details = [f"{name} (file {stored.get(name, 'without')}, meta {wanted.get(name, 'without')})" for name in wrong]
+        raise WeightsError(f"{file}: its tensors are not those of the {encoder.kind} of its meta: {listing(details)}")
+    told = model.describe()
+    facts = {**told, **encoder.meta}
+    for name in told.keys() - {"arch"}:  # a name or settings, which are built alike
+        if _as_list(facts[name]) != _as_list(told[name]):
+            raise WeightsError(f"{file}: its meta says {name}={facts[name]!r:.80}, its encoder has {told[name]!r}")
+    return encoder._replace(meta=facts)
+
+
+def _as_list(value: Any) -> Any:
+    return [_as_list(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _floats(value: Tensor) -> Tensor:
     return (value.float() if value.is_floating_point() else value).contiguous()
 
 
-def import_custom(config: Any) -> None:
-    """Import the modules with a user's own classes that a config's ``custom_imports`` names.
+def import_modules(names: Sequence[str]) -> None:
+    """Import modules with a user's own classes, which are also looked for below the current directory.
 
-    They are also looked for below the current directory.
+    Raises:
+        UsageError: There is no module of that name.
     """
-    wanted = config_value(config, "custom_imports") or {}
-    if wanted.get("imports"):
-        if (here := str(Path.cwd())) not in sys.path:
-            sys.path.append(here)
-        import_modules_from_strings(wanted["imports"], allow_failed_imports=True)
+    if names and (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise UsageError(f"--custom-imports {name}: {error} (looked from {Path.cwd()})") from None
 
 
 def build_encoder(encoder: StoredEncoder, state: dict[str, Tensor]) -> Features:

@@ -95,18 +95,12 @@ def fake_copy(model: nn.Module, device_type: str = "cpu") -> Iterator[nn.Module]
     model = copy.deepcopy(model)
     device = torch.device(device_type)
     with FakeTensorMode(allow_non_fake_inputs=True):
+        model.to_empty(device=device)
         for module in model.modules():
             if isinstance(module, BaseDataPreprocessor):
-                module._device = device
+                module.to(device)  # so that it moves batches there
             if hasattr(module, "loaded"):  # tokenizers and palettes read their files when they are first needed
                 vars(module)["loaded"] = True
-            for name, tensor in list(module._parameters.items()):
-                if tensor is not None:
-                    empty = torch.empty(tensor.shape, dtype=tensor.dtype, device=device)
-                    module._parameters[name] = nn.Parameter(empty, requires_grad=tensor.requires_grad)
-            for name, buffer in list(module._buffers.items()):
-                if buffer is not None:
-                    module._buffers[name] = torch.empty(buffer.shape, dtype=buffer.dtype, device=device)
         yield model
 
 

@@ -64,7 +64,7 @@ def test_files_that_hold_no_model_are_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no tensors of a model.*it holds model, epoch"):
         read_source(tmp_path / "empty.pth")
     (tmp_path / "text.pth").write_text("hello", encoding="utf-8")
-    with pytest.raises(UsageError, match="5 bytes, incomplete, damaged or no PyTorch checkpoint"):
+    with pytest.raises(UsageError, match="5 bytes, incomplete, damaged or no PyTorch file"):
         read_source(tmp_path / "text.pth")
 
 

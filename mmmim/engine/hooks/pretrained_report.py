@@ -19,6 +19,7 @@ from mmmim.checkpoint.names import (
     listing,
     model_state,
     prefixes_of,
+    stored_facts,
     strip_prefix,
     written_by,
 )
@@ -96,7 +97,7 @@ class PretrainedReportHook(Hook):
         checkpoint = CheckpointLoader.load_checkpoint(self.file, map_location="cpu", logger="silent")
         everything = model_state(checkpoint)
         self.state = strip_prefix(everything, prefix)
-        self.meta = checkpoint.get("meta", {}).get("mmmim", {})
+        self.meta = stored_facts(checkpoint)
         names = list(backbone.state_dict())
         if not set(names) & set(self.state):
             raise UsageError(self._nothing_fits(everything, names, backbone, prefix))

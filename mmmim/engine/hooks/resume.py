@@ -43,12 +43,6 @@ class ResumeHook(Hook):
         if not resumes or file is None or not Path(file).is_file():
             return
         stored = read_stored_run(file)
-        if stored is None:
-            runner.logger.warning(
-                f"--resume: what optimizer and schedules of {file} are set to cannot be read safely, so that settings "
-                "that the config changes may not take effect"
-            )
-            return
         check_optimizer_state(stored["optimizer"], runner, file)
         new = settings(runner)
         if changes := changed_settings(stored, new):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
@@ -58,9 +59,9 @@ class WarmupLR(_ParamScheduler):
                 kwargs[name] = int(value * epoch_length)
         return cls(*args, by_epoch=False, **kwargs)
 
+    @abstractmethod
     def after_warmup(self, step: int, peak: float) -> float:
         """Return the lr of a step after the warm-up, for a group whose own lr is ``peak``."""
-        raise NotImplementedError
 
     def _get_value(self) -> list[float]:
         return [self._lr(self.last_step, peak) for peak in self.base_values]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -53,7 +54,8 @@ def read_classifier(encoder: StoredEncoder) -> Classifier:
         UsageError: there is none, or it is not a single layer on pooled features.
     """
     state = strip_prefix(dict(encoder.others), "head.")
-    backbone, head = (encoder.settings.get(part) or {} for part in ("backbone", "head"))
+    parts = (encoder.settings.get(part) for part in ("backbone", "head"))
+    backbone, head = (part if isinstance(part, Mapping) else {} for part in parts)
     if "fc.weight" not in state:
         raise UsageError("--with-head: the checkpoint holds no head of a classifier; leave the option out")
     if "out_type" not in backbone:

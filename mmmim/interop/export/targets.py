@@ -6,14 +6,15 @@ from pathlib import Path
 
 import torch
 
+from mmmim.checkpoint.reader import read_file
 from mmmim.errors import UsageError
 from mmmim.interop.encoder import Features, StoredEncoder, build_encoder
 from mmmim.interop.mmpretrain_layout import from_mmpretrain, mmpretrain_usage, to_mmpretrain
 
 from .classifier import Classifier, build_classifier, read_classifier
 from .official import build_official, official_layout, official_usage, write_official
-from .timm_models import build_timm, run_code, timm_code, timm_state
-from .torchvision_models import build_torchvision, torchvision_code
+from .timm_models import build_timm, build_timm_model, timm_code, timm_state
+from .torchvision_models import build_torchvision, build_torchvision_model, torchvision_code
 
 TOLERANCE = 1e-5
 
@@ -79,14 +80,12 @@ def _write_mmpretrain(encoder: StoredEncoder, out: Path) -> None:
 
 
 def _build_safetensors(encoder: StoredEncoder, file: Path) -> Features:
-    from safetensors.torch import load_file
-
-    return build_encoder(encoder, load_file(file))
+    return build_encoder(encoder, read_file(file))
 
 
 def _build_mmpretrain(encoder: StoredEncoder, file: Path) -> Features:
     """Return the encoder's features after names and columns are converted back; mmpretrain itself does not run."""
-    return build_encoder(encoder, from_mmpretrain(encoder, torch.load(file, weights_only=True)["state_dict"]))
+    return build_encoder(encoder, from_mmpretrain(encoder, read_file(file)["state_dict"]))
 
 
 def _safetensors_usage(encoder: StoredEncoder, out: Path) -> str:
@@ -102,14 +101,17 @@ def _official(target: str) -> tuple[Callable, Callable, Callable]:
     )
 
 
-CLASSIFIERS = {"timm": timm_code, "torchvision": torchvision_code}
+CLASSIFIERS: dict[str, tuple[Callable, Callable]] = {
+    "timm": (build_timm_model, timm_code),
+    "torchvision": (build_torchvision_model, torchvision_code),
+}
 
 
 def _with_head(target: str, classifier: Classifier) -> tuple[Callable, Callable, Callable]:
-    code = CLASSIFIERS[target]
+    build, code = CLASSIFIERS[target]
     return (
         lambda encoder, out: torch.save(timm_state(encoder, classifier), out),
-        lambda encoder, out: run_code(code(encoder, out, classifier)),
+        lambda encoder, out: build(encoder, out, classifier),
         lambda encoder, out: code(encoder, out, classifier),
     )
 

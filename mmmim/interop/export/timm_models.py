@@ -1,18 +1,17 @@
-"""Exports to timm: the printed code that builds timm's model of an encoder is also what builds it here."""
+"""Exports to timm: builds timm's model of an encoder, and prints the code that does the same."""
 
 from __future__ import annotations
 
-from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import timm
-import torch
-import torchvision
-from torch import Tensor
+from torch import Tensor, nn
 
+from mmmim.checkpoint.reader import read_file
 from mmmim.interop.encoder import Features, StoredEncoder, encoder_class
-from mmmim.models.backbones import TimmModel
+from mmmim.models.backbones.timm_model import Code, TimmModel
 
 from .classifier import Classifier
 
@@ -32,8 +31,7 @@ def timm_code(encoder: StoredEncoder, file: str | Path, classifier: Classifier |
     found = timm_model(encoder, classifier)
     if classifier is None and found.name:
         return f"model = timm.create_model({found.name!r}, num_classes=0, checkpoint_path={str(file)!r})"
-    settings = dict(found.arguments, num_classes=0 if classifier is None else classifier.num_classes)
-    arguments = ", ".join(f"{key}={value!r}" for key, value in settings.items())
+    arguments = ", ".join(f"{key}={value!r}" for key, value in _arguments(found, classifier).items())
     lines = [f"model = timm.models.{found.path}({arguments})"]
     if not found.has_norm:
         lines.append("model.norm = torch.nn.Identity()")
@@ -50,16 +48,28 @@ def timm_state(encoder: StoredEncoder, classifier: Classifier | None = None) -> 
     return found.state | {f"{found.fc_norm}.{name}": value for name, value in classifier.fc_norm().items()} | head
 
 
-def run_code(code: str) -> Any:
-    """Run printed code and return its ``model``, in double precision."""
-    names: dict[str, Any] = dict(timm=timm, torchvision=torchvision, torch=torch, partial=partial)
-    exec(code, names)
-    return names["model"].eval().double()
+def _arguments(found: TimmModel, classifier: Classifier | None) -> dict[str, Any]:
+    return dict(found.arguments, num_classes=0 if classifier is None else classifier.num_classes)
+
+
+def build_timm_model(encoder: StoredEncoder, file: Path, classifier: Classifier | None = None) -> nn.Module:
+    """Return the model of :func:`timm_code` with the weights of ``file``, in double precision."""
+    found = timm_model(encoder, classifier)
+    if classifier is None and found.name:
+        model: Any = timm.create_model(found.name, num_classes=0)
+    else:
+        settings = _arguments(found, classifier)
+        values = {key: value.value if isinstance(value, Code) else value for key, value in settings.items()}
+        model = attrgetter(found.path)(timm.models)(**values)
+        if not found.has_norm:
+            model.norm = nn.Identity()
+    model.load_state_dict(read_file(file))
+    return model.eval().double()
 
 
 def build_timm(encoder: StoredEncoder, file: Path) -> Features:
     """Return a function from images to token features by timm's model with the weights of ``file``."""
-    model = run_code(timm_code(encoder, file))
+    model: Any = build_timm_model(encoder, file)
 
     def tokens(images: Tensor) -> Tensor:
         features = model.forward_features(images)

@@ -1,25 +1,48 @@
-"""Exports to torchvision's ResNet: as in ``timm_models``, the printed code is also what builds it here."""
+"""Exports to torchvision's ResNet: builds it, and prints the code that does the same."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
 import torchvision
 from torch import Tensor, nn
 
-from mmmim.errors import UsageError
+from mmmim.checkpoint.reader import read_file
+from mmmim.errors import UsageError, one_of
 from mmmim.interop.encoder import Features, StoredEncoder
 from mmmim.models.backbones.resnet_timm import block_class, check_head, check_stem, output_stride_of
 
 from .classifier import Classifier
 
+ARCHS = torchvision.models.list_models(torchvision.models, include=("resnet*", "wide_resnet*", "resnext*"))
 DILATED = {32: [False, False, False], 16: [False, False, True], 8: [False, True, True]}  # stages 2, 3 and 4
 
 
-def torchvision_code(encoder: StoredEncoder, file: str | Path, classifier: Classifier | None = None) -> str:
-    """Return code that makes ``model`` and loads ``file`` into it; it needs ``torchvision`` and ``torch``.
+class TorchvisionResNet(NamedTuple):
+    """torchvision's ResNet: its name, or the class of its blocks and their numbers, and other arguments."""
+
+    name: str | None
+    block: str
+    depths: list[int]
+    arguments: dict[str, Any]
+
+    def build(self) -> nn.Module:
+        """Return the model with random weights."""
+        if self.name is not None:
+            return getattr(torchvision.models, self.name)(**self.arguments)
+        block = getattr(torchvision.models.resnet, self.block)
+        return torchvision.models.ResNet(block, self.depths, **self.arguments)
+
+    def code(self) -> str:
+        """Return the code that does what :meth:`build` does."""
+        stages = [] if self.name is not None else [f"torchvision.models.resnet.{self.block}", str(self.depths)]
+        arguments = [*stages, *(f"{key}={value!r}" for key, value in self.arguments.items())]
+        return f"torchvision.models.{self.name or 'ResNet'}({', '.join(arguments)})"
+
+
+def torchvision_model(encoder: StoredEncoder, classifier: Classifier | None = None) -> TorchvisionResNet:
+    """Return torchvision's model of an encoder.
 
     Raises:
         UsageError: torchvision has no such model.
@@ -28,7 +51,7 @@ def torchvision_code(encoder: StoredEncoder, file: str | Path, classifier: Class
         raise UsageError(f"--to torchvision: only a ResNet has torchvision's parameter names, this is a {encoder.kind}")
     check_stem(encoder.meta, encoder.state, "torchvision")
     check_head("torchvision", classifier is not None and classifier.has_fc_norm)
-    meta, settings = encoder.meta, ""
+    meta, arguments = encoder.meta, dict[str, Any]()
     output_stride, block = output_stride_of(meta), block_class(encoder.state)
     if meta["in_channels"] != 3:
         raise UsageError(
@@ -39,25 +62,42 @@ def torchvision_code(encoder: StoredEncoder, file: str | Path, classifier: Class
             raise UsageError(
                 f"--to torchvision: its BasicBlock cannot be dilated (output_stride={output_stride}); use --to timm"
             )
-        settings = f"replace_stride_with_dilation={DILATED[output_stride]}"
+        arguments["replace_stride_with_dilation"] = DILATED[output_stride]
     if classifier is not None:
-        settings = ", ".join(filter(None, (settings, f"num_classes={classifier.num_classes}")))
-    if isinstance(meta["arch"], str):
-        model = f"{meta['arch']}({settings})"
-    else:
-        block = f"torchvision.models.resnet.{block}"
-        model = f"ResNet({', '.join(filter(None, (block, str(meta['depths']), settings)))})"
-    lines = [f"model = torchvision.models.{model}", f"model.load_state_dict(torch.load({str(file)!r}))"]
+        arguments["num_classes"] = classifier.num_classes
+    name = meta["arch"] if isinstance(meta["arch"], str) else None
+    if name is not None:
+        one_of("--to torchvision: the checkpoint's arch", name, ARCHS)
+    return TorchvisionResNet(name, block, list(meta["depths"]), arguments)
+
+
+def torchvision_code(encoder: StoredEncoder, file: str | Path, classifier: Classifier | None = None) -> str:
+    """Return code that makes ``model`` and loads ``file`` into it; it needs ``torchvision`` and ``torch``.
+
+    Raises:
+        UsageError: torchvision has no such model.
+    """
+    lines = [
+        f"model = {torchvision_model(encoder, classifier).code()}",
+        f"model.load_state_dict(torch.load({str(file)!r}))",
+    ]
     if classifier is None:
         lines.insert(1, "model.fc = torch.nn.Identity()")
     return "\n".join(lines)
 
 
+def build_torchvision_model(encoder: StoredEncoder, file: Path, classifier: Classifier | None = None) -> nn.Module:
+    """Return the model of :func:`torchvision_code` with the weights of ``file``, in double precision."""
+    model: Any = torchvision_model(encoder, classifier).build()
+    if classifier is None:
+        model.fc = nn.Identity()
+    model.load_state_dict(read_file(file))
+    return model.eval().double()
+
+
 def build_torchvision(encoder: StoredEncoder, file: Path) -> Features:
     """Return a function from images to token features by torchvision's model with the weights of ``file``."""
-    names: dict[str, Any] = dict(torchvision=torchvision, torch=torch)
-    exec(torchvision_code(encoder, file), names)
-    maps = nn.Sequential(*list(names["model"].children())[:-2]).eval().double()  # without pooling and fc
+    maps = nn.Sequential(*list(build_torchvision_model(encoder, file).children())[:-2])  # without pooling and fc
 
     def tokens(images: Tensor) -> Tensor:
         return maps(images).flatten(2).transpose(1, 2)

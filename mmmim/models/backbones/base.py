@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -99,17 +100,17 @@ class Encoder(Part, BaseModule):
 
     # ---------------------------------------------------------------- to be written by a subclass
 
+    @abstractmethod
     def forward(self, images: Tensor, mask: PatchMask | None = None) -> tuple[Tensor, ...]:
         """Encode ``images (B, C, H, W)`` and return one output of ``out_type`` per entry of ``out_indices``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def freezable(self) -> list[list[nn.Module]]:
         """Return the modules that ``frozen_stages`` counts: those of the stem, of the first stage, and so on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def block_list(self) -> list[nn.Module]:
         """Return the blocks in the order in which they run; each has a layer id and is recomputed as a whole."""
-        raise NotImplementedError
 
     def level_dims(self) -> dict[str, int]:
         """Return the name and width of each output; names count from 1."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import timm
 from torch import Tensor
 
 from mmmim.errors import UsageError
@@ -46,8 +47,9 @@ def resnet(meta: Mapping[str, Any], state: dict[str, Tensor], fc_norm: bool) -> 
     """
     check_head("timm", fc_norm)
     check_stem(meta, state, "timm")
+    block = block_class(state)
     arguments = dict(
-        block=Code(f"timm.models.resnet.{block_class(state)}"),
+        block=Code(f"timm.models.resnet.{block}", getattr(timm.models.resnet, block)),
         layers=tuple(meta["depths"]),
         num_classes=0,
         in_chans=meta["in_channels"],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -33,13 +34,13 @@ class StagedEncoder(Encoder):
         self.embed_dims = self.stage_dims[last]
         self.stride = to_pair([min(p << last, max_stride or p << last) for p in self.patch_size])
 
+    @abstractmethod
     def embed(self, images: Tensor, mask: PatchMask | None = None) -> Tensor:
         """Return the map after the stem, with the mask token in place of hidden tokens."""
-        raise NotImplementedError
 
+    @abstractmethod
     def run_stage(self, stage: int, x: Tensor) -> Tensor:
         """Return the map after a stage, from the map before it."""
-        raise NotImplementedError
 
     def output(self, stage: int, x: Tensor) -> Tensor:
         """Return a stage's map in the form of ``out_type``, here from a map ``(B, D, h, w)``."""

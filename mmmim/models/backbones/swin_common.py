@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -120,9 +121,9 @@ class SwinEncoder(StagedEncoder):
         self.init_parameters()
         self.freeze(frozen_stages)
 
+    @abstractmethod
     def build_stage(self, stage: int, drop_path: list[float]) -> SwinStage:
         """Return a stage whose blocks drop paths at the rates ``drop_path``."""
-        raise NotImplementedError
 
     # ---------------------------------------------------------------- building
 

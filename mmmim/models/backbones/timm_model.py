@@ -5,10 +5,14 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 
-class Code(str):
-    """An argument that is printed as code, not as a string."""
+class Code(NamedTuple):
+    """An argument together with the expression that gives it, as which it is printed."""
 
-    __repr__ = str.__str__
+    text: str
+    value: Any
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 class TimmModel(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import timm
@@ -36,7 +37,7 @@ def vision_transformer(
         global_pool=_pool_of(pool, "token" if meta["with_cls_token"] else "avg"),
         fc_norm=fc_norm,  # the final norm follows the mean then
         final_norm=has_norm or fc_norm,
-        norm_layer=Code("partial(torch.nn.LayerNorm, eps=1e-6)"),
+        norm_layer=Code("partial(torch.nn.LayerNorm, eps=1e-6)", partial(torch.nn.LayerNorm, eps=1e-6)),
     )
     is_named = named and meta["with_cls_token"] and meta["pos_embed"] != "none" and has_norm
     name = square_name(meta, "vit_{arch}_patch{patch}_{size}") if is_named else None

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmmim.errors import MissingFileError, UsageError
+from mmmim.errors import MissingFileError, UsageError, WeightsError
 from mmmim.registry import MODELS
 
 from ..layers import PatchMask, at_least_fp32, grid_of, unpatchify
@@ -114,8 +114,13 @@ class ColorClusterTarget(ColorTarget):
                 f"target_generator.palette={str(self.file)!r}: there is no such file; give iGPT's kmeans_centers.npy, "
                 "or make one with tools/analysis/color_palette.py --images DIR --out palette.npz"
             )
-        stored = np.load(self.file)
-        colors = torch.from_numpy(stored["centers"] if self.file.suffix == ".npz" else stored).float()
+        try:
+            stored = np.load(self.file, allow_pickle=False)
+            colors = torch.from_numpy(stored["centers"] if self.file.suffix == ".npz" else stored).float()
+        except Exception as error:  # what is no array of numbers can raise anything
+            raise WeightsError(
+                f"target_generator.palette={str(self.file)!r}: no file of colours ({type(error).__name__}: {error})"
+            ) from None
         if colors.shape != self.palette.shape or colors.abs().max() > 1:
             raise UsageError(
                 f"target_generator.palette={str(self.file)!r} holds {tuple(colors.shape)} values up to "
