@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+MISSPELT = 0.85  # similarity from which an unknown name counts as misspelt where it might also be meant as it is
+
 
 class UsageError(ValueError):
     """Something the user wrote or gave (command line, config, files) is wrong; tools print it without a traceback."""
@@ -28,7 +30,7 @@ class RunFailed(RuntimeError):
     """
 
 
-def agree(part: str, config: dict[str, Any], source: str, **facts: Any) -> None:
+def check_agreement(part: str, config: dict[str, Any], source: str, **facts: Any) -> None:
     """Raise a UsageError where the ``config`` of a part contradicts what its neighbours, named by ``source``, give."""
     wrong = {name: config[name] for name in facts if name in config and not _same(config[name], facts[name])}
     if wrong:

@@ -26,7 +26,7 @@ from mmmim.config.types import (
     resolve,
     suggestions,
 )
-from mmmim.errors import UsageError, did_you_mean, nearest
+from mmmim.errors import MISSPELT, UsageError, did_you_mean, nearest
 
 # Top-level sections and the registries that build them.
 SECTIONS: dict[str, tuple[Registry, ...]] = {
@@ -78,7 +78,6 @@ HOST_PARTS = re.compile(
     r"|loss_\w+|(norm|act|conv)_cfg"
 )
 READ_OTHER_LIBRARIES = {"Albu", "mmdet.Albu", "mmseg.Albu"}  # what stands below them names classes of albumentations
-SURE = 0.85  # similarity from which a key counts as misspelt where a class may also take it in another way
 
 
 @dataclass(frozen=True)
@@ -208,7 +207,7 @@ def _arguments(node: dict[str, Any], built: Any, registry: Registry, place: Plac
     names |= {"type", "_scope_", *TAKEN_BEFORE_BUILDING.get(registry.name, ())}
     sure = not is_open and (place.by_us or _is_ours(built))
     for key, value in node.items():
-        if key not in names and (sure or nearest(key, names, SURE)):
+        if key not in names and (sure or nearest(key, names, MISSPELT)):
             kind = getattr(built, "__name__", str(built))
             yield f"{place.path}.{key}={_short(value)}: {kind} takes no such argument{did_you_mean(key, names)}"
 

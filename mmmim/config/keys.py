@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from mmmim.config.recipe import KEYS as RECIPE_KEYS
 from mmmim.config.renamed import new_place
 from mmmim.config.types import EVERYWHERE, TAKEN_BEFORE_BUILDING, accepted_arguments, default_scope, resolve
-from mmmim.errors import UsageError, did_you_mean, nearest
+from mmmim.errors import MISSPELT, UsageError, did_you_mean, nearest
 
 # Read from ``runner.cfg`` by MMEngine, or by the tools of this project, without being arguments of the Runner.
 READ_FROM_CONFIG = {
@@ -42,7 +42,6 @@ SECTION_KEYS: dict[str, set[str]] = {
 }
 # Helper variables that shipped and customary configs define and that resemble a key without being one.
 CUSTOMARY = {"models", *(f"{split}_{part}" for split in ("train", "val", "test") for part in ("pipeline", "dataset"))}
-ALMOST = 0.85  # similarity from which an unknown top-level key counts as misspelt
 
 
 def runner_keys() -> set[str]:
@@ -82,9 +81,9 @@ def misspelt_top_level_keys(cfg: Config) -> Iterator[str]:
     for key in cfg:
         if key in known or key in CUSTOMARY or key.startswith(tuple(f"{name}_" for name in known)):
             continue
-        if nearest(key, known, ALMOST):
+        if nearest(key, known, MISSPELT):
             yield (
-                f"{key}: nothing reads this key{did_you_mean(key, known, ALMOST)} "
+                f"{key}: nothing reads this key{did_you_mean(key, known, MISSPELT)} "
                 "(a helper variable of the config may have any name less like a known key)"
             )
     backends = _without_scope(cfg.get("vis_backends"))
@@ -146,7 +145,7 @@ def check_options(cfg: Config, options: Mapping[str, Any]) -> list[str]:
                     continue
                 new_type = options.get(".".join([*parts[:depth], "type"]))
                 known, is_open = _known_keys(node if new_type is None else {"type": new_type}, parts[:depth])
-                fits = part in known or part == "_delete_" or (is_open and not nearest(part, known, ALMOST))
+                fits = part in known or part == "_delete_" or (is_open and not nearest(part, known, MISSPELT))
                 if not fits:
                     at = ".".join(parts[:depth]) or "the config"
                     raise UsageError(

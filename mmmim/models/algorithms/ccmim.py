@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmmim.errors import UsageError, agree
+from mmmim.errors import UsageError, check_agreement
 from mmmim.registry import MODELS, build_part
 
 from ..layers import PatchMask, take, uncached_autocast
@@ -72,9 +72,9 @@ class CCMIM(MaskedImageModel):
 
     def _build_contrast(self, projector: dict, contrast: dict) -> None:
         width = self.backbone.embed_dims
-        agree("projector", projector, "the backbone's outputs", in_dims=width)
+        check_agreement("projector", projector, "the backbone's outputs", in_dims=width)
         self.projector = Projector.build("projector", {"type": "mmmim.ContrastProjector", **projector}, in_dims=width)
-        agree("contrast", contrast, "the projector's outputs", dims=self.projector.out_dims)
+        check_agreement("contrast", contrast, "the projector's outputs", dims=self.projector.out_dims)
         self.contrast: nn.Module = build_part(contrast, dims=self.projector.out_dims, hidden=width)
 
     def loss(self, images: Tensor, **views: Tensor) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mmmim.errors import UsageError, agree
+from mmmim.errors import UsageError, check_agreement
 from mmmim.registry import MODELS
 
 from ..data_preprocessors import statistics_of
@@ -122,7 +122,7 @@ class CIM(MaskedImageModel):
 
     def _build_masker(self, masker: dict) -> BaseMasker:
         patch_size = self.generator.patch_size
-        agree("masker", masker, "the generator's patches", patch_size=patch_size)
+        check_agreement("masker", masker, "the generator's patches", patch_size=patch_size)
         return BaseMasker.build("masker", masker, patch_size=patch_size)
 
     def _check_parts(self) -> None:

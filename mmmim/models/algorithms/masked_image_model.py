@@ -6,7 +6,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from mmmim.errors import UsageError, agree
+from mmmim.errors import UsageError, check_agreement
 from mmmim.registry import MODELS
 from mmmim.seeding import derive_seed
 
@@ -71,7 +71,9 @@ class MaskedImageModel(BaseModel):
         self._check_encoder()
         channels = dict(in_channels=self.backbone.in_channels)
         images = dict(channels, input_size=self.backbone.img_size, **statistics_of(self.data_preprocessor))
-        agree("target_generator", target_generator, "the backbone's outputs", patch_size=self.cell_size, **channels)
+        check_agreement(
+            "target_generator", target_generator, "the backbone's outputs", patch_size=self.cell_size, **channels
+        )
         known: dict[str, Any] = dict(images, patch_size=self.cell_size)
         self.target_generator = TargetGenerator.build("target_generator", target_generator, **known)
         check_target(self.target_generator, self, self.predicts)
@@ -94,7 +96,7 @@ class MaskedImageModel(BaseModel):
             )
 
     def _build_masker(self, masker: dict) -> BaseMasker:
-        agree("masker", masker, "the backbone's tokens", patch_size=self.backbone.patch_size)
+        check_agreement("masker", masker, "the backbone's tokens", patch_size=self.backbone.patch_size)
         return BaseMasker.build("masker", masker, patch_size=self.backbone.patch_size)
 
     def _build_neck(self, neck: dict, hides: bool) -> Neck:
@@ -106,7 +108,7 @@ class MaskedImageModel(BaseModel):
             patch_size=self.cell_size,
             num_prefix=self.backbone.num_prefix,
         )
-        agree("neck", neck, "backbone and target_generator", **known)
+        check_agreement("neck", neck, "backbone and target_generator", **known)
         return Neck.build("neck", neck, use_mask_token=hides, **known)
 
     def _check_parts(self) -> None:
