@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,10 +12,12 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torchvision import tv_tensors
 
 from mmmim.errors import UsageError
+
+from .storage import read_file
 
 PIL_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 ARRAY, ARRAY_START = ".npy", b"\x93NUMPY"
@@ -56,30 +59,40 @@ def decode_image(
         UsageError: The file has values of another type and ``value_range`` is None, or it is an array with another
             number of channels.
     """
-    name = os.fspath(path)
-    with open(name, "rb") as file:
-        start = file.read(len(ARRAY_START))
-        file.seek(0)
-        if start == ARRAY_START:
-            return _as_tensor(_to_8_bit(np.load(file, allow_pickle=False), value_range, name), channels, name)
-        if start[:2] in (b"II", b"MM") and (array := _many_channels(name)) is not None:
-            values = _to_8_bit(array, value_range, name)
-            image = _as_image(values) if values.shape[2] in PIL_MODES and channels in PIL_MODES else None
-            return _as_tensor(values, channels, name) if image is None else image.convert(PIL_MODES[channels])
-        if channels not in PIL_MODES:
-            raise UsageError(
-                f"channels: image files have 1, 3 or 4, got {channels}; store such images as .npy or TIFF ({name})"
-            )
-        with Image.open(file) as image:
-            return _from_pillow(image, channels, value_range, name)
+    return decode_bytes(read_file(path), os.fspath(path), channels, value_range)
 
 
-def _from_pillow(image: Image.Image, channels: int, value_range: ValueRange | None, name: str) -> Image.Image:
+def decode_bytes(
+    content: bytes, name: str, channels: int = 3, value_range: ValueRange | None = None
+) -> Image.Image | tv_tensors.Image:
+    """Return the image in the ``content`` of a file, as :func:`decode_image` does; ``name`` is for messages."""
+    if content.startswith(ARRAY_START):
+        array = np.load(io.BytesIO(content), allow_pickle=False)
+        return _as_tensor(_to_8_bit(array, value_range, name), channels, name)
+    if content[:2] in (b"II", b"MM") and (many := _many_channels(content)) is not None:
+        values = _to_8_bit(many, value_range, name)
+        image = _as_image(values) if values.shape[2] in PIL_MODES and channels in PIL_MODES else None
+        return _as_tensor(values, channels, name) if image is None else image.convert(PIL_MODES[channels])
+    if channels not in PIL_MODES:
+        raise UsageError(
+            f"channels: image files have 1, 3 or 4, got {channels}; store such images as .npy or TIFF ({name})"
+        )
+    try:
+        image = Image.open(io.BytesIO(content))
+    except UnidentifiedImageError:
+        raise UnidentifiedImageError(f"{len(content):,} bytes in no format that Pillow knows") from None
+    with image:
+        return _from_pillow(image, content, channels, value_range, name)
+
+
+def _from_pillow(
+    image: Image.Image, content: bytes, channels: int, value_range: ValueRange | None, name: str
+) -> Image.Image:
     reduced = _reduces_to_8_bit(image)
     image.load()
     deep = image.mode.startswith(("I", "F")) or reduced
     if deep:
-        values = _read_deep(name) if reduced else np.asarray(image)
+        values = _read_deep(content) if reduced else np.asarray(image)
         if image.mode == "I" and image.format in ("PNG", "PPM"):  # 16-bit gray, which Pillow keeps in 32 bits
             values = values.astype(np.uint16)
         eight_bit = _as_image(_to_8_bit(values, value_range, name))
@@ -107,20 +120,20 @@ def _reduces_to_8_bit(image: Image.Image) -> bool:
     return ";16" in str(raw) or (image.format == "PPM" and any(int(value) > 255 for value in others))
 
 
-def _read_deep(name: str) -> np.ndarray:
-    values = cv2.imread(name, cv2.IMREAD_UNCHANGED)
+def _read_deep(content: bytes) -> np.ndarray:
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None:
         raise ValueError("OpenCV, which reads 16-bit colour, cannot decode it")
     return cv2.cvtColor(values, cv2.COLOR_BGRA2RGBA if values.shape[2] == 4 else cv2.COLOR_BGR2RGB)
 
 
-def _many_channels(name: str) -> np.ndarray | None:
+def _many_channels(content: bytes) -> np.ndarray | None:
     """Return ``(H, W, C)`` of a TIFF file that Pillow cannot open (many channels, or several of 32 bits), else None."""
-    with suppress(OSError), Image.open(name):
+    with suppress(OSError), Image.open(io.BytesIO(content)):
         return None
     import tifffile
 
-    with tifffile.TiffFile(name) as file:
+    with tifffile.TiffFile(io.BytesIO(content)) as file:
         series = file.series[0]
         array, axes = series.asarray(), series.axes
     if array.ndim == 3:

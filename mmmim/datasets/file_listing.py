@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import stat
 import time
 import zipfile
 from collections import Counter
@@ -50,7 +52,10 @@ class PathList(Sequence[str]):
 
 
 class Listing(NamedTuple):
-    """The paths of the images below a folder, and the numbers of other files by extension, most frequent first."""
+    """The paths of the images below a folder, and the numbers of other files by extension, most frequent first.
+
+    Pipes, sockets, devices, broken links and folders that may not be read are each named.
+    """
 
     paths: PathList
     left_out: Mapping[str, int]
@@ -64,7 +69,8 @@ class Listing(NamedTuple):
 def list_images(root: str | os.PathLike[str], extensions: Sequence[str]) -> Listing:
     """Return the sorted paths, relative to ``root``, of all files below it with one of ``extensions`` (any case).
 
-    Hidden files and folders are left out, links are followed once. The result for a large folder is cached in
+    Hidden files and folders are left out, and so is what is no file or may not be read; links are followed once. The
+    result for a large folder is cached in
     ``$XDG_CACHE_HOME/mmmim`` (default ``~/.cache``) and used as long as no folder below ``root`` has changed.
     """
     cache = _cache_file(root, extensions)
@@ -91,23 +97,48 @@ def _scan(root: str, extensions: tuple[str, ...]) -> tuple[list[str], dict[str, 
     pending = [""]
     while pending:
         folder = pending.pop()
-        stat = os.stat(os.path.join(root, folder))
-        if (stat.st_dev, stat.st_ino) in seen:
+        facts = os.stat(os.path.join(root, folder))
+        if (facts.st_dev, facts.st_ino) in seen:
             continue
-        seen.add((stat.st_dev, stat.st_ino))
-        mtimes[folder] = stat.st_mtime_ns
-        with os.scandir(os.path.join(root, folder)) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                path = os.path.join(folder, entry.name)
-                if entry.is_dir():
-                    pending.append(path)
-                elif entry.name.lower().endswith(extensions):
-                    files.append(path)
-                else:
-                    others[os.path.splitext(entry.name)[1].lower() or "(none)"] += 1
+        seen.add((facts.st_dev, facts.st_ino))
+        mtimes[folder] = facts.st_mtime_ns
+        try:
+            with os.scandir(os.path.join(root, folder)) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except PermissionError:
+            if not folder:
+                raise
+            others[f"folder without permission to read ({folder})"] += 1
+            continue
+        for entry in found:
+            if entry.name.startswith("."):
+                continue
+            path = os.path.join(folder, entry.name)
+            kind = _kind(entry)
+            if kind == "folder":
+                pending.append(path)
+            elif kind != "file":
+                others[f"{kind} ({path})"] += 1
+            elif entry.name.lower().endswith(extensions):
+                files.append(path)
+            else:
+                others[os.path.splitext(entry.name)[1].lower() or "(none)"] += 1
     return files, mtimes, others
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """Return ``folder``, ``file``, or what else an entry, or the target of a link, is and no image can be."""
+    try:
+        if entry.is_dir():
+            return "folder"
+        if entry.is_file():
+            return "file"
+        mode = entry.stat().st_mode
+    except FileNotFoundError:
+        return "link to nothing"
+    except OSError as error:
+        return "link loop" if error.errno == errno.ELOOP else error.strerror or "unreadable"
+    return "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
 
 
 def _cache_file(root: str | os.PathLike[str], extensions: Sequence[str]) -> Path:

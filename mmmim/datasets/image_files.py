@@ -14,6 +14,7 @@ from mmmim.errors import MissingFileError, UsageError
 from .base import SeededImageDataset
 from .decode import ValueRange, check_value_range, decode_image, image_extensions
 from .file_listing import Listing, PathList, list_images
+from .storage import read_file
 
 NUM_CHECKED = 64  # how many files of a dataset are checked when it is built
 
@@ -49,6 +50,9 @@ class ImageFiles(SeededImageDataset):
 
     def load(self, index: int) -> Image.Image | tv_tensors.Image:
         return decode_image(self.name(index), self.channels, self.value_range)
+
+    def probe(self, index: int) -> None:
+        read_file(self.name(index))
 
     def label(self, index: int) -> int:
         return int(self.labels[index])
@@ -89,7 +93,7 @@ def find_images(root: str, channels: int = 3, extensions: Sequence[str] | None =
     listing = list_images(root, wanted)
     if not len(listing.paths):
         there = f"there are {listing.describe_left_out()}; " if listing.left_out else ""
-        example = f"[{next(iter(listing.left_out), '.jpg')}]".replace("(none)", ".jpg")
+        example = f"[{next((each for each in listing.left_out if each.startswith('.')), '.jpg')}]"
         raise MissingFileError(
             f"root: no image below {os.path.abspath(root)!r}; looked for {', '.join(wanted)} at any depth; {there}"
             "point to the folder that holds the images, or set dataset.extensions, also with --data: --cfg-options "

@@ -64,8 +64,8 @@ class ImageFolder(ImageFiles):
         everything = paths = listing.paths
         if listing.left_out:
             print_log(
-                f"{root}: {len(paths):,} images; left out by their extension: {listing.describe_left_out()}; "
-                "dataset.extensions says which are read",
+                f"{root}: {len(paths):,} images; left out: {listing.describe_left_out()}; "
+                "dataset.extensions says which extensions are read",
                 logger="current",
             )
         if labelled and classes is None:

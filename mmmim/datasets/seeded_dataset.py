@@ -9,13 +9,17 @@ from torch.utils.data import Dataset
 from mmmim.errors import one_of
 from mmmim.registry import DATASETS
 
+from .patient import PatientReader
 from .seeding import SampleKey, seeded_sample
+from .storage import read_file
 from .toy_layouts import LAYOUTS
 
 
 @DATASETS.register_module()
-class SeededDataset(Dataset):
+class SeededDataset(PatientReader, Dataset):
     """An MMSegmentation or MMDetection dataset whose augmentation depends on (seed, epoch, index) alone.
+
+    It waits for a storage that is away.
 
     All other attributes (``metainfo``, ``full_init``, ``filter_cfg``, ...) are those of the wrapped dataset.
 
@@ -31,14 +35,24 @@ class SeededDataset(Dataset):
         if options and Path(written) == Path(dataset.get("data_root", written)):
             LAYOUTS[one_of("prepare.layout", options.pop("layout", None), LAYOUTS)](**options)
         self.dataset = ROOT_DATASETS.build(dataset)
+        self.prepare_reading()
+
+    def name(self, index: int) -> str:
+        return str(self.dataset.get_data_info(index).get("img_path", index))
+
+    def probe(self, index: int) -> None:
+        read_file(self.name(index))
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, key: SampleKey | int) -> Any:
-        seed, epoch, index = SampleKey.of(key)
-        with seeded_sample(seed, epoch, index):
-            return self.dataset[index]
+        sample = SampleKey.of(key)
+        return self.load_patiently(sample.index, lambda: self._augmented(sample))
+
+    def _augmented(self, key: SampleKey) -> Any:
+        with seeded_sample(*key):
+            return self.dataset[key.index]
 
     def get_data_info(self, key: SampleKey | int) -> dict:
         """Return the annotation of a sample from the wrapped dataset."""

@@ -42,3 +42,10 @@ def update_val_interval(loop: BaseLoop) -> None:
 def end_workers(loader: DataLoader) -> Any:
     """End persistent workers now; if a reference cycle ended them later, torch would wait for each of them."""
     loader._iterator = None
+
+
+def built_dataset(runner: Runner, split: str) -> Any:
+    """Return the dataset of ``train``, ``val`` or ``test`` if it is built, which the Runner's properties would do."""
+    loader = getattr(runner, f"_{split}_dataloader")
+    loop = getattr(runner, f"_{split}_loop")
+    return getattr(getattr(loop, "dataloader", loader), "dataset", None)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.runner import Runner
 
+from mmmim.engine.stuck_loader import SILENT_MINUTES, stuck_workers_named
 from mmmim.errors import UsageError
 
 # Modules that only call another library, so that an error which passed through them is not a fault of theirs.
@@ -42,7 +43,7 @@ def _passed_through_us(trace: TracebackType | None) -> bool:
 
 
 class CheckedRunner(Runner):
-    """MMEngine's Runner, which reports in one line which part of the config could not be built."""
+    """MMEngine's Runner, which reports in one line which part of the config is wrong, or which worker hangs."""
 
     def build_log_processor(self, log_processor: Any) -> Any:
         with building("log_processor"):
@@ -82,5 +83,19 @@ class CheckedRunner(Runner):
 
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(dataloader, dict) and dataloader.get("num_workers"):
+            dataloader = {"timeout": 60 * SILENT_MINUTES, **dataloader}
         with building("dataloader"):
             return Runner.build_dataloader(dataloader, *args, **kwargs)
+
+    def train(self) -> Any:
+        with stuck_workers_named(self):
+            return super().train()
+
+    def val(self) -> Any:
+        with stuck_workers_named(self):
+            return super().val()
+
+    def test(self) -> Any:
+        with stuck_workers_named(self):
+            return super().test()

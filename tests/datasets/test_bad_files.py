@@ -30,10 +30,11 @@ def _names(data):
     return [name.rsplit("/", 1)[-1] for name in data.bad_files]
 
 
-def test_bad_file_is_replaced_by_the_next_readable_one(broken):
+def test_bad_file_is_replaced_by_a_readable_one(broken):
     data = ImageFolder(str(broken))
-    assert [data[i]["indices"] for i in range(6)] == [0, 4, 4, 4, 4, 0]
-    assert [int(data[i]["inputs"][0, 0, 0]) for i in range(6)] == [0, 40, 40, 40, 40, 0]
+    found = [data[i] for i in range(6)]
+    assert (found[0]["indices"], found[4]["indices"]) == (0, 4)
+    assert all(each["inputs"][0, 0, 0] == 10 * each["indices"] and each["indices"] in (0, 4) for each in found)
     assert _names(data) == BAD
 
 
@@ -48,9 +49,11 @@ def test_each_file_is_named_once(broken, monkeypatch):
     monkeypatch.setattr("mmmim.datasets.base.print_log", lambda text, **_: warnings.append(text))
     data = ImageFolder(str(broken))
     for _ in range(3):
-        data[1], data[5]
+        for index in range(6):
+            data[index]
     assert sorted(text.split(":")[0] for text in warnings) == [f"Skipping unreadable image {broken}/{n}" for n in BAD]
-    assert "OSError: image file is truncated" in warnings[0]
+    told = "".join(warnings)
+    assert "OSError: image file is truncated" in told and "12 bytes in no format that Pillow knows" in told
 
 
 def test_nothing_readable_is_an_error(tmp_path):
@@ -101,7 +104,8 @@ def test_main_process_learns_what_workers_found(broken, tmp_path, num_workers):
     runner, hook = _Runner(loader, tmp_path), BadFileReportHook()
     hook.after_train_epoch(runner)
     assert runner.logged == [] and not (tmp_path / "bad_files.txt").exists()
-    assert [batch["indices"].tolist() for batch in loader] == [[0, 4], [4, 4], [4, 0]]
+    found = [batch["indices"].tolist() for batch in loader]
+    assert (found[0][0], found[2][0]) == (0, 4) and {index for pair in found for index in pair} == {0, 4}
     hook.after_train_epoch(runner)
     assert (tmp_path / "bad_files.txt").read_text(encoding="utf-8") == "".join(f"{broken}/{name}\n" for name in BAD)
     assert runner.logged[0].startswith("4 unreadable image file(s)")
