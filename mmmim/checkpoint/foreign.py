@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from mmmim.checkpoint.names import stored_facts
 from mmmim.checkpoint.prefixes import MODEL_ENTRIES, Marks, branches_outside, find_prefix, named_tensors
 from mmmim.checkpoint.reader import read_file
 from mmmim.errors import WeightsError
@@ -40,7 +39,8 @@ def read_source(file: str | Path, prefix: str | None = None, marks: Marks = ()) 
     if not isinstance(content, Mapping):
         raise WeightsError(f"{file}: holds a {type(content).__name__}, not the named tensors of a model")
     named = named_tensors(content)
-    is_ours = bool(stored_facts(content))
+    meta = content.get("meta")
+    is_ours = isinstance(meta, Mapping) and "mmmim" in meta
     found = None if is_ours else find_prefix(named, marks, prefix, str(file))
     if found is None:
         place = next((key for key in MODEL_ENTRIES if isinstance(content.get(key), Mapping)), None)

@@ -73,10 +73,10 @@ class Inert:
         pass
 
     def append(self, value: Any) -> None:
-        pass
+        """Do nothing."""
 
     def extend(self, values: Any) -> None:
-        pass
+        """Do nothing."""
 
 
 def module_tensors(content: Any, prefix: str = "") -> Iterator[tuple[str, Tensor]]:

@@ -8,7 +8,7 @@ python tools/export.py CKPT --to torchvision --out resnet50.pth
 python tools/export.py CKPT --to safetensors --out vit-b.safetensors
 python tools/export.py CKPT --to mmpretrain --out vit-b_mmpretrain.pth
 python tools/export.py FINETUNED.pth --to timm --with-head --out classifier.pth
-python tools/export.py CKPT --to timm --out own.pth --custom-imports projects.convnext_encoder.convnext
+python tools/export.py CKPT --to timm --out own.pth --custom-imports projects.convnext_encoder
 python tools/export.py CKPT --to official --out simmim_swin-b.pth
 """
 

@@ -10,11 +10,12 @@ import torch.distributed as dist
 from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.model import BaseDataPreprocessor
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_map
 
+from mmmim.engine.optim.wrappers import wrappers_of
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS, MODEL_WRAPPERS
 
@@ -211,5 +212,4 @@ def _divide_moments(optimizer: Optimizer, state: dict[str, Any]) -> dict[str, An
 
 
 def _optimizers(runner: Any) -> list[Optimizer]:
-    wrapper = runner.optim_wrapper
-    return [w.optimizer for w in (wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper])]
+    return [wrapper.optimizer for wrapper in wrappers_of(runner.optim_wrapper)]

@@ -23,17 +23,22 @@ def parse_facts(meta: Mapping[Any, Any], state: Mapping[str, Tensor], file: str)
         WeightsError: A fact is of another kind, or no encoder with these tensors can be so large.
     """
     facts = {_name(key, file): _plain(value, f"{file}: meta['mmmim'][{key!r}]") for key, value in meta.items()}
-    blocks = facts.get("depth", facts.get("depths", 0))
-    total = sum(blocks) if isinstance(blocks, (list, tuple)) else blocks
+    total = sum(_numbers(facts.get("depth", facts.get("depths"))))
     if total > len(state):
         raise WeightsError(f"{file}: its meta says {total} blocks, its encoder has only {len(state)} tensors")
     side = max((size for value in state.values() for size in value.shape), default=0)
     for name in SIZES:
-        values = facts.get(name) or 0
-        largest = max(values, default=0) if isinstance(values, (list, tuple)) else values
-        if largest > side:
-            raise WeightsError(f"{file}: its meta says {name}={values}, no side of its tensors is longer than {side}")
+        if max(_numbers(facts.get(name)), default=0) > side:
+            raise WeightsError(
+                f"{file}: its meta says {name}={facts[name]}, no side of its tensors is longer than {side}"
+            )
     return facts
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, (list, tuple)):
+        return [number for each in value for number in _numbers(each)]
+    return [value] if isinstance(value, (int, float)) else []
 
 
 def _name(key: Any, file: str) -> str:

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mmmim.engine.stuck_loader import SILENT_MINUTES, stuck_workers_named
 from mmmim.errors import UsageError
 
+FOR_WORKERS = ("persistent_workers", "prefetch_factor", "timeout")  # torch refuses them without workers
 # Modules that only call another library, so that an error which passed through them is not a fault of theirs.
 CALLING_MODULES = (__name__, "mmmim.plan.dry_run", "mmmim.models.backbones.layer_decay_guard")
 
@@ -40,6 +41,13 @@ def _passed_through_us(trace: TracebackType | None) -> bool:
             return True
         trace = following
     return False
+
+
+def _with_fitting_workers(dataloader: dict[str, Any]) -> dict[str, Any]:
+    """Return settings in which workers may be silent for some time, and without workers nothing that needs them."""
+    if dataloader.get("num_workers"):
+        return {"timeout": 60 * SILENT_MINUTES, **dataloader}
+    return {key: value for key, value in dataloader.items() if key not in FOR_WORKERS}
 
 
 class CheckedRunner(Runner):
@@ -83,8 +91,8 @@ class CheckedRunner(Runner):
 
     @staticmethod
     def build_dataloader(dataloader: Any, *args: Any, **kwargs: Any) -> Any:
-        if isinstance(dataloader, dict) and dataloader.get("num_workers"):
-            dataloader = {"timeout": 60 * SILENT_MINUTES, **dataloader}
+        if isinstance(dataloader, dict):
+            dataloader = _with_fitting_workers(dataloader)
         with building("dataloader"):
             return Runner.build_dataloader(dataloader, *args, **kwargs)
 

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,25 @@ class TinyImages(Dataset):
 
 @MODELS.register_module(force=True)
 class TinyMasked(BaseModel):
-    """A model that reconstructs hidden values; the loss of iteration ``nan_at`` is NaN on one rank."""
+    """A model that reconstructs hidden values; the loss of iteration ``nan_at`` is NaN on one rank.
 
-    def __init__(self, nan_at: int | None = None, nan_rank: int = 0, records: bool = True, width: int = 16) -> None:
+    The gradients of the iterations ``nan_gradients`` are NaN although the loss is finite.
+    """
+
+    def __init__(
+        self,
+        nan_at: int | None = None,
+        nan_rank: int = 0,
+        records: bool = True,
+        width: int = 16,
+        nan_gradients: Sequence[int] = (),
+    ) -> None:
         super().__init__()
         self.records = records
         self.encoder = nn.Sequential(nn.Linear(48, width), nn.BatchNorm1d(width), nn.GELU(), nn.Dropout(0.2))
         self.decoder = nn.Linear(width, 48)
         self.nan_at = nan_at if get_rank() == nan_rank else None
+        self.nan_gradients = nan_gradients
         self.steps: list[tuple[int, int]] = []
         self.seen: list[list[int]] = []
         self.losses: list[float] = []
@@ -70,6 +82,8 @@ class TinyMasked(BaseModel):
         loss = (error * hidden).sum() / hidden.sum()
         if self.nan_at is not None and self.steps[-1][1] == self.nan_at:
             loss = loss * float("nan")
+        if self.nan_gradients and self.steps[-1][1] in self.nan_gradients:
+            loss.register_hook(lambda gradient: gradient * float("nan"))
         if self.records:
             self.losses.append(loss.item())
         return dict(loss_rec=loss, hidden_share=hidden.float().mean())

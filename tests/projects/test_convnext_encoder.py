@@ -224,7 +224,7 @@ def test_other_libraries_are_refused_with_the_reason(target: str, tmp_path: Path
 def test_the_export_tool_finds_the_class(
     checkpoints: dict[str, Path], tmp_path: Path, run_script: Callable[..., object], capsys: pytest.CaptureFixture
 ) -> None:
-    """The checkpoint's config says which module has it."""
+    """The user names the module, which the checkpoint's config names too."""
     from mmmim.registry import MODELS as OURS
 
     known = OURS.module_dict.pop("ConvNeXt")
@@ -233,7 +233,9 @@ def test_the_export_tool_finds_the_class(
         with pytest.MonkeyPatch.context() as patch:
             patch.delitem(__import__("sys").modules, "projects.convnext_encoder")
             patch.delitem(__import__("sys").modules, "projects.convnext_encoder.convnext")
-            assert run_script("tools/export.py", *words) == 0
+            assert run_script("tools/export.py", *words) == 2
+            assert "the run imported ['projects.convnext_encoder']" in capsys.readouterr().err
+            assert run_script("tools/export.py", *words, "--custom-imports", "projects.convnext_encoder") == 0
     finally:
         OURS.module_dict["ConvNeXt"] = known
     assert "timm.models.convnext.ConvNeXt(" in capsys.readouterr().out

@@ -6,7 +6,6 @@ from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.optim import OptimWrapperDict
 
 from mmmim.checkpoint.files import (
     ATOMIC_BACKEND,
@@ -18,6 +17,7 @@ from mmmim.checkpoint.files import (
     to_plain,
 )
 from mmmim.engine.internals import Start, set_start, start_of
+from mmmim.engine.optim.wrappers import no_gradients_pending
 from mmmim.engine.stop_signal import EXIT_CODE, StopSignal
 from mmmim.registry import HOOKS
 
@@ -99,7 +99,7 @@ class SafeCheckpointHook(CheckpointHook):
         if not self.by_epoch:
             self._plan(runner.iter + 1, runner.max_iters)
         self._save_if_due(runner, place)
-        if self.stop_signal.poll(runner.iter) and _no_gradients_pending(runner):
+        if self.stop_signal.poll(runner.iter) and no_gradients_pending(runner.optim_wrapper):
             self._stop(runner, place)
 
     def after_train_epoch(self, runner) -> None:
@@ -139,7 +139,7 @@ class SafeCheckpointHook(CheckpointHook):
             self._due = ROLLING
 
     def _save_if_due(self, runner, place: dict) -> None:
-        if self._due is not None and _no_gradients_pending(runner):
+        if self._due is not None and no_gradients_pending(runner.optim_wrapper):
             due, self._due = self._due, None
             if isinstance(due, int):
                 self._save_checkpoint_with_step(runner, due, place)
@@ -148,7 +148,7 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         """Save the numbered checkpoint of a step; MMEngine also calls this for a new best score after a validation."""
-        if not _no_gradients_pending(runner):
+        if not no_gradients_pending(runner.optim_wrapper):
             return
         outdated = []
         if self.max_keep_ckpts > 0:
@@ -237,10 +237,3 @@ class SafeCheckpointHook(CheckpointHook):
             f"exiting with code {EXIT_CODE}, start again with --resume"
         )
         raise SystemExit(EXIT_CODE)
-
-
-def _no_gradients_pending(runner) -> bool:
-    """Return whether no accumulated gradients wait for the rest of their window."""
-    wrapper = runner.optim_wrapper
-    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-    return all(w.should_update() for w in wrappers)

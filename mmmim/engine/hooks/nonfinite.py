@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import torch
-from mmengine.dist import all_gather_object, all_reduce, get_rank
+from mmengine.dist import all_gather_object, all_reduce, get_rank, get_world_size, is_main_process
 from mmengine.hooks import Hook
+from torch import Tensor, nn
 
-from mmmim.engine.loss_buffer import LossBuffer
+from mmmim.checkpoint.files import atomic_write
+from mmmim.engine.loss_buffer import LossBuffer, StepLosses
+from mmmim.engine.optim import AutocastOptimWrapper
+from mmmim.engine.optim.wrappers import no_gradients_pending, wrappers_of
 from mmmim.errors import RunFailed, UsageError
 from mmmim.registry import HOOKS
 
@@ -17,68 +26,148 @@ ADVICE = (
 )
 
 
+WEIGHTS, SKIPPED, IN_ROW = "norm of the weights", "skipped updates", "skipped updates in a row"
+RECORD_FILE, WEIGHTS_FILE = "nonfinite.json", "nonfinite.pt"
+
+
 @HOOKS.register_module()
 class NonFiniteLossHook(Hook):
-    """Stops training when a loss of any rank is NaN or infinite.
+    """Stops training when a loss or a weight of any rank is NaN or infinite, or too many updates had to be skipped.
 
-    The losses stay on the device and are checked every ``interval`` steps, before each checkpoint and at the end of
-    an epoch, so a step costs no host sync and a run continues for at most ``interval`` steps. No checkpoint is written
-    after a non-finite loss, nor one with non-finite weights. ``AutocastOptimWrapper`` ensures that the weights stay as
-    they were before the bad step.
+    The numbers stay on the device and are checked every ``interval`` steps, before each checkpoint and at the end of
+    an epoch, so a step costs no host sync and a run continues for at most ``interval`` steps; a single process on the
+    CPU checks every step. No checkpoint is written after a non-finite loss, nor one with non-finite weights.
+    ``AutocastOptimWrapper`` ensures that the weights stay as they were before the bad step, and counts the updates that
+    it skips because their gradient is not finite; their number is logged.
+
+    Before the run stops, ``nonfinite.json`` says which step it was and ``nonfinite.pt`` holds the weights, from which
+    ``tools/replay.py`` computes that step again.
+
+    Args:
+        interval: Steps between two checks.
+        max_skipped: Number of updates in a row that may be skipped.
 
     Raises:
-        RunFailed: A loss is not finite; raised on every rank, with iteration, rank and loss names.
+        RunFailed: A number is not finite, with iteration, rank and names, or ``max_skipped`` is exceeded; raised on
+            every rank.
     """
 
     priority = "ABOVE_NORMAL"
 
-    def __init__(self, interval: int = 50) -> None:
+    def __init__(self, interval: int = 50, max_skipped: int = 20) -> None:
         if interval < 1:
             raise UsageError(f"interval: expected a number of steps >= 1, got {interval}")
-        self.interval = interval
+        if max_skipped < 0:
+            raise UsageError(f"max_skipped: expected a number of updates >= 0, got {max_skipped}")
+        self.interval, self.max_skipped = interval, max_skipped
         self.losses = LossBuffer()
+        self.num_skipped = 0
+
+    def before_train(self, runner) -> None:
+        self.weights = [param for param in runner.model.parameters() if param.requires_grad]
+        on_cpu = all(param.device.type == "cpu" for param in self.weights)
+        self.steps_between = 1 if on_cpu and get_world_size() == 1 else self.interval
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
-        if outputs:
-            self.losses.append(runner.iter, outputs)
-        if self.every_n_train_iters(runner, self.interval):
-            self.check()
+        values: dict[str, Any] = dict(outputs or {})
+        if no_gradients_pending(runner.optim_wrapper):
+            values[WEIGHTS] = total_norm(self.weights)
+        first = wrappers_of(runner.optim_wrapper)[0]
+        if isinstance(first, AutocastOptimWrapper):
+            values |= {SKIPPED: first.skipped, IN_ROW: first.skipped_in_row}
+        if values:
+            self.losses.append(runner.iter, values)
+        if self.every_n_train_iters(runner, self.steps_between):
+            self.check(runner)
 
     def after_train_epoch(self, runner) -> None:
-        self.check()
+        self.check(runner)
 
     def after_train(self, runner) -> None:
-        self.check()
+        self.check(runner)
 
     def before_checkpoint(self, runner) -> None:
         """Check the losses; ``SafeCheckpointHook`` calls it on every rank before it saves."""
-        self.check()
+        self.check(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        bad = [name for name, value in checkpoint["state_dict"].items() if not _is_finite(value)]
-        if bad:
-            raise RunFailed(
-                f"non-finite weights after iteration {runner.iter}: {', '.join(bad[:5])}"
-                f"{' ...' if len(bad) > 5 else ''} ({len(bad)} tensors); no checkpoint was written. {ADVICE}"
-            )
+        if bad := nonfinite_names(checkpoint["state_dict"]):
+            raise RunFailed(f"{_of_weights(runner.iter, bad)}; no checkpoint was written. {ADVICE}")
 
-    def check(self) -> None:
-        """Raise RunFailed if a pending loss of any rank is not finite; every rank has to call it at the same step."""
-        bad = next((step for step in self.losses.drain() if not all(map(math.isfinite, step.values.values()))), None)
+    def check(self, runner) -> None:
+        """Raise RunFailed if a pending number of any rank is not finite; every rank has to call it at the same step."""
+        steps = self.losses.drain()
+        self._count_skipped(runner, steps)
+        bad = next((step for step in steps if not all(map(math.isfinite, step.values.values()))), None)
         found = torch.tensor(float(bad is not None))
         all_reduce(found, op="max")
         if not found:
             return
-        reports = all_gather_object(
-            None if bad is None else (bad.iteration, get_rank(), _describe_nonfinite(bad.values))
-        )
-        lines = [f"iteration {i}, rank {rank}: {names}" for i, rank, names in sorted(filter(None, reports))]
-        raise RunFailed(f"non-finite loss at {'; '.join(lines)}. {ADVICE}")
+        report = None if bad is None else dict(iteration=bad.iteration, rank=get_rank(), values=_nonfinite(bad.values))
+        reports = sorted(filter(None, all_gather_object(report)), key=lambda each: (each["iteration"], each["rank"]))
+        names = nonfinite_names(runner.model.state_dict())
+        if is_main_process():
+            _write_record(runner, reports, names)
+        losses = [each for each in reports if each["values"].keys() - {WEIGHTS}]
+        replay = f"`python tools/replay.py {runner.work_dir}` computes the step again."
+        if losses and losses[0]["iteration"] <= reports[0]["iteration"]:
+            raise RunFailed(f"non-finite loss at {'; '.join(map(_place, losses))}. {ADVICE} {replay}")
+        raise RunFailed(f"{_of_weights(reports[0]['iteration'], names)}. {ADVICE} {replay}")
+
+    def _count_skipped(self, runner, steps: list[StepLosses]) -> None:
+        """Log how many updates were skipped since the last check, and stop after too many; ranks skip the same ones."""
+        if not steps or SKIPPED not in steps[-1].values:
+            return
+        total = int(steps[-1].values[SKIPPED])
+        if total > self.num_skipped:
+            runner.logger.warning(
+                f"{total - self.num_skipped} updates up to iteration {steps[-1].iteration} were skipped because their "
+                f"gradient was not finite ({total} since the start of this process)"
+            )
+            self.num_skipped = total
+        longest = max(int(step.values[IN_ROW]) for step in steps)
+        if longest > self.max_skipped:
+            raise RunFailed(
+                f"{longest} updates in a row up to iteration {steps[-1].iteration} were skipped, because their "
+                f"gradient was not finite although the loss was; max_skipped={self.max_skipped}. {ADVICE}"
+            )
 
 
-def _is_finite(value: torch.Tensor) -> bool:
+def total_norm(params: list[nn.Parameter]) -> Tensor:
+    """Return the norm of this process' share of all ``params``, on their device."""
+    local = [param.to_local() if hasattr(param, "to_local") else param for param in params]
+    norms = torch._foreach_norm([param.detach() for param in local])
+    return torch.stack([norm.float() for norm in norms]).norm()
+
+
+def nonfinite_names(state: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tensors that hold a NaN or an infinity."""
+    return [name for name, value in state.items() if isinstance(value, Tensor) and not _is_finite(value)]
+
+
+def _write_record(runner: Any, reports: list[dict[str, Any]], names: list[str]) -> None:
+    folder = Path(runner.work_dir)
+    record = dict(seed=runner.seed, processes=get_world_size(), steps=reports, weights=names)
+    with suppress(OSError):  # the message of the run is worth more than its record
+        with atomic_write(folder / RECORD_FILE) as file:
+            file.write(json.dumps(record, indent=2).encode())
+        with atomic_write(folder / WEIGHTS_FILE) as file:
+            torch.save(dict(state_dict=runner.model.state_dict(), meta=dict(iter=runner.iter)), file)
+
+
+def _is_finite(value: Tensor) -> bool:
     return not value.is_floating_point() or bool(value.isfinite().all())
 
 
-def _describe_nonfinite(values: dict[str, float]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in values.items() if not math.isfinite(value))
+def _nonfinite(values: dict[str, float]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items() if not math.isfinite(value)}
+
+
+def _place(report: dict[str, Any]) -> str:
+    values = ", ".join(f"{name}={value}" for name, value in report["values"].items() if name != WEIGHTS)
+    return f"iteration {report['iteration']}, rank {report['rank']}: {values}"
+
+
+def _of_weights(iteration: int, names: list[str]) -> str:
+    more = " ..." if len(names) > 5 else ""
+    return f"non-finite weights after iteration {iteration}: {', '.join(names[:5])}{more} ({len(names)} tensors)"

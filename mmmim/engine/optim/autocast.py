@@ -22,7 +22,7 @@ class AutocastOptimWrapper(OptimWrapper):
     """An optimizer wrapper with bf16 autocast on CPU and CUDA: fp32 weights, no loss scaling, no host sync.
 
     With a fused optimizer (``optimizer=dict(type='AdamW', fused=True)``) an update whose gradient is not finite changes
-    neither weights nor moments; this is decided on the device. Other optimizers cannot skip an update.
+    neither weights nor moments; this is decided and counted on the device. Other optimizers cannot skip an update.
 
     Args:
         dtype: ``'bfloat16'``, or ``'float32'`` for no autocast. float16 needs loss scaling: use MMEngine's
@@ -44,6 +44,9 @@ class AutocastOptimWrapper(OptimWrapper):
         self.cache_enabled = cache_enabled
         self.skips_nonfinite = bool(self.optimizer.defaults.get("fused"))
         self.grad_norm: torch.Tensor | None = None  # norm of the latest update's gradient before clipping
+        # Numbers of skipped updates, in all and since the last one that was not skipped; on the device after a step.
+        self.skipped: Any = torch.zeros(())
+        self.skipped_in_row: Any = torch.zeros(())
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -62,5 +65,8 @@ class AutocastOptimWrapper(OptimWrapper):
         if self.clip_grad_kwargs and not clips_by_norm:
             self.clip_func(params, **self.clip_grad_kwargs)
         if self.skips_nonfinite:
-            self.optimizer.found_inf = (~self.grad_norm.isfinite()).float()  # type: ignore[attr-defined]
+            skips = (~self.grad_norm.isfinite()).float()
+            self.optimizer.found_inf = skips  # type: ignore[attr-defined]
+            self.skipped = self.skipped.to(skips.device) + skips
+            self.skipped_in_row = (self.skipped_in_row.to(skips.device) + 1) * skips
         self.optimizer.step(**kwargs)
