@@ -180,3 +180,18 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     return str(value) if isinstance(value, Path) else value
+
+
+def make_plain(checkpoint: dict[str, Any]) -> None:
+    """Change the checkpoint of a Runner to plain types and relative names, without histories.
+
+    Histories only smooth the log lines, and after a million steps they would be larger than the model.
+    """
+    checkpoint["meta"] = to_plain(checkpoint["meta"])
+    hub = checkpoint["message_hub"]
+    info = to_plain(dict(hub["runtime_info"]))
+    resumed = {key: value for key, value in hub["resumed_keys"].items() if key in info}
+    for key in info:
+        if key == "last_ckpt" or key.startswith("best_ckpt"):
+            info[key] = info[key] and Path(info[key]).name
+    checkpoint["message_hub"] = dict(log_scalars={}, runtime_info=info, resumed_keys=resumed)

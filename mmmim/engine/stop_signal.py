@@ -3,6 +3,7 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -17,6 +18,7 @@ from torch.utils.data import DataLoader
 from mmmim.errors import UsageError
 
 EXIT_CODE = os.EX_TEMPFAIL  # 75: the run is not finished and should be started again
+INTERRUPTED = 128 + signal.SIGINT  # as shells say it
 
 
 class StopSignal:
@@ -57,18 +59,33 @@ class StopSignal:
             signal.signal(number, handler)
         self._previous.clear()
 
-    def poll(self, iteration: int) -> bool:
-        """Return whether to stop: at once in a single process; with several, all together every ``interval`` steps."""
+    def poll(self, iteration: int, wants_save: bool = False) -> tuple[bool, bool]:
+        """Return whether to stop and whether to save; several processes agree on both every ``interval`` steps.
+
+        Args:
+            wants_save: Whether this process finds that it is time to save.
+        """
         if get_world_size() == 1:
-            return self.received is not None
-        if not self._agreed and self.numbers and iteration % self.interval == self.interval - 1:
-            asked = torch.tensor(float(self.received is not None))
+            return self.received is not None, wants_save
+        stops, saves = self._agreed, False
+        if not stops and iteration % self.interval == self.interval - 1:
+            asked = torch.tensor([float(self.received is not None), float(wants_save)])
             all_reduce(asked, op="max")
-            self._agreed = bool(asked)
-        return self._agreed
+            stops, saves = map(bool, asked.tolist())
+            self._agreed = stops
+        return stops, saves
+
+    @property
+    def exit_code(self) -> int:
+        """Return the status of a run that was stopped: 130 after Ctrl-C, else 75."""
+        return INTERRUPTED if self.received == "SIGINT" else EXIT_CODE
 
     def _remember(self, number: int, frame: Any) -> None:
         self.received = signal.Signals(number).name
+        # torchrun passes on the signal that its processes receive from the terminal as well
+        if number == signal.SIGINT and "TORCHELASTIC_RUN_ID" not in os.environ:
+            signal.signal(number, signal.default_int_handler)
+            sys.stderr.write("\nsaving after this step; press Ctrl-C again to end at once\n")
 
 
 def _shield_worker(numbers: Sequence[signal.Signals], ending: Any, inner: Any, worker_id: int) -> None:

@@ -169,3 +169,22 @@ def test_a_killed_validation_is_made_up_for(tmp_path: Path, in_epochs: bool, kil
     info = torch.load(last, weights_only=True)["message_hub"]["runtime_info"]
     assert (info["best_score"], info["best_ckpt"]) == (0.7, name.format(3 * step))
     assert validated_run(tmp_path, in_epochs, [0.1], resume=True) == [0.1]  # and once only
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"train_dataloader.dataset.length": 23}, "the data: 22 images -> 23"),
+        ({"optim_wrapper.accumulative_counts": 2}, "the batch: 4 images per update -> 8 images per update"),
+    ],
+)
+def test_other_data_or_another_batch_is_refused_unless_told(
+    tmp_path: Path, changes: dict[str, Any], told: str, capfd: pytest.CaptureFixture
+) -> None:
+    run(tmp_path, **{"train_cfg.stop_after": 4})
+    with pytest.raises(UsageError, match=rf"{told}.*load_from=.*default_hooks\.resume\.allow_changes=True"):
+        run(tmp_path, **changes, resume=True)
+    resumed = train(tmp_path, **SAVING, **changes, resume=True, **{"default_hooks.resume.allow_changes": True})
+    assert resumed.model.steps[0] == (0, 4)
+    said = capfd.readouterr()
+    assert f"--resume with other data or another batch: {told}" in said.out + said.err

@@ -1,31 +1,35 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
-from mmengine.hooks import CheckpointHook
 
 from mmmim.checkpoint.files import (
     ATOMIC_BACKEND,
     VALIDATION_FILE,
+    make_plain,
     newest_good_checkpoint,
     note_validation,
     point_to,
     remove_leftovers,
-    to_plain,
 )
+from mmmim.engine.background_save import BackgroundWriter, Captured, snapshot
 from mmmim.engine.internals import Start, set_start, start_of
 from mmmim.engine.optim.wrappers import no_gradients_pending
-from mmmim.engine.stop_signal import EXIT_CODE, StopSignal
+from mmmim.engine.stop_signal import StopSignal
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
+
+from .best_checkpoint import SafeBestCheckpoint
 
 ROLLING = "rolling.pth"
 
 
 @HOOKS.register_module()
-class SafeCheckpointHook(CheckpointHook):
+class SafeCheckpointHook(SafeBestCheckpoint):
     """MMEngine's ``CheckpointHook`` whose newest file survives a crash, a full disk or a pre-emption.
 
     A file is written under a temporary name and renamed when it is complete and on the disk; older files are deleted
@@ -34,16 +38,19 @@ class SafeCheckpointHook(CheckpointHook):
     logged and the next older file is used. With gradient accumulation a save waits for the end of the window, since
     gradients are not stored. Files load with ``torch.load(weights_only=True)``.
 
+    Besides the files of ``interval``, which are kept, ``rolling.pth`` is written and overwritten, so that a run that is
+    killed loses some minutes at most. It is written in the background from a copy in host memory, and removed when
+    training ends.
+
     On SIGTERM or SIGUSR1 the run saves at the end of the next step (or window) and exits with code 75 (``EX_TEMPFAIL``:
-    start again with ``--resume``).
+    start again with ``--resume``), on Ctrl-C with 130; a second Ctrl-C ends it at once.
 
     Args:
-        rolling_interval: Besides the files of ``interval``, which are kept, write and overwrite ``rolling.pth`` at this
-            interval (in epochs or iterations, depending on ``by_epoch``); -1 for never. It is removed when training
-            ends.
+        rolling_minutes: Time after which ``rolling.pth`` is written, counted from the last checkpoint; 0 for never.
+        rolling_interval: Epochs or iterations (depending on ``by_epoch``) after which it is written; -1 for never.
         signals: Names of the signals to obey; ``()`` for none.
-        signal_interval: With several processes, the number of steps between two exchanges of whether a signal arrived;
-            each exchange waits for the device.
+        signal_interval: With several processes, the number of steps between two exchanges of whether a signal arrived
+            or the time is up; each exchange waits for the device.
         kwargs: Arguments of MMEngine's hook: ``interval``, ``by_epoch``, ``max_keep_ckpts``, ``save_last``,
             ``save_best`` and others.
     """
@@ -53,7 +60,8 @@ class SafeCheckpointHook(CheckpointHook):
         interval: int = -1,
         by_epoch: bool = True,
         rolling_interval: int = -1,
-        signals: Sequence[str] = ("SIGTERM", "SIGUSR1"),
+        rolling_minutes: float = 10.0,
+        signals: Sequence[str] = ("SIGTERM", "SIGUSR1", "SIGINT"),
         signal_interval: int = 10,
         backend_args: dict | None = None,
         **kwargs: Any,
@@ -62,7 +70,13 @@ class SafeCheckpointHook(CheckpointHook):
         if backend_args is None and kwargs.get("file_client_args") is None and "://" not in out_dir:
             backend_args = dict(backend=ATOMIC_BACKEND)
         super().__init__(interval=interval, by_epoch=by_epoch, backend_args=backend_args, **kwargs)
-        self.rolling_interval = rolling_interval
+        if rolling_minutes < 0:
+            raise UsageError(f"rolling_minutes: expected minutes from 0 (never) on, got {rolling_minutes}")
+        self.rolling_interval, self.rolling_minutes = rolling_interval, rolling_minutes
+        self._writer = BackgroundWriter()
+        self._captures = False  # whether the checkpoint that the Runner collects is written in the background
+        self._captured: dict[str, Any] | None = None
+        self._last_save = time.monotonic()
         self.stop_signal = StopSignal(signals, signal_interval)
         self.last_ckpt: str | None = None
         # The save that waits for the end of an accumulation window: ROLLING or the number of a step.
@@ -93,13 +107,18 @@ class SafeCheckpointHook(CheckpointHook):
         if self.save_best:  # the checkpoint stores names only, as the folder may be a copy of another run's
             self._best_files = {key: name and self._path(name) for key, name in self._best_files.items()}
         self.stop_signal.install(runner.train_dataloader)
+        self._last_save = time.monotonic()
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
         place = dict(epoch=runner.epoch, iter=runner.iter + 1)
         if not self.by_epoch:
             self._plan(runner.iter + 1, runner.max_iters)
+        minutes = (time.monotonic() - self._last_save) / 60
+        stops, saves = self.stop_signal.poll(runner.iter, 0 < self.rolling_minutes <= minutes)
+        if saves and self._due is None:
+            self._due = ROLLING
         self._save_if_due(runner, place)
-        if self.stop_signal.poll(runner.iter) and no_gradients_pending(runner.optim_wrapper):
+        if stops and no_gradients_pending(runner.optim_wrapper):
             self._stop(runner, place)
 
     def after_train_epoch(self, runner) -> None:
@@ -114,20 +133,17 @@ class SafeCheckpointHook(CheckpointHook):
 
     def after_train(self, runner) -> None:
         super().after_train(runner)
+        self._writer.wait()
+        self._report_failure(runner)
         self.stop_signal.restore()
         if is_main_process() and self.last_ckpt is not None and not self.last_ckpt.endswith(ROLLING):
             Path(self.out_dir, ROLLING).unlink(missing_ok=True)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        checkpoint["meta"] = to_plain(checkpoint["meta"])
-        hub = checkpoint["message_hub"]
-        # Histories only smooth the log lines, and after a million steps they would be larger than the model.
-        info = to_plain(dict(hub["runtime_info"]))
-        resumed = {key: value for key, value in hub["resumed_keys"].items() if key in info}
-        for key in info:
-            if key == "last_ckpt" or key.startswith("best_ckpt"):
-                info[key] = info[key] and Path(info[key]).name
-        checkpoint["message_hub"] = dict(log_scalars={}, runtime_info=info, resumed_keys=resumed)
+        make_plain(checkpoint)
+        if self._captures:
+            self._captured = snapshot(checkpoint)
+            raise Captured
 
     def _plan(self, step: int, last_step: int) -> None:
         after_begin = step - self.save_begin
@@ -144,7 +160,7 @@ class SafeCheckpointHook(CheckpointHook):
             if isinstance(due, int):
                 self._save_checkpoint_with_step(runner, due, place)
             else:
-                self._write(runner, due, place)
+                self._write_rolling(runner, place)
 
     def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
         """Save the numbered checkpoint of a step; MMEngine also calls this for a new best score after a validation."""
@@ -163,46 +179,8 @@ class SafeCheckpointHook(CheckpointHook):
                 if self.file_backend.isfile(path):
                     self.file_backend.remove(path)
 
-    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        """Save the best checkpoint, and delete the previous one afterwards, whereas MMEngine deletes it before."""
-        if not self.save_best:
-            return
-        runner.call_hook("before_checkpoint")  # sharded models gather here, all processes together
-        before, info = self._best_files, runner.message_hub.runtime_info
-        scores = {key: value for key, value in info.items() if key.startswith("best_")}
-        self._best_files = dict.fromkeys(before)
-        try:
-            super()._save_best_checkpoint(runner, metrics)
-        except OSError as error:
-            runner.logger.error(f"Could not write the best checkpoint: {error}. Training goes on with the previous one")
-            self._best_files = before
-            for key in [key for key in info if key.startswith("best_")]:
-                info.pop(key)
-            info.update(scores)
-            return
-        written = self._best_files
-        self._best_files = {key: written[key] or before[key] for key in before}
-        for key, path in before.items():
-            if path and written[key] not in (None, path) and is_main_process() and self.file_backend.isfile(path):
-                self.file_backend.remove(path)
-
-    @property
-    def _best_files(self) -> dict[str, str | None]:
-        if len(self.key_indicators) == 1:
-            return {"": self.best_ckpt_path}
-        return dict(self.best_ckpt_path_dict)
-
-    @_best_files.setter
-    def _best_files(self, files: dict[str, str | None]) -> None:
-        if len(self.key_indicators) == 1:
-            self.best_ckpt_path = files[""]
-        else:
-            self.best_ckpt_path_dict = dict(files)
-
-    def _path(self, file: str) -> str:
-        return self.file_backend.join_path(self.out_dir, Path(file).name)
-
     def _write(self, runner, filename: str, meta: dict, is_last: bool = False) -> bool:
+        self._writer.wait()
         runner.call_hook("before_checkpoint")
         runner.logger.info(f"Saving checkpoint {filename} at epoch {meta['epoch']}, iteration {meta['iter']}")
         path = self._path(filename)
@@ -225,15 +203,51 @@ class SafeCheckpointHook(CheckpointHook):
                 raise
             runner.logger.error(f"Could not write {path}: {error}. Training goes on, earlier checkpoints are unchanged")
             return False
-        self.last_ckpt = path
-        runner.message_hub.update_info("last_ckpt", path)
+        self._note_saved(runner, path)
         return True
+
+    def _write_rolling(self, runner, place: dict) -> None:
+        """Write ``rolling.pth`` in the background if its place is a local folder, else at once."""
+        self._writer.wait()
+        self._report_failure(runner)
+        if (self.backend_args or {}).get("backend") != ATOMIC_BACKEND:
+            self._write(runner, ROLLING, place)
+            return
+        runner.call_hook("before_checkpoint")
+        self._captures = True
+        try:
+            runner.save_checkpoint(
+                self.out_dir, ROLLING, meta=dict(place), by_epoch=self.by_epoch,
+                save_optimizer=self.save_optimizer, save_param_scheduler=self.save_param_scheduler,
+            )  # fmt: skip
+        except Captured:
+            pass
+        finally:
+            self._captures = False
+        path, work_dir = self._path(ROLLING), runner.work_dir
+        runner.logger.info(f"Saving checkpoint {ROLLING} at epoch {place['epoch']}, iteration {place['iter']}")
+        if self._captured is not None:
+            self._writer.write(self._captured, Path(path), lambda: point_to(path, work_dir))
+            self._captured = None
+        self._note_saved(runner, path)
+
+    def _report_failure(self, runner) -> None:
+        """Log that the last rolling checkpoint could not be written."""
+        if (error := self._writer.error()) is not None:
+            runner.logger.error(
+                f"Could not write {ROLLING}: {error}. Training goes on, earlier checkpoints are unchanged"
+            )
+
+    def _note_saved(self, runner, path: str) -> None:
+        self.last_ckpt = path
+        self._last_save = time.monotonic()
+        runner.message_hub.update_info("last_ckpt", path)
 
     def _stop(self, runner, place: dict) -> None:
         self._write(runner, ROLLING, place, is_last=True)
         self.stop_signal.restore()
         runner.logger.warning(
             f"{self.stop_signal.received or 'a signal on another process'}: saved {self.last_ckpt}; "
-            f"exiting with code {EXIT_CODE}, start again with --resume"
+            f"exiting with code {self.stop_signal.exit_code}, start again with --resume"
         )
-        raise SystemExit(EXIT_CODE)
+        raise SystemExit(self.stop_signal.exit_code)

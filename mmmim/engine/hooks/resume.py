@@ -15,6 +15,8 @@ from mmmim.engine.resumed_settings import (
     settings,
     use_settings,
 )
+from mmmim.engine.train_layout import LAYOUT, layout_changes, train_layout
+from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
 
@@ -26,16 +28,22 @@ class ResumeHook(Hook):
       restores all of them. If the config has other values now, each change is logged, old and new, and from the next
       step on optimizer and schedules are where a run with the new settings would be; the moments are kept. Without a
       change everything is restored from the checkpoint bit by bit.
+    - If the number of images or the global batch is another one, the run is refused, unless ``allow_changes`` is set.
     - A validation that was due when the checkpoint was written, but was killed, is run again.
     - If the run is already finished, this is logged.
 
+    Args:
+        allow_changes: Go on with other data or another batch; what changes is logged.
+
     Raises:
-        UsageError: The checkpoint has no optimizer state, or one that does not belong to this model and optimizer.
+        UsageError: The checkpoint has no optimizer state, or one that does not belong to this model and optimizer, or
+            it is of a run with other data or another batch.
     """
 
     priority = "LOWEST"  # so that the checkpoint hook has chosen the file before
 
-    def __init__(self) -> None:
+    def __init__(self, allow_changes: bool = False) -> None:
+        self.allow_changes = allow_changes
         self.changed: dict[str, OptimizerSettings] | None = None
 
     def before_run(self, runner: Any) -> None:
@@ -44,13 +52,30 @@ class ResumeHook(Hook):
             return
         stored = read_stored_run(file)
         check_optimizer_state(stored["optimizer"], runner, file)
+        self._check_layout(runner, stored, file)
         new = settings(runner)
         if changes := changed_settings(stored, new):
             self.changed = new
             for change in changes:
                 runner.logger.warning(f"--resume with another setting, from the next step on: {change}")
 
+    def _check_layout(self, runner: Any, stored: dict[str, Any], file: str) -> None:
+        now = train_layout(runner)
+        before = stored["message_hub"].get("runtime_info", {}).get(LAYOUT) or now
+        if before.get("epoch_length") != now.get("epoch_length"):
+            return  # EpochTrainLoop refuses it in any case
+        changes = layout_changes(before, now)
+        if changes and not self.allow_changes:
+            raise UsageError(
+                f"--resume: {file} is of a run with other data or another batch: {'; '.join(changes)}. Set them back, "
+                f"start a new run from its weights (--cfg-options load_from={file}), or go on all the same with "
+                "--cfg-options default_hooks.resume.allow_changes=True"
+            )
+        for change in changes:
+            runner.logger.warning(f"--resume with other data or another batch: {change}")
+
     def before_train(self, runner: Any) -> None:
+        runner.message_hub.update_info(LAYOUT, train_layout(runner))
         if self.changed is not None:
             use_settings(runner, self.changed)
             self.changed = None

@@ -3,12 +3,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from mmengine.dist import get_world_size
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import BatchSampler
 
 from mmmim.engine.internals import end_workers
+from mmmim.engine.train_layout import LAYOUT, train_layout
 from mmmim.errors import UsageError
 from mmmim.registry import LOOPS
 
@@ -81,12 +81,8 @@ class EpochTrainLoop(EpochBasedTrainLoop):
 
     def _continue_run_of_checkpoint(self) -> None:
         """Compare the run with the one that wrote the checkpoint, whose facts the message hub holds after a resume."""
-        facts = dict(
-            epoch_length=len(self.dataloader),
-            batch_size=getattr(self.dataloader.batch_sampler, "batch_size", None),
-            processes=get_world_size(),
-        )
-        before = self.runner.message_hub.runtime_info.get("train_layout", facts)
+        facts = train_layout(self.runner)
+        before = self.runner.message_hub.runtime_info.get(LAYOUT, facts)
         done = self._iter - self._epoch * len(self.dataloader)
         if before["epoch_length"] != facts["epoch_length"] or not 0 <= done <= len(self.dataloader):
             raise UsageError(
@@ -94,7 +90,7 @@ class EpochTrainLoop(EpochBasedTrainLoop):
                 f"{_layout(before)}, this one has {_layout(facts)}. Resume with the same batch size x processes and "
                 "the same data, or start a new run from its weights: load_from=CHECKPOINT, resume=False"
             )
-        self.runner.message_hub.update_info("train_layout", facts)
+        self.runner.message_hub.update_info(LAYOUT, facts)
         self._continue_sample_order()
 
     def _continue_sample_order(self) -> None:
