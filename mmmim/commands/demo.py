@@ -51,7 +51,7 @@ def loaded(work_dir: Path) -> str:
 def pretrain_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
     """Return the command that pre-trains."""
     options = [f"randomness.seed={seed}", "default_hooks.logger.interval=16"]
-    return ["tools/train.py", config, "--work-dir", str(folder / "pretrain"), "--cfg-options", *options]
+    return ["tools/train.py", config, "--work-dir", str(folder / "pretrain"), "--overwrite", "--cfg-options", *options]
 
 
 def probe_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
@@ -65,7 +65,7 @@ def dense_command(folder: Path, name: str, config: str) -> list[str]:
     from mmmim.checkpoint.files import stored_checkpoints
 
     checkpoint = str(stored_checkpoints(folder / "pretrain", folder / "pretrain")[0])
-    return ["tools/train.py", config, "--checkpoint", checkpoint, "--work-dir", str(folder / name)]
+    return ["tools/train.py", config, "--checkpoint", checkpoint, "--work-dir", str(folder / name), "--overwrite"]
 
 
 def picture_command(folder: Path) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.config import Config
@@ -14,6 +15,7 @@ from mmmim.launch.data_paths import check_paths
 from mmmim.launch.dense_checks import check_dense
 from mmmim.launch.prepare import PreparedRun, Settings, prepare
 from mmmim.launch.processes import is_first_process, num_processes, setup_launcher
+from mmmim.launch.run_lock import check_unfinished, run_lock
 from mmmim.launch.runner import build_runner
 
 
@@ -36,6 +38,13 @@ def train(args: argparse.Namespace) -> None:
         _print_plan(prepared)
         return
     setup_launcher(prepared.cfg, args.launcher)
+    with run_lock(cfg.work_dir) if is_first_process() else nullcontext():
+        if is_first_process():
+            check_unfinished(cfg.work_dir, bool(prepared.cfg.get("resume")), args.overwrite)
+        _train(prepared)
+
+
+def _train(prepared: PreparedRun) -> None:
     runner = build_runner(prepared.cfg)
     for line in prepared.arithmetic:
         runner.logger.info(line)

@@ -23,6 +23,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--resume", nargs="?", const="latest", metavar="CKPT|auto",
         help="continue from CKPT (default: the newest of the work directory); auto: the same, or start anew",
     )  # fmt: skip
+    parser.add_argument(
+        "--overwrite", action="store_true", help="delete the checkpoints of an unfinished run in the work directory"
+    )
     parser.add_argument("--amp", choices=("bf16", "fp16", "off"), help="precision of the step (default: the config's)")
     parser.add_argument("--accumulate", type=int, metavar="N", help="batches per optimizer update")
     length = parser.add_mutually_exclusive_group()

@@ -95,7 +95,7 @@ def test_bf16_is_used(tool, toy, tmp_path: Path, step_losses) -> None:
     config = toy()
     runs = {}
     for amp in ("off", "bf16"):
-        assert tool("train", config, "--amp", amp, "--cfg-options", "train_cfg.stop_after=1") == 0
+        assert tool("train", config, "--amp", amp, "--overwrite", "--cfg-options", "train_cfg.stop_after=1") == 0
         runs[amp] = step_losses(tmp_path / "work")[0]["loss"]
     assert runs["off"] != runs["bf16"]
     assert runs["off"] == pytest.approx(runs["bf16"], rel=1e-2)
@@ -108,6 +108,7 @@ def test_checkpoint_reaches_the_backbone_and_test_repeats_the_metric(
     small = ["train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False", "train_cfg.stop_after=1"]
     small += [
         "default_hooks.checkpoint.by_epoch=False",
+        "default_hooks.checkpoint.rolling_interval=1",
         "train_dataloader.dataset.num_images=8",
         "train_dataloader.batch_size=4",
     ]
