@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Functions of dist_*.sh and slurm_*.sh that check the number of processes and start them.
 #
-# Environment: PYTHON; NNODES, NODE_RANK, MASTER_ADDR, PORT (torchrun); LOCAL_GPUS (GPUs of this node, found otherwise);
+# Environment: PYTHON; NNODES, NODE_RANK, MASTER_ADDR, PORT (dist_*.sh); LOCAL_GPUS (GPUs of this node, found otherwise);
 # GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS (Slurm); DRY=1 prints the command instead of running it.
 set -euo pipefail
 
@@ -103,13 +103,13 @@ launch_torchrun() { # script tool positionals arguments...
     ((nodes == 1)) || [[ -n ${MASTER_ADDR:-} ]] || fail "NNODES=$nodes needs MASTER_ADDR, the address of the node with NODE_RANK=0"
     check_node $((gpus / nodes))
 
-    local port=${PORT:-}
-    if [[ -z $port ]]; then # all nodes must use the same port, two runs on one node different ones
-        port=$((nodes > 1 ? 29500 : 20000 + RANDOM % 12000))
+    local port=()
+    if [[ -n ${PORT:-} ]]; then
+        require_count PORT "$PORT"
+        port=(--port "$PORT")
     fi
-    require_count PORT "$port"
-    run "$PYTHON" -m torch.distributed.run --nnodes="$nodes" --node_rank="$node" --nproc_per_node=$((gpus / nodes)) \
-        --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="$port" \
+    run "$PYTHON" "$ROOT/tools/launch.py" --nodes "$nodes" --node-rank "$node" --processes $((gpus / nodes)) \
+        --master-addr "${MASTER_ADDR:-127.0.0.1}" "${port[@]}" \
         "$ROOT/$tool" "${positionals[@]}" --launcher pytorch "$@"
 }
 

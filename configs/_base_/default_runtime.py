@@ -13,6 +13,7 @@ default_hooks = dict(
     bad_files=dict(type="BadFileReportHook"),
     meta=dict(type="MetaHook"),
     resume=dict(type="ResumeHook"),
+    watchdog=dict(type="WatchdogHook"),
     checkpoint=dict(type="SafeCheckpointHook", by_epoch=True, interval=50, rolling_minutes=10, max_keep_ckpts=-1),
 )
 custom_hooks = []

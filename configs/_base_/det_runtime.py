@@ -6,6 +6,10 @@ custom_imports = dict(imports=["mmmim.compat.openmmlab"], allow_failed_imports=F
 default_hooks = dict(
     step_seed=dict(type="mmmim.StepSeedHook"),
     timer=dict(type="IterTimerHook"),
+    nonfinite=dict(type="mmmim.NonFiniteLossHook", interval=50),
+    bad_files=dict(type="mmmim.BadFileReportHook"),
+    resume=dict(type="mmmim.ResumeHook"),
+    watchdog=dict(type="mmmim.WatchdogHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),
     sampler_seed=dict(type="DistSamplerSeedHook"),

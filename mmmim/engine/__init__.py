@@ -9,6 +9,7 @@ from .hooks import (
     StepLossHook,
     StepSeedHook,
     StepTimerHook,
+    WatchdogHook,
 )
 from .log_processor import ThroughputLogProcessor
 from .loops import EpochTrainLoop
@@ -35,4 +36,5 @@ __all__ = [
     "ThroughputLogProcessor",
     "WarmupCosineLR",
     "WarmupStepLR",
+    "WatchdogHook",
 ]

@@ -11,6 +11,7 @@ from .step_losses import StepLossHook
 from .step_seed import StepSeedHook
 from .step_timer import StepTimerHook
 from .tokenizer_training import TokenizerTrainingHook
+from .watchdog import WatchdogHook
 
 __all__ = [
     "BadFileReportHook",
@@ -26,4 +27,5 @@ __all__ = [
     "StepSeedHook",
     "StepTimerHook",
     "TokenizerTrainingHook",
+    "WatchdogHook",
 ]
