@@ -44,8 +44,12 @@ def end_workers(loader: DataLoader) -> Any:
     loader._iterator = None
 
 
-def built_dataset(runner: Runner, split: str) -> Any:
-    """Return the dataset of ``train``, ``val`` or ``test`` if it is built, which the Runner's properties would do."""
+def built_loader(runner: Runner, split: str) -> Any:
+    """Return the dataloader of ``train``, ``val`` or ``test`` if it is built, else None.
+
+    The Runner's properties would build it.
+    """
     loader = getattr(runner, f"_{split}_dataloader")
     loop = getattr(runner, f"_{split}_loop")
-    return getattr(getattr(loop, "dataloader", loader), "dataset", None)
+    found = getattr(loop, "dataloader", loader)
+    return found if hasattr(found, "dataset") else None

@@ -45,7 +45,9 @@ def test_the_step_after_a_checkpoint_is_computed_again(finished: Path, capsys: p
     checkpoint = str(finished / "epoch_1.pth")
     assert replay.main([str(finished), "--iteration", "3", "--checkpoint", checkpoint]) == 0
     said = capsys.readouterr().out
-    logged = [json.loads(line) for file in finished.glob("*/vis_data/scalars.json") for line in file.open()]
+    logged = [
+        json.loads(line) for file in finished.glob("*/vis_data/scalars.json") for line in file.open(encoding="utf-8")
+    ]
     expected = next(line["loss"] for line in logged if line.get("iter") == 4 and "loss" in line)
     found = float(said.partition("losses: ")[2].partition("loss ")[2].partition("\n")[0].partition(",")[0])
     assert found == pytest.approx(expected, rel=1e-3)

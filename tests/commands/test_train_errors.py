@@ -99,7 +99,6 @@ def test_checks_of_the_parts_speak_without_a_traceback(tool, toy, capsys, change
         ("train_cfg.stop_after=0", "train_cfg.stop_after=0 must be a whole number from 1 on"),
         ("train_dataloader.batch_size=-1", ""),
         ("train_dataloader.batch_size=17", "16 images of a process make no batch of 17"),
-        ("train_dataloader.persistent_workers=True", "dataloader: persistent_workers option needs num_workers > 0"),
         ("train_dataloader.dataset.split=trian", "did you mean 'train'"),
         ("val_cfg={}", "a validation needs val_dataloader, val_cfg, val_evaluator, but val_dataloader and"),
     ],

@@ -140,7 +140,7 @@ def test_every_format_that_pillow_decodes_is_read_and_the_rest_is_counted(tmp_pa
     data = ImageFolder(str(tmp_path))
     assert {os.path.splitext(path)[1] for path in data.paths} == saved
     assert all(data[index]["indices"] == index for index in range(len(data))), data.bad_files
-    assert "left out by their extension: 2 .txt" in told[0] and "1 (none)" in told[0] and "hidden" not in told[0]
+    assert "left out: 2 .txt" in told[0] and "1 (none)" in told[0] and "hidden" not in told[0]
 
 
 def test_extensions_of_ones_own(tmp_path, picture):

@@ -47,6 +47,7 @@ def processes() -> Any:
 
 def started(processes: list[Any], folder: Path, *what: str) -> None:
     context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mmmim.engine.watchdog"])
     together = context.Barrier(len(what) + 1)
     for rank, each in enumerate(what):
         processes.append(context.Process(target=trains, args=(folder, rank, each, together)))

@@ -62,6 +62,14 @@ def test_a_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     options = {"auto_scale_lr.recipe_num_images": 1_000_000}
     none = dict.fromkeys(("data", "accumulate", "amp", "epochs", "iters", "resume", "checkpoint", "world_size"))
     run.train(
-        SimpleNamespace(config=TOY, cfg_options=options, work_dir=str(tmp_path), dry_run=False, launcher="none", **none)
+        SimpleNamespace(
+            config=TOY,
+            cfg_options=options,
+            work_dir=str(tmp_path),
+            dry_run=False,
+            launcher="none",
+            overwrite=False,
+            **none,
+        )
     )
     assert any("the warm-up has 64 updates on these 4,096 images" in remark for remark in said)

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmmim.datasets.storage import ReadingPolicy
-from mmmim.engine.internals import built_dataset
+from mmmim.engine.internals import built_loader
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
@@ -91,8 +91,8 @@ class BadFileReportHook(Hook):
 
 def _datasets(runner: Runner) -> Iterator[Any]:
     for split in SPLITS:
-        if (dataset := built_dataset(runner, split)) is not None:
-            yield dataset
+        if (loader := built_loader(runner, split)) is not None:
+            yield loader.dataset
 
 
 def _list_of(runner: Runner) -> Path:

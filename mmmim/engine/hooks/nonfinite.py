@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mmmim.engine.loss_buffer import LossBuffer, StepLosses
 from mmmim.engine.optim import AutocastOptimWrapper
 from mmmim.engine.optim.wrappers import no_gradients_pending, wrappers_of
 from mmmim.errors import RunFailed, UsageError
+from mmmim.precision import at_least_fp32
 from mmmim.registry import HOOKS
 
 ADVICE = (
@@ -53,6 +55,7 @@ class NonFiniteLossHook(Hook):
     """
 
     priority = "ABOVE_NORMAL"
+    every_step_on_cpu = True  # where reading a number waits for nothing
 
     def __init__(self, interval: int = 50, max_skipped: int = 20) -> None:
         if interval < 1:
@@ -66,7 +69,8 @@ class NonFiniteLossHook(Hook):
     def before_train(self, runner) -> None:
         self.weights = [param for param in runner.model.parameters() if param.requires_grad]
         on_cpu = all(param.device.type == "cpu" for param in self.weights)
-        self.steps_between = 1 if on_cpu and get_world_size() == 1 else self.interval
+        is_free = self.every_step_on_cpu and on_cpu and get_world_size() == 1
+        self.steps_between = 1 if is_free else self.interval
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs: dict | None = None) -> None:
         values: dict[str, Any] = dict(outputs or {})
@@ -136,8 +140,9 @@ class NonFiniteLossHook(Hook):
 def total_norm(params: list[nn.Parameter]) -> Tensor:
     """Return the norm of this process' share of all ``params``, on their device."""
     local = [param.to_local() if hasattr(param, "to_local") else param for param in params]
-    norms = torch._foreach_norm([param.detach() for param in local])
-    return torch.stack([norm.float() for norm in norms]).norm()
+    norms = [at_least_fp32(norm) for norm in torch._foreach_norm([param.detach() for param in local])]
+    widest = reduce(torch.promote_types, (norm.dtype for norm in norms))
+    return torch.stack([norm.to(widest) for norm in norms]).norm()
 
 
 def nonfinite_names(state: Mapping[str, Any]) -> list[str]:
