@@ -37,6 +37,14 @@ def snapshot(content: Any) -> Any:
         return tree_map(copy, content)
 
 
+def _error_of_the_disk(error: BaseException) -> OSError:
+    """Return the OSError from which an error arose, or one with its message."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, OSError):
+        found = found.__cause__ or found.__context__
+    return found or OSError(f"{type(error).__name__}: {error}")
+
+
 class BackgroundWriter:
     """A thread that writes one file at a time; the process does not end before it has finished."""
 
@@ -58,8 +66,8 @@ class BackgroundWriter:
                 with atomic_write(path) as file:
                     torch.save(content, file)
                 then()
-            except OSError as error:
-                self._error = error
+            except Exception as error:  # torch raises another error where a write of its file object failed
+                self._error = _error_of_the_disk(error)
 
         self._thread = threading.Thread(target=run, name="checkpoint writer")
         self._thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -123,6 +124,18 @@ def test_a_failed_write_is_logged_and_training_goes_on(tmp_path: Path, monkeypat
     said = capfd.readouterr()
     assert "Could not write rolling.pth: [Errno 28] No space left on device" in said.out + said.err
     assert not list(tmp_path.glob("*.pth")) and not list(tmp_path.glob(".*.tmp"))
+
+
+def test_the_error_of_a_full_disk_is_that_of_the_disk() -> None:
+    writer = BackgroundWriter()
+    with open("/dev/full", "wb") as device, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(background_save, "atomic_write", lambda path: contextlib.nullcontext(device))
+        writer.write(dict(weight=torch.zeros(10**6)), Path("a.pth"), lambda: None)
+        writer.wait()
+        error = writer.error()
+        with contextlib.suppress(OSError):
+            device.close()
+    assert error is not None and error.errno == 28 and writer.error() is None
 
 
 def test_a_snapshot_is_a_copy_and_keeps_shared_memory() -> None:

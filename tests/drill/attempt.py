@@ -101,6 +101,45 @@ class DrillFault(Hook):
 
 
 @HOOKS.register_module(force=True)
+class DrillSlow(Hook):
+    """Takes its time, and says which process it is."""
+
+    def before_train(self, runner: Any) -> None:
+        Path(runner.work_dir, "pid").write_text(str(os.getpid()), encoding="utf-8")
+
+    def before_train_iter(self, *args: Any, **kwargs: Any) -> None:
+        time.sleep(2.0)
+
+
+@HOOKS.register_module(force=True)
+class DrillNumber(Hook):
+    """Makes a loss, gradient or weight NaN or infinite in iteration 7."""
+
+    priority = "VERY_HIGH"
+
+    def __init__(self, what: str, value: str) -> None:
+        self.what, self.value = what, float(value)
+
+    def before_train(self, runner: Any) -> None:
+        parse = runner.model.parse_losses
+
+        def parsed(losses: Any) -> Any:
+            loss, values = parse(losses)
+            if runner.iter == 7 and self.what == "loss":
+                return loss * self.value, {**values, "loss": loss * self.value}
+            if runner.iter == 7 and self.what == "gradient":
+                loss.register_hook(lambda gradient: gradient * self.value)
+            return loss, values
+
+        runner.model.parse_losses = parsed
+
+    def after_train_iter(self, runner: Any, *args: Any, **kwargs: Any) -> None:
+        if runner.iter == 7 and self.what == "weight":
+            with torch.no_grad():
+                next(runner.model.parameters()).flatten()[0] = self.value
+
+
+@HOOKS.register_module(force=True)
 class DrillUsage(Hook):
     """Notes memory, open files and threads of the process every hundredth step."""
 

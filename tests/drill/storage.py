@@ -135,7 +135,7 @@ def broken_files(folder: Path, number: int = 1000) -> Outcome:
         file = data / f"{2 * index:05}.jpg"
         file.write_bytes(kinds[index % len(kinds)](file.read_bytes()))
     share = "default_hooks['bad_files'] = dict(max_bad_share=0.6)"
-    lines = [share, "train_dataloader['batch_size'] = 64"]
+    lines = [share, "train_dataloader['batch_size'] = 40"]
     words = [str(config(work, *lines)), "--work-dir", str(work), "--data", str(data), "--epochs", "1"]
     status = attempt(words, work / "log.txt")
     listed = (work / "bad_files.txt").read_text(encoding="utf-8").splitlines()
