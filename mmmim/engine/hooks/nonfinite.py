@@ -156,7 +156,8 @@ def _write_record(runner: Any, reports: list[dict[str, Any]], names: list[str]) 
 
 
 def _is_finite(value: Tensor) -> bool:
-    return not value.is_floating_point() or bool(value.isfinite().all())
+    share: Tensor = getattr(value, "to_local", lambda: value)()  # of a divided tensor this process' part
+    return not share.is_floating_point() or bool(share.isfinite().all())
 
 
 def _nonfinite(values: dict[str, float]) -> dict[str, str]:
