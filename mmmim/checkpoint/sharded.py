@@ -38,9 +38,8 @@ class Piece(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A tensor of the folder: its place in the content, its shape and its pieces."""
+    """A tensor of the folder."""
 
-    place: Place
     dtype: torch.dtype
     size: tuple[int, ...]
     pieces: tuple[Piece, ...]
@@ -92,17 +91,16 @@ class Folder:
                 )
         self.entries = read_index(path)
         self.content = read_archive(path / CONTENT_FILE, path / CONTENT_FILE)
-        empty = set(_empty_places(self.content))
-        if missing := empty.symmetric_difference(entry.place for entry in self.entries.values()):
-            names = ".".join(map(str, min(missing, key=str)))
+        self.places = {".".join(map(str, place)): place for place in _empty_places(self.content)}
+        if single := self.places.keys() ^ self.entries.keys():
             raise WeightsError(
-                f"{path}: {CONTENT_FILE} and {INDEX_FILE} do not belong together: {names} is in one only"
+                f"{path}: {min(single)} is in only one of {CONTENT_FILE} and {INDEX_FILE}; copy the folder again"
             )
 
     def outline(self) -> dict[str, Any]:
         """Return the content with tensors of the meta device, which have shapes only."""
-        for entry in self.entries.values():
-            _put(self.content, entry.place, torch.empty(entry.size, dtype=entry.dtype, device="meta"))
+        for name, entry in self.entries.items():
+            _put(self.content, self.places[name], torch.empty(entry.size, dtype=entry.dtype, device="meta"))
         return self.content
 
     def read(self, target: Callable[[Place, Tensor], Tensor | None]) -> dict[str, Any]:
@@ -113,10 +111,10 @@ class Folder:
                 whole tensor or a ``DTensor``, of which only this process' share is read, or None to leave it out.
         """
         outline, wanted = self.outline(), {}
-        for key, entry in self.entries.items():
-            if (found := target(entry.place, _at(outline, entry.place))) is not None:
-                wanted[key] = found
-                _put(outline, entry.place, found)
+        for name, place in self.places.items():
+            if (found := target(place, _at(outline, place))) is not None:
+                wanted[name] = found
+                _put(outline, place, found)
         self._fill(wanted)
         return outline
 
@@ -172,10 +170,7 @@ def read_index(path: Path) -> dict[str, Entry]:
         stored: dict[tuple[str, tuple[int, ...]], Any] = {}
         for key, info in index["storage_data"].items():
             stored[key.state["fqn"], tuple(key.state["offset"] or ())] = info.state
-        return {
-            str(name): _entry(str(name), tensor, index["planner_data"], stored)
-            for name, tensor in index["state_dict_metadata"].items()
-        }
+        return {str(name): _entry(str(name), tensor, stored) for name, tensor in index["state_dict_metadata"].items()}
     except Refused as refused:
         raise refusal(file, refused) from None
     except Exception as error:  # an index of another program can have any structure
@@ -183,7 +178,7 @@ def read_index(path: Path) -> dict[str, Entry]:
         raise damage(file, size, error, "index of a sharded checkpoint") from None
 
 
-def _entry(name: str, tensor: Inert, places: Any, stored: dict[tuple[str, tuple[int, ...]], Any]) -> Entry:
+def _entry(name: str, tensor: Inert, stored: dict[tuple[str, tuple[int, ...]], Any]) -> Entry:
     dtype = tensor.state["properties"].state[0]
     size = _numbers(tensor.state["size"])
     if not isinstance(dtype, torch.dtype):
@@ -201,10 +196,7 @@ def _entry(name: str, tensor: Inert, places: Any, stored: dict[tuple[str, tuple[
         pieces.append(Piece(offsets, sizes, info["relative_path"], start, length))
     if sum(prod(piece.sizes) for piece in pieces) != prod(size):
         raise ValueError(f"{name} is not complete")
-    place = tuple(places[name])
-    if not all(isinstance(key, (str, int)) for key in place):
-        raise ValueError(f"{name} has no place")
-    return Entry(place, dtype, size, tuple(pieces))
+    return Entry(dtype, size, tuple(pieces))
 
 
 def _numbers(values: Any) -> tuple[int, ...]:

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
+from mmengine.runner import Runner
 from tiny_run import train
+from torch import Tensor
 
 from mmmim.launch.sharded_runner import ShardedRunner
 from mmmim.models.algorithms import MaskedImageModel
@@ -30,12 +32,15 @@ MODEL = dict(
 
 
 def model(seed: int = 0) -> Any:
+    """Return the model with the initial weights of a seed."""
     torch.manual_seed(seed)
     return MODELS.build(MODEL).train()
 
 
 @MODELS.register_module(force=True)
 class ListedPredictions(MaskedImageModel):
+    """The model with a prediction for each image, as evaluations ask for."""
+
     def forward(self, inputs: Any, *args: Any, mode: str = "tensor", **kwargs: Any) -> Any:
         return [None] * len(inputs) if mode == "predict" else super().forward(inputs, *args, mode=mode, **kwargs)
 
@@ -55,8 +60,8 @@ class Rising(BaseMetric):
         return dict(acc=float(Rising.count))
 
 
-def run(folder: Path, **changes: Any) -> Any:
-    """3 epochs of 2 steps."""
+def run(folder: Path, kind: type[Runner] = ShardedRunner, **changes: Any) -> dict[str, Tensor]:
+    """Train 3 epochs of 2 steps, in two processes, and return the weights."""
     settings = {
         "model": {**MODEL, "type": "ListedPredictions", "_delete_": True},
         "train_dataloader.batch_size": 4,
@@ -76,5 +81,6 @@ def run(folder: Path, **changes: Any) -> Any:
         "model_wrapper_cfg": dict(type="mmmim.ShardedDataParallel", units=UNITS),
         "launcher": "pytorch",
     }
-    runner = train(folder, ShardedRunner, **{**settings, **changes})
-    return {name: value.clone() for name, value in runner.model.module.state_dict().items()}
+    runner = train(folder, kind, **{**settings, **changes})
+    trained: Any = runner.model
+    return {name: value.clone() for name, value in getattr(trained, "module", trained).state_dict().items()}

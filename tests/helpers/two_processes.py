@@ -19,7 +19,7 @@ def run_in_two_processes(function: Callable[[Path, int], Any], folder: Path) -> 
 
 
 def run_in_processes(count: int, function: Callable[[Path, int], Any], folder: Path) -> list:
-    """Return what ``function(folder, rank)`` returns in ``count`` gloo processes, as JSON, in the order of the ranks."""
+    """Return what ``function(folder, rank)`` returns in ``count`` gloo processes, as JSON, by rank."""
     context = multiprocessing.get_context("forkserver")  # forking this process would copy autograd's threads
     context.set_forkserver_preload(["torch", "mmengine.runner"])
     workers = [context.Process(target=_answer, args=(function, folder, rank, count)) for rank in range(count)]

@@ -179,6 +179,7 @@ class SafeCheckpointHook(SafeBestCheckpoint):
         if self.max_keep_ckpts > 0:
             kept = [*(s for s in self.keep_ckpt_ids if s != step), step]
             outdated, kept = kept[: -self.max_keep_ckpts], kept[-self.max_keep_ckpts :]
+            self.keep_ckpt_ids.clear()  # a step may be saved twice, the second time for a new best score
             self.keep_ckpt_ids.extend(kept)
             runner.message_hub.update_info("keep_ckpt_ids", kept)
         is_saved = self._write(runner, self.filename_tmpl.format(step), meta, is_last=meta["iter"] == runner.max_iters)
