@@ -84,7 +84,6 @@ def test_folder_is_read_as_the_gathered_file(runs: tuple[Path, list[dict]]) -> N
     assert found.keys() == expected.keys() and found["meta"].keys() == expected["meta"].keys()
     assert found["meta"]["mmmim"] == expected["meta"]["mmmim"]
     assert found["param_schedulers"] == expected["param_schedulers"]
-    assert found["message_hub"]["runtime_info"].keys() >= {"seed", "max_iters"} if "seed" in str(expected) else True
     torch.testing.assert_close(found["state_dict"], expected["state_dict"], rtol=0, atol=0)
     torch.testing.assert_close(found["optimizer"], expected["optimizer"], rtol=0, atol=0)
     assert all(type(value) is torch.Tensor for value in found["state_dict"].values())
@@ -135,7 +134,7 @@ def test_another_number_of_processes_goes_on(runs: tuple[Path, list[dict]]) -> N
         torch.testing.assert_close(found["state_dict"], expected["state_dict"], rtol=1e-3, atol=1e-4)
         moments = [each["optimizer"]["state"][0]["exp_avg"] for each in (found, expected)]
         torch.testing.assert_close(*moments, rtol=1e-2, atol=1e-5)
-    assert difference(started, expected["state_dict"]) > 1e-2
+    assert difference(started, expected["state_dict"]) > 2e-3  # so that a run that stood still would be seen
 
 
 def killed(folder: Path, rank: int) -> dict:
@@ -167,7 +166,6 @@ def test_kill_before_the_new_name_leaves_the_older_checkpoint(tmp_path: Path) ->
     assert first["killed"] == "epoch_2.pth" and second["error"]
     assert (tmp_path / "run/.epoch_2.pth.new.tmp").is_dir()
     assert newest_good_checkpoint(tmp_path / "run") == tmp_path / "run/epoch_1.pth"
-    (tmp_path / "store2").unlink()
     run_in_two_processes(goes_on, tmp_path)
     assert not (tmp_path / "run/.epoch_2.pth.new.tmp").exists()
     assert read_file(tmp_path / "run/epoch_3.pth")["meta"]["iter"] == 6

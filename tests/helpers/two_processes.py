@@ -22,7 +22,8 @@ def run_in_processes(count: int, function: Callable[[Path, int], Any], folder: P
     """Return what ``function(folder, rank)`` returns in ``count`` gloo processes, as JSON, by rank."""
     context = multiprocessing.get_context("forkserver")  # forking this process would copy autograd's threads
     context.set_forkserver_preload(["torch", "mmengine.runner"])
-    workers = [context.Process(target=_answer, args=(function, folder, rank, count)) for rank in range(count)]
+    store = folder / f"store{len(list(folder.glob('store*')))}"  # one of an earlier call would keep this one waiting
+    workers = [context.Process(target=_answer, args=(function, folder, rank, count, store)) for rank in range(count)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -32,10 +33,10 @@ def run_in_processes(count: int, function: Callable[[Path, int], Any], folder: P
     return answers
 
 
-def _answer(function: Callable[[Path, int], Any], folder: Path, rank: int, count: int) -> None:
+def _answer(function: Callable[[Path, int], Any], folder: Path, rank: int, count: int, store: Path) -> None:
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(count), LOCAL_RANK=str(rank))
     torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", f"file://{folder}/store{count}", rank=rank, world_size=count)
+    torch.distributed.init_process_group("gloo", f"file://{store}", rank=rank, world_size=count)
     try:
         answer = function(folder, rank)
     except BaseException:
