@@ -157,7 +157,9 @@ def killed(folder: Path, rank: int) -> dict:
 
 
 def goes_on(folder: Path, rank: int) -> dict:
-    run(folder / "run", **SHARES, resume=True)
+    settings = dict(save_best=None, interval=5, rolling_interval=1)
+    rolling = {f"default_hooks.checkpoint.{key}": value for key, value in settings.items()}
+    run(folder / "run", **SHARES, **rolling, resume=True)
     return {}
 
 
@@ -168,7 +170,8 @@ def test_kill_before_the_new_name_leaves_the_older_checkpoint(tmp_path: Path) ->
     assert newest_good_checkpoint(tmp_path / "run") == tmp_path / "run/epoch_1.pth"
     run_in_two_processes(goes_on, tmp_path)
     assert not (tmp_path / "run/.epoch_2.pth.new.tmp").exists()
-    assert read_file(tmp_path / "run/epoch_3.pth")["meta"]["iter"] == 6
+    assert read_file(tmp_path / "run/rolling.pth")["meta"]["iter"] == 6  # which replaced that of the second epoch
+    assert {path.name for path in (tmp_path / "run").glob("*.pth")} == {"epoch_1.pth", "rolling.pth"}
 
 
 def full_disk(folder: Path, rank: int) -> dict:
