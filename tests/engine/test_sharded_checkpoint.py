@@ -12,15 +12,18 @@ import pytest
 import torch
 from mmengine.dist import get_rank
 from mmengine.runner import Runner
-from sharded_run import run
+from sharded_run import ListedPredictions, run
 from torch.distributed.checkpoint import FileSystemWriter
 from two_processes import run_in_processes, run_in_two_processes
 
 from mmmim.checkpoint.files import newest_good_checkpoint, read_stored_run, stored_checkpoints
+from mmmim.checkpoint.names import model_state
 from mmmim.checkpoint.reader import find_damage, read_file
 from mmmim.checkpoint.sharded import Folder, is_sharded_folder
 from mmmim.engine import sharded_checkpoint
+from mmmim.errors import RunFailed
 from mmmim.launch.run_lock import check_unfinished
+from mmmim.registry import MODELS
 
 SHARES: dict[str, Any] = dict(custom_hooks=[])  # without GatherHook
 ALONE = {"train_dataloader.batch_size": 8}  # the global batch of two processes
@@ -194,3 +197,32 @@ def test_failure_of_one_process_is_logged_by_all_and_training_goes_on(tmp_path: 
     assert names == {"epoch_1.pth", "epoch_3.pth"}
     log = next((tmp_path / "run").rglob("*.log")).read_text(encoding="utf-8")
     assert "Could not write" in log and "No space left on device. Training goes on" in log
+
+
+@MODELS.register_module(force=True)
+class LosesNumbers(ListedPredictions):
+    """The model, of which the loss of the third step is not finite."""
+
+    def set_step(self, seed: int, iteration: int) -> None:
+        super().set_step(seed, iteration)
+        self.breaks = iteration == 2
+
+    def forward(self, *args: Any, mode: str = "tensor", **kwargs: Any) -> Any:
+        found = super().forward(*args, mode=mode, **kwargs)
+        return (
+            {name: value * float("nan") for name, value in found.items()} if mode == "loss" and self.breaks else found
+        )
+
+
+def stops(folder: Path, rank: int) -> dict:
+    with pytest.raises(RunFailed, match="non-finite loss at iteration 2") as told:
+        run(folder / "run", **SHARES, **{"model.type": "LosesNumbers", "default_hooks.nonfinite.interval": 1})
+    return dict(told=str(told.value))
+
+
+def test_sharded_run_stops_at_a_loss_that_is_not_finite(tmp_path: Path) -> None:
+    first, second = run_in_two_processes(stops, tmp_path)
+    assert first == second
+    assert newest_good_checkpoint(tmp_path / "run") == tmp_path / "run/epoch_1.pth"
+    left, stored = (model_state(read_file(tmp_path / "run" / name)) for name in ("nonfinite.pt", "epoch_1.pth"))
+    assert {name: value.shape for name, value in left.items()} == {name: v.shape for name, v in stored.items()}
