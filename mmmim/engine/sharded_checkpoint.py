@@ -22,8 +22,9 @@ T = TypeVar("T")
 
 def writes_shares(runner: Any) -> bool:
     """Return whether the checkpoints of a run are folders: its model is divided, and no hook gathers it."""
-    gathers = any(isinstance(hook, GatherHook) for hook in runner.hooks)
-    return isinstance(runner.model, ShardedDataParallel) and not gathers
+    if not isinstance(runner.model, ShardedDataParallel):
+        return False
+    return not any(isinstance(hook, GatherHook) for hook in runner.hooks)
 
 
 def together(action: Callable[[], T]) -> T:
