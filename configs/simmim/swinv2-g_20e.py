@@ -30,4 +30,3 @@ train_cfg = dict(max_epochs=20)
 auto_scale_lr = dict(base_batch_size=9216, recipe_batch_size=9216, recipe_num_images=70_000_000)
 assumed_num_images = 70_000_000
 model_wrapper_cfg = dict(type="mmmim.ShardedDataParallel", units=("SwinV2Block",))
-custom_hooks = [dict(type="mmmim.GatherHook")]

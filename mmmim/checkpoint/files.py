@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from mmengine.dist import broadcast_object_list
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import print_log
 
-from mmmim.checkpoint.reader import find_damage, read_file
+from mmmim.checkpoint.reader import find_damage, is_checkpoint, read_outline
 from mmmim.errors import UsageError
 
 ATOMIC_BACKEND = "mmmim_atomic"
@@ -33,13 +34,43 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        put_in_place(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, OSError) and error.errno is not None:  # a full disk does not say for which file
             raise OSError(error.errno, error.strerror, str(path)) from error
         raise
+
+
+def put_in_place(temporary: Path, path: Path) -> None:
+    """Rename a complete file or folder; until then, and if the process is killed, what was at ``path`` stays there.
+
+    A folder cannot be replaced at once: it is called ``<stem>.old<suffix>`` for a moment, under which name a
+    resumed run finds it as well.
+    """
+    if not (path.is_dir() or (temporary.is_dir() and path.exists())):
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+        return
+    old = _moved_aside(path)
+    remove_checkpoint(old)
+    path.rename(old)
+    temporary.rename(path)
     _sync_folder(path.parent)
+    remove_checkpoint(old)
+
+
+def remove_checkpoint(path: str | Path) -> None:
+    """Delete a checkpoint, a file or the folder of a sharded run; it may be absent."""
+    path = Path(path)
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _moved_aside(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.old{path.suffix}")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -60,19 +91,22 @@ class AtomicLocalBackend(LocalBackend):
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Delete the temporary files of writers that were killed."""
+    """Delete the temporary files and folders of writers that were killed."""
     for temporary in Path(folder).glob(".*.pth.*.tmp"):
-        temporary.unlink(missing_ok=True)
+        remove_checkpoint(temporary)
+    for old in Path(folder).glob("*.old.pth"):
+        if is_checkpoint(old.with_name(old.name.replace(".old.pth", ".pth"))):
+            remove_checkpoint(old)  # its writer was killed after the new one was in place
 
 
 def read_stored_run(path: str | Path) -> dict[str, Any]:
-    """Return the checkpoint of a run with its tensors left on disk.
+    """Return the checkpoint of a run with its tensors left on disk; those of a folder have shapes only.
 
     Raises:
         UsageError: The file cannot be read, is not the checkpoint of a run, or lacks what a run needs to continue.
     """
     try:
-        content = read_file(path, mmap=True)
+        content = read_outline(path)
     except UsageError as error:
         raise UsageError(f"--resume: {error}") from None
     content = content if isinstance(content, dict) else {}
@@ -126,7 +160,7 @@ def stored_checkpoints(work_dir: str | Path, folder: str | Path) -> list[Path]:
     if named is None:
         return stored
     places = [Path(folder, named.name), Path(work_dir, named)]
-    first = next((path for path in places if path.name and path.is_file()), None)
+    first = next((path for path in places if path.name and is_checkpoint(path)), None)
     if first is None:
         return stored
     written = _modified(pointer)

@@ -49,6 +49,18 @@ INERT_PACKAGES = {
 INERT_MODULES = ("torch", "torch.nn.parameter")  # the module itself, not its submodules
 INERT_BUILTINS = ("bool", "bytes", "dict", "float", "int", "list", "object", "str", "tuple")
 
+# What the index of a ``torch.distributed.checkpoint`` consists of.
+INDEX_CLASSES = {
+    ("torch.distributed.checkpoint.filesystem", "_StorageInfo"),
+    *(
+        ("torch.distributed.checkpoint.metadata", name)
+        for name in (
+            *("BytesStorageMetadata", "ChunkStorageMetadata", "Metadata", "MetadataIndex", "StorageMeta"),
+            *("TensorProperties", "TensorStorageMetadata", "_MEM_FORMAT_ENCODING"),
+        )
+    ),
+}
+
 
 class Refused(Exception):
     """Raised with the name of what a file asks to call."""
@@ -119,6 +131,17 @@ class Unpickler(pickle.Unpickler):
         ):
             return Inert
         raise Refused(f"{module}.{name}")
+
+
+class MetadataUnpickler(Unpickler):
+    """The unpickler for the index of a ``torch.distributed.checkpoint``, each of whose classes is an :class:`Inert`."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in INDEX_CLASSES:
+            return type(name, (Inert,), {})
+        if (module, name) == ("torch.serialization", "_get_layout"):
+            return lambda name: str(name)
+        return super().find_class(module, name)
 
 
 class _History(HistoryBuffer):

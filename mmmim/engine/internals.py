@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, Runner
+from mmengine.runner.checkpoint import _load_checkpoint_to_model
 from torch.utils.data import DataLoader
 
 
@@ -42,6 +44,28 @@ def update_val_interval(loop: BaseLoop) -> None:
 def end_workers(loader: DataLoader) -> Any:
     """End persistent workers now; if a reference cycle ended them later, torch would wait for each of them."""
     loader._iterator = None
+
+
+class Collected(Exception):
+    """Ends :func:`collect_checkpoint` with the content that MMEngine's Runner has collected."""
+
+    def __init__(self, checkpoint: dict[str, Any]) -> None:
+        super().__init__()
+        self.checkpoint = checkpoint
+
+
+def collect_checkpoint(runner: Runner, *args: Any, **kwargs: Any) -> None:
+    """Run MMEngine's ``save_checkpoint`` on every process, where its decorator lets only the first one run it."""
+    Runner.save_checkpoint.__wrapped__(runner, *args, **kwargs)
+
+
+def use_checkpoint(runner: Runner, content: dict[str, Any], strict: bool, **kwargs: Any) -> dict[str, Any]:
+    """Load the weights of a checkpoint that was read, which MMEngine's ``load_checkpoint`` does only with its own."""
+    runner.call_hook("after_load_checkpoint", checkpoint=content)
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    kwargs.setdefault("revise_keys", [(r"^module\.", "")])
+    runner._has_loaded = True
+    return _load_checkpoint_to_model(model, content, strict, **kwargs)
 
 
 def built_loader(runner: Runner, split: str) -> Any:

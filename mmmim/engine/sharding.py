@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ def put_on_device(part: nn.Module, device: torch.device) -> nn.Module:
     for module in part.modules():
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
-                if tensor is not None and not _is_divided(tensor):
+                if tensor is not None and not is_divided(tensor):
                     if id(tensor) not in placed:
                         placed[id(tensor)] = _with_first_values(tensor, device)
                     tensors[name] = placed[id(tensor)]  # type: ignore[assignment]
@@ -67,7 +68,8 @@ class ShardedDataParallel(nn.Module):
     """A model wrapper for use instead of DDP: PyTorch's ``fully_shard`` (FSDP2) of each unit, then of the rest.
 
     A process holds its share of each parameter, gradient and moment; a unit's parameters are gathered while it runs.
-    Gradients are averaged over the processes, as DDP does. Checkpoints need :class:`GatherHook`.
+    Gradients are averaged over the processes, as DDP does. A checkpoint is a folder to which each process writes its
+    share; with a :class:`GatherHook` it is an ordinary file.
 
     The model is moved to the device and divided unit by unit, so that the device never holds all of it, provided that
     it is not on the device before; :class:`ShardedRunner` ensures this.
@@ -91,6 +93,7 @@ class ShardedDataParallel(nn.Module):
         self.module: Any = module
         self.parts: list[Any] = [fully_shard(put_on_device(part, device)) for part in (*parts, module)]
         self.gathered: dict[str, Tensor] | None = None
+        self._shows_shares = False
         # torch sets an attribute of the function, which a method does not allow
         module.register_state_dict_post_hook(lambda *each: self._full_state(*each))
         for part in module.modules():
@@ -116,23 +119,38 @@ class ShardedDataParallel(nn.Module):
     def _run(self, data: Any, mode: str) -> Any:
         return self(**data, mode=mode) if isinstance(data, dict) else self(*data, mode=mode)
 
+    @contextmanager
+    def shares(self) -> Iterator[None]:
+        """Leave the tensors of the wrapped model's state dict divided while the block runs."""
+        self._reshard()
+        self._shows_shares = True
+        try:
+            yield
+        finally:
+            self._shows_shares = False
+
+    def _reshard(self) -> None:
+        for part in self.parts:  # the part that ran last may still be whole, as the model is after a validation
+            part.reshard()
+
     def gather(self) -> None:
         """Keep the full parameters on the CPU of the first process; all processes have to call it together."""
         self.gathered = None
-        for part in self.parts:  # the part that ran last may still be whole, as the model is after a validation
-            part.reshard()
+        self._reshard()
         state = gathered(dict(self.module.named_parameters()))
         self.gathered = state if dist.get_rank() == 0 else None
 
     def _full_state(self, module: nn.Module, state: dict[str, Any], prefix: str, _: Any) -> None:
         """Make the wrapped model's state dict full: from all processes together, or from what ``gather`` kept."""
-        for name in [name for name, value in state.items() if _is_divided(value)]:
+        if self._shows_shares:
+            return
+        for name in [name for name, value in state.items() if is_divided(value)]:
             state[name] = state[name].full_tensor() if self.gathered is None else self.gathered[name]
 
 
 @HOOKS.register_module()
 class GatherHook(Hook):
-    """A hook that gathers the full tensors of model and optimizer for checkpoints of a :class:`ShardedDataParallel`.
+    """A hook by which checkpoints of a :class:`ShardedDataParallel` are ordinary files, gathered on the first process.
 
     MMEngine lets only the first process store a checkpoint, but all processes have to take part in gathering.
     """
@@ -144,7 +162,6 @@ class GatherHook(Hook):
         if isinstance(runner.model, ShardedDataParallel):
             for optimizer in _optimizers(runner):
                 optimizer.register_state_dict_post_hook(lambda each, state: self.moments.get(each, state))
-                optimizer.register_load_state_dict_pre_hook(_divide_moments)
 
     def before_checkpoint(self, runner: Any) -> None:
         """Gather model and optimizers; ``SafeCheckpointHook`` calls it on every rank before it saves."""
@@ -173,7 +190,7 @@ def gathered(state: Any) -> Any:
     keeps = dist.get_rank() == 0
 
     def gather(value: Any) -> Any:
-        if not _is_divided(value):
+        if not is_divided(value):
             return value
         whole = value.detach().full_tensor()
         return whole.cpu() if keeps else None
@@ -181,13 +198,14 @@ def gathered(state: Any) -> Any:
     return tree_map(gather, state)
 
 
-def _is_divided(value: Any) -> bool:
+def is_divided(value: Any) -> bool:
+    """Return whether ``value`` is a tensor of which each process holds a share."""
     return hasattr(value, "full_tensor")
 
 
 def _own_share(value: Any, param: Tensor) -> Any:
     """Return this process' share of a full tensor of a parameter's shape; other values are returned unchanged."""
-    if not isinstance(value, Tensor) or _is_divided(value) or value.shape != param.shape or not _is_divided(param):
+    if not isinstance(value, Tensor) or is_divided(value) or value.shape != param.shape or not is_divided(param):
         return value
     from torch.distributed.tensor import distribute_tensor
 
@@ -200,7 +218,8 @@ def _divide_state(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any
             state[prefix + name] = _own_share(state[prefix + name], param)
 
 
-def _divide_moments(optimizer: Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+def divide_moments(optimizer: Optimizer, state: dict[str, Any]) -> dict[str, Any]:
+    """Return an optimizer's state with this process' shares of the moments; an optimizer's hook before it loads."""
     params = [param for group in optimizer.param_groups for param in group["params"]]
     numbers = [number for group in state["param_groups"] for number in group["params"]]
     divided = {

@@ -13,6 +13,7 @@ from mmengine.device import is_cuda_available
 from mmengine.logging import print_log
 
 from mmmim.checkpoint.files import newest_good_checkpoint
+from mmmim.checkpoint.reader import is_checkpoint
 from mmmim.config.check import check_config
 from mmmim.config.keys import check_options, find_config
 from mmmim.errors import UsageError, nearest, one_of
@@ -135,7 +136,7 @@ def _drop_slots(cfg: Config) -> None:
 def existing_checkpoint(path: str, given_by: str) -> str:
     """Return ``path``, or raise a UsageError that names the option and checkpoints that do exist."""
     file = Path(path)
-    if path.startswith(REMOTE) or file.is_file():
+    if path.startswith(REMOTE) or is_checkpoint(file):
         return path
     folder = file if file.is_dir() else file.parent
     near = [str(p) for p in sorted(folder.glob("*.pth"))] if folder.is_dir() else []

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
 
-from mmmim.checkpoint.files import POINTER_FILE, VALIDATION_FILE, read_stored_run, stored_checkpoints
+from mmmim.checkpoint.files import POINTER_FILE, VALIDATION_FILE, read_stored_run, remove_checkpoint, stored_checkpoints
 from mmmim.errors import UsageError
 
 LOCK_FILE = "run.lock"
@@ -90,7 +90,7 @@ def check_unfinished(work_dir: str | Path, resumes: bool, overwrite: bool) -> No
     if overwrite:
         best = Path(work_dir).glob("best_*.pth")
         for file in (*stored, *best, Path(work_dir, POINTER_FILE), Path(work_dir, VALIDATION_FILE)):
-            file.unlink(missing_ok=True)
+            remove_checkpoint(file)
     elif stored and (place := _unfinished(stored[0])):
         raise UsageError(
             f"--work-dir {work_dir}: holds a run that stopped at {place}: {stored[0].name}. Go on with it: --resume. "

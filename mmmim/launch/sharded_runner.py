@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,16 +12,25 @@ from mmengine.model import convert_sync_batchnorm, is_model_wrapper
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from mmmim.checkpoint.reader import is_checkpoint, read_file
+from mmmim.checkpoint.sharded import is_sharded_folder
+from mmmim.engine.internals import Collected, collect_checkpoint, use_checkpoint
+from mmmim.engine.resumed_settings import optimizers
+from mmmim.engine.sharded_checkpoint import read_shares, together, write_shares, writes_shares
+from mmmim.engine.sharding import divide_moments
 from mmmim.launch.building import CheckedRunner
 from mmmim.registry import MODEL_WRAPPERS, MODELS
 
 
 class ShardedRunner(CheckedRunner):
-    """MMEngine's Runner with the four methods replaced that put the whole model, or a checkpoint, on each device.
+    """MMEngine's Runner with the methods replaced that put the whole model, or a checkpoint, on each device.
 
     The first process builds the model in its host memory, the others build only shapes. :class:`ShardedDataParallel`
     then divides it unit by unit, so the values are those of an unsharded run.
     """
+
+    _collects = False  # whether a checkpoint is being collected for a folder
+    _resumes = False
 
     def build_model(self, model: nn.Module | dict) -> nn.Module:
         if isinstance(model, nn.Module) or get_rank() == 0:
@@ -43,10 +53,52 @@ class ShardedRunner(CheckedRunner):
             for buffer in self.model.module.buffers():
                 dist.broadcast(buffer, 0)
 
+    def save_checkpoint(self, out_dir: str, filename: str, *args: Any, **kwargs: Any) -> None:
+        """Write a checkpoint; without a ``GatherHook`` all processes write their shares of it to a folder."""
+        if not writes_shares(self):
+            super().save_checkpoint(out_dir, filename, *args, **kwargs)
+            return
+        collected = together(lambda: self._collect(out_dir, filename, *args, **kwargs))
+        write_shares(collected, Path(out_dir, filename))
+
+    def _collect(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return what MMEngine would write, with the divided tensors as they are."""
+        self._collects = True
+        try:
+            with self.model.shares():
+                collect_checkpoint(self, *args, **kwargs)
+        except Collected as collected:
+            return collected.checkpoint
+        finally:
+            self._collects = False
+        raise AssertionError("MMEngine's Runner no longer calls before_save_checkpoint")
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        super().call_hook(fn_name, **kwargs)
+        if fn_name == "before_save_checkpoint" and self._collects:
+            raise Collected(kwargs["checkpoint"])
+
     def resume(self, filename: str, *args: Any, map_location: Any = "default", **kwargs: Any) -> None:
-        """Read the checkpoint into host memory, as with its moments it is three times as large as the model."""
+        """Read the checkpoint into host memory, as with its moments it is three times as large as the model.
+
+        Of a folder, each process reads its share; of a file, the others leave on disk what the first one gives them.
+        """
+        for wrapper, _ in optimizers(self).values():
+            wrapper.optimizer.register_load_state_dict_pre_hook(divide_moments)
+        self._resumes = True
         location = "cpu" if map_location == "default" else map_location
         super().resume(filename, *args, map_location=location, **kwargs)
+
+    def load_checkpoint(self, filename: str, map_location: Any = "cpu", strict: bool = False, **kwargs: Any) -> Any:
+        """Load the weights of a checkpoint, and return its content, with the optimizer's state where a run resumes."""
+        if not is_model_wrapper(self.model) or not is_checkpoint(filename):
+            return super().load_checkpoint(filename, map_location, strict, **kwargs)
+        if is_sharded_folder(filename):
+            content = read_shares(Path(filename), self.model.module, self if self._resumes else None)
+        else:
+            content = together(lambda: read_file(filename, map_location, mmap=get_rank() > 0))
+        self.logger.info(f"Load checkpoint from {filename}")
+        return use_checkpoint(self, content, strict, **kwargs)
 
 
 def build_shapes(model: dict) -> nn.Module:

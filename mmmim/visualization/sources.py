@@ -16,6 +16,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from mmmim.checkpoint.files import stored_checkpoints
+from mmmim.checkpoint.reader import is_checkpoint
 from mmmim.config.crops import crop_size
 from mmmim.datasets import ImageFolder, ToyImages
 from mmmim.errors import UsageError
@@ -53,11 +54,11 @@ def load_model(config: Config, checkpoint: str | Path | None = None, seed: int =
 
 
 def checkpoint_file(path: str | Path) -> Path:
-    """Return the checkpoint file that ``path`` names; a work directory stands for its newest checkpoint."""
+    """Return the checkpoint that ``path`` names; a work directory stands for its newest checkpoint."""
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() and not is_checkpoint(path):
         path = next(iter(stored_checkpoints(path, path)), path)
-    if not path.is_file():
+    if not is_checkpoint(path):
         raise UsageError(f"CKPT: no checkpoint at '{path}'; give a .pth file or the work directory of a run")
     return path
 

@@ -9,9 +9,8 @@ import pytest
 import torch
 import torch.distributed.fsdp as fsdp
 from mmengine.device import get_device
-from mmengine.evaluator import BaseMetric
-from mmengine.registry import METRICS, init_default_scope
-from tiny_run import train
+from mmengine.registry import init_default_scope
+from sharded_run import MODEL, UNITS, model, run
 from two_processes import run_in_two_processes
 
 from mmmim.engine import AutocastOptimWrapper, ShardedDataParallel
@@ -19,7 +18,7 @@ from mmmim.engine.sharding import find_units
 from mmmim.launch.options import load_config
 from mmmim.launch.prepare import Settings, prepare
 from mmmim.launch.processes import CPUDistributedDataParallel
-from mmmim.launch.sharded_runner import ShardedRunner, build_shapes
+from mmmim.launch.sharded_runner import build_shapes
 from mmmim.models.algorithms import MaskedImageModel
 from mmmim.plan.dry_run import dry_run
 from mmmim.plan.sharding import plan_sharding
@@ -27,24 +26,6 @@ from mmmim.plan.table import describe
 from mmmim.registry import MODELS
 
 ROOT = Path(__file__).parents[2]
-UNITS = ("SwinV2Block",)
-ARCH = dict(embed_dims=8, depths=(2, 2), num_heads=(1, 2), extra_norm_every_n_blocks=2)
-MODEL = dict(
-    type="mmmim.MaskedImageModel",
-    backbone=dict(
-        type="mmmim.SwinV2", arch=ARCH, img_size=32, window_size=4, pretrained_window_sizes=(0, 0), with_cp=True
-    ),
-    masker=dict(type="mmmim.RandomMasker", mask_ratio=0.5, cell_size=8),
-    neck=dict(type="mmmim.LinearDecoder"),
-    target_generator=dict(type="mmmim.PixelTarget", norm_pix="none"),
-    head=dict(type="mmmim.ReconstructionHead", loss="l1"),
-    data_preprocessor=dict(type="mmmim.ImagePreprocessor"),
-)
-
-
-def model(seed: int = 0) -> Any:
-    torch.manual_seed(seed)
-    return MODELS.build(MODEL).train()
 
 
 def steps(wrapper: Any, rank: int, max_norm: float, fused: bool, count: int = 4) -> list[list[float]]:
@@ -147,52 +128,6 @@ def test_a_model_that_needs_values_is_built_with_them(kind: str) -> None:
     init_default_scope("mmmim")
     built = build_shapes(dict(MODEL, type=kind))
     assert not any(tensor.is_meta for tensor in (*built.parameters(), *built.buffers()))
-
-
-@MODELS.register_module(force=True)
-class ListedPredictions(MaskedImageModel):
-    def forward(self, inputs: Any, *args: Any, mode: str = "tensor", **kwargs: Any) -> Any:
-        return [None] * len(inputs) if mode == "predict" else super().forward(inputs, *args, mode=mode, **kwargs)
-
-
-@METRICS.register_module(force=True)
-class Rising(BaseMetric):
-    """The count of evaluations: each is the best so far."""
-
-    default_prefix = "rising"
-    count = 0
-
-    def process(self, data_batch: Any, data_samples: Any) -> None:
-        self.results.append(0)
-
-    def compute_metrics(self, results: list) -> dict[str, float]:
-        Rising.count += 1
-        return dict(acc=float(Rising.count))
-
-
-def run(folder: Path, **changes: Any) -> Any:
-    """3 epochs of 2 steps."""
-    settings = {
-        "model": {**MODEL, "type": "ListedPredictions", "_delete_": True},
-        "train_dataloader.batch_size": 4,
-        "train_dataloader.dataset": dict(_delete_=True, type="mmmim.ToyImages", num_images=16, img_size=32),
-        "default_hooks.checkpoint.interval": 1,
-        "default_hooks.checkpoint.by_epoch": True,
-        "default_hooks.checkpoint.save_best": "rising/acc",
-        "custom_hooks": [dict(type="mmmim.GatherHook")],
-        "val_dataloader": dict(
-            batch_size=4,
-            dataset=dict(type="mmmim.ToyImages", split="val", num_images=8, img_size=32),
-            sampler=dict(type="mmmim.EpochSampler", shuffle=False),
-            collate_fn=dict(type="default_collate"),
-        ),
-        "val_cfg": dict(),
-        "val_evaluator": dict(type="Rising"),
-        "model_wrapper_cfg": dict(type="mmmim.ShardedDataParallel", units=UNITS),
-        "launcher": "pytorch",
-    }
-    runner = train(folder, ShardedRunner, **{**settings, **changes})
-    return {name: value.clone() for name, value in runner.model.module.state_dict().items()}
 
 
 def store_and_resume(folder: Path, rank: int) -> dict:

@@ -29,8 +29,8 @@ class SafeBestCheckpoint(CheckpointHook):
         written = self._best_files
         self._best_files = {key: written[key] or before[key] for key in before}
         for key, path in before.items():
-            if path and written[key] not in (None, path) and is_main_process() and self.file_backend.isfile(path):
-                self.file_backend.remove(path)
+            if path and written[key] not in (None, path) and is_main_process():
+                self._remove(path)
 
     @property
     def _best_files(self) -> dict[str, str | None]:
@@ -44,6 +44,12 @@ class SafeBestCheckpoint(CheckpointHook):
             self.best_ckpt_path = files[""]
         else:
             self.best_ckpt_path_dict = dict(files)
+
+    def _remove(self, path: str) -> None:
+        if self.file_backend.isfile(path):
+            self.file_backend.remove(path)
+        elif self.file_backend.isdir(path):  # of a sharded run
+            self.file_backend.rmtree(path)
 
     def _path(self, file: str) -> str:
         return self.file_backend.join_path(self.out_dir, Path(file).name)

@@ -14,11 +14,13 @@ from mmmim.checkpoint.files import (
     newest_good_checkpoint,
     note_validation,
     point_to,
+    remove_checkpoint,
     remove_leftovers,
 )
 from mmmim.engine.background_save import BackgroundWriter, Captured, snapshot
 from mmmim.engine.internals import Start, set_start, start_of
 from mmmim.engine.optim.wrappers import no_gradients_pending
+from mmmim.engine.sharded_checkpoint import writes_shares
 from mmmim.engine.stop_signal import StopSignal
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
@@ -37,6 +39,8 @@ class SafeCheckpointHook(SafeBestCheckpoint):
     write of a run raises. Before ``--resume`` the newest file is compared with its checksums; if it is damaged, this is
     logged and the next older file is used. With gradient accumulation a save waits for the end of the window, since
     gradients are not stored. Files load with ``torch.load(weights_only=True)``.
+
+    The checkpoint of a :class:`ShardedDataParallel` is a folder of that name, to which each process writes its share.
 
     Besides the files of ``interval``, which are kept, ``rolling.pth`` is written and overwritten, so that a run that is
     killed loses some minutes at most. It is written in the background from a copy in host memory, and removed when
@@ -101,6 +105,11 @@ class SafeCheckpointHook(SafeBestCheckpoint):
 
     def before_train(self, runner) -> None:
         super().before_train(runner)
+        if writes_shares(runner) and "://" in str(self.out_dir):
+            raise UsageError(
+                f"default_hooks.checkpoint.out_dir={str(self.out_dir)!r}: a sharded run writes to a folder of the file "
+                "system; give one, or write single files with custom_hooks=[dict(type='mmmim.GatherHook')]"
+            )
         file, resumes = start_of(runner)
         if resumes and file is not None:
             self.last_ckpt = file
@@ -137,7 +146,7 @@ class SafeCheckpointHook(SafeBestCheckpoint):
         self._report_failure(runner)
         self.stop_signal.restore()
         if is_main_process() and self.last_ckpt is not None and not self.last_ckpt.endswith(ROLLING):
-            Path(self.out_dir, ROLLING).unlink(missing_ok=True)
+            remove_checkpoint(Path(self.out_dir, ROLLING))
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         make_plain(checkpoint)
@@ -170,14 +179,13 @@ class SafeCheckpointHook(SafeBestCheckpoint):
         if self.max_keep_ckpts > 0:
             kept = [*(s for s in self.keep_ckpt_ids if s != step), step]
             outdated, kept = kept[: -self.max_keep_ckpts], kept[-self.max_keep_ckpts :]
+            self.keep_ckpt_ids.clear()  # a step may be saved twice, the second time for a new best score
             self.keep_ckpt_ids.extend(kept)
             runner.message_hub.update_info("keep_ckpt_ids", kept)
         is_saved = self._write(runner, self.filename_tmpl.format(step), meta, is_last=meta["iter"] == runner.max_iters)
         if is_saved and is_main_process():
             for old in outdated:
-                path = self._path(self.filename_tmpl.format(old))
-                if self.file_backend.isfile(path):
-                    self.file_backend.remove(path)
+                self._remove(self._path(self.filename_tmpl.format(old)))
 
     def _write(self, runner, filename: str, meta: dict, is_last: bool = False) -> bool:
         self._writer.wait()
@@ -207,10 +215,10 @@ class SafeCheckpointHook(SafeBestCheckpoint):
         return True
 
     def _write_rolling(self, runner, place: dict) -> None:
-        """Write ``rolling.pth`` in the background if its place is a local folder, else at once."""
+        """Write ``rolling.pth`` in the background if its place is a local folder and the model whole, else at once."""
         self._writer.wait()
         self._report_failure(runner)
-        if (self.backend_args or {}).get("backend") != ATOMIC_BACKEND:
+        if (self.backend_args or {}).get("backend") != ATOMIC_BACKEND or writes_shares(runner):
             self._write(runner, ROLLING, place)
             return
         runner.call_hook("before_checkpoint")

@@ -109,9 +109,10 @@ class NonFiniteLossHook(Hook):
             return
         report = None if bad is None else dict(iteration=bad.iteration, rank=get_rank(), values=_nonfinite(bad.values))
         reports = sorted(filter(None, all_gather_object(report)), key=lambda each: (each["iteration"], each["rank"]))
-        names = nonfinite_names(runner.model.state_dict())
+        state = runner.model.state_dict()  # of a sharded model, which all processes gather together
+        names = nonfinite_names(state)
         if is_main_process():
-            _write_record(runner, reports, names)
+            _write_record(runner, reports, names, state)
         losses = [each for each in reports if each["values"].keys() - {WEIGHTS}]
         replay = f"`python tools/replay.py {runner.work_dir}` computes the step again."
         if losses and losses[0]["iteration"] <= reports[0]["iteration"]:
@@ -150,18 +151,19 @@ def nonfinite_names(state: Mapping[str, Any]) -> list[str]:
     return [name for name, value in state.items() if isinstance(value, Tensor) and not _is_finite(value)]
 
 
-def _write_record(runner: Any, reports: list[dict[str, Any]], names: list[str]) -> None:
+def _write_record(runner: Any, reports: list[dict[str, Any]], names: list[str], state: dict[str, Any]) -> None:
     folder = Path(runner.work_dir)
     record = dict(seed=runner.seed, processes=get_world_size(), steps=reports, weights=names)
     with suppress(OSError):  # the message of the run is worth more than its record
         with atomic_write(folder / RECORD_FILE) as file:
             file.write(json.dumps(record, indent=2).encode())
         with atomic_write(folder / WEIGHTS_FILE) as file:
-            torch.save(dict(state_dict=runner.model.state_dict(), meta=dict(iter=runner.iter)), file)
+            torch.save(dict(state_dict=state, meta=dict(iter=runner.iter)), file)
 
 
 def _is_finite(value: Tensor) -> bool:
-    return not value.is_floating_point() or bool(value.isfinite().all())
+    share: Tensor = getattr(value, "to_local", lambda: value)()  # of a divided tensor this process' part
+    return not share.is_floating_point() or bool(share.isfinite().all())
 
 
 def _nonfinite(values: dict[str, float]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from mmmim.checkpoint.names import (
     strip_prefix,
     written_by,
 )
+from mmmim.checkpoint.reader import is_checkpoint
 from mmmim.engine.internals import start_of
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
@@ -92,7 +93,7 @@ class PretrainedReportHook(Hook):
 
     def _read(self, runner: Runner, backbone: nn.Module, prefix: str | None) -> None:
         assert self.file is not None
-        if "://" not in self.file and not Path(self.file).is_file():
+        if "://" not in self.file and not is_checkpoint(self.file):
             raise UsageError(f"{self._where('checkpoint')}={self.file!r}: there is no such file")
         checkpoint = CheckpointLoader.load_checkpoint(self.file, map_location="cpu", logger="silent")
         everything = model_state(checkpoint)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmmim.checkpoint.files import is_validated, read_stored_run
+from mmmim.checkpoint.reader import is_checkpoint
 from mmmim.engine.internals import start_of, update_val_interval
 from mmmim.engine.resumed_settings import (
     OptimizerSettings,
@@ -48,7 +48,7 @@ class ResumeHook(Hook):
 
     def before_run(self, runner: Any) -> None:
         file, resumes = start_of(runner)
-        if not resumes or file is None or not Path(file).is_file():
+        if not resumes or file is None or not is_checkpoint(file):
             return
         stored = read_stored_run(file)
         check_optimizer_state(stored["optimizer"], runner, file)
