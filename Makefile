@@ -61,6 +61,10 @@ test-portable: $(ENV) ## tests that depend on arithmetic, locale or time, under 
 slow: $(ENV) ## the slow tests, minutes each
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -m slow -n $(JOBS) --dist worksteal -q $(PYTEST_ARGS)
 
+.PHONY: drill
+drill: $(ENV) ## end, starve and mislead runs in every way, resume them, and write docs/reliability.md
+	@OMP_NUM_THREADS=1 PYTHONPATH=tests/helpers $(RUN) tests/drill/run.py --write $(DRILL_ARGS)
+
 .PHONY: golden
 golden: $(ENV) ## store what the first steps of the toy configs lose now; say why in the commit
 	@$(RUN) tools/golden_losses.py --update

@@ -29,6 +29,8 @@ FINAL = (FINISHED, USAGE, STOPPED, INTERRUPTED)  # statuses after which nothing 
 PAUSE = 5.0  # seconds before another attempt, in which the other nodes see that this one failed
 GRACE = "300"  # seconds that processes have for saving after SIGTERM; torchrun's default is 30
 DEFAULT_PORT = 29500
+ALONE = os.EX_UNAVAILABLE  # status of an attempt in which the other nodes were not there
+PATIENCE = 900.0  # seconds for which the other nodes are waited for
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -70,13 +72,8 @@ def launch(args: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, forward)
     environment = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": GRACE, **os.environ}
-    for attempt in range(args.max_restarts + 1):
-        if attempt:
-            print(
-                f"attempt {attempt + 1} of {args.max_restarts + 1} in {PAUSE:g} s, from the newest checkpoint",
-                flush=True,
-            )
-            time.sleep(PAUSE)
+    attempt, deadline = 0, time.monotonic() + PATIENCE
+    while True:
         port = _port(args)
         if port is None:
             return USAGE
@@ -91,7 +88,16 @@ def launch(args: argparse.Namespace) -> int:
             return INTERRUPTED if received[0] == signal.SIGINT else STOPPED
         if status in FINAL:
             return status
-    return FAILED
+        if status == ALONE and time.monotonic() < deadline:
+            continue  # the other nodes may come back; this is no attempt
+        attempt += 1
+        if attempt > args.max_restarts:
+            return FAILED
+        print(
+            f"attempt {attempt + 1} of {args.max_restarts + 1} in {PAUSE:g} s, from the newest checkpoint", flush=True
+        )
+        time.sleep(PAUSE)
+        deadline = time.monotonic() + PATIENCE
 
 
 def _resuming(script: Sequence[str], attempt: int) -> list[str]:
@@ -147,8 +153,8 @@ def launch_once(args: argparse.Namespace) -> int:
         return _status_of(error.failures)
     except (DistError, RendezvousError) as error:
         reason = str(error).splitlines()[0][:300]
-        print(f"error: the nodes do not find each other at {args.master_addr}:{args.port}: {reason}", file=sys.stderr)
-        return FAILED
+        print(f"the nodes do not find each other at {args.master_addr}:{args.port}: {reason}", file=sys.stderr)
+        return ALONE if args.nodes > 1 else FAILED
     return FINISHED
 
 

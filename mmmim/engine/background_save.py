@@ -14,10 +14,6 @@ from torch.utils._pytree import tree_map
 from mmmim.checkpoint.files import atomic_write
 
 
-class Captured(Exception):
-    """Ends MMEngine's ``save_checkpoint`` where it would write what it has collected."""
-
-
 def snapshot(content: Any) -> Any:
     """Return ``content`` with its tensors copied to host memory; tensors that share memory share their copies too."""
     copies: dict[int, torch.UntypedStorage] = {}

@@ -47,7 +47,7 @@ def end_workers(loader: DataLoader) -> Any:
 
 
 class Collected(Exception):
-    """Ends :func:`collect_checkpoint` with the content that MMEngine's Runner has collected."""
+    """Ends MMEngine's ``save_checkpoint`` where it would write, with what it has collected."""
 
     def __init__(self, checkpoint: dict[str, Any]) -> None:
         super().__init__()

@@ -17,8 +17,8 @@ from mmmim.checkpoint.files import (
     remove_checkpoint,
     remove_leftovers,
 )
-from mmmim.engine.background_save import BackgroundWriter, Captured, snapshot
-from mmmim.engine.internals import Start, set_start, start_of
+from mmmim.engine.background_save import BackgroundWriter, snapshot
+from mmmim.engine.internals import Collected, Start, set_start, start_of
 from mmmim.engine.optim.wrappers import no_gradients_pending
 from mmmim.engine.sharded_checkpoint import writes_shares
 from mmmim.engine.stop_signal import StopSignal
@@ -79,7 +79,6 @@ class SafeCheckpointHook(SafeBestCheckpoint):
         self.rolling_interval, self.rolling_minutes = rolling_interval, rolling_minutes
         self._writer = BackgroundWriter()
         self._captures = False  # whether the checkpoint that the Runner collects is written in the background
-        self._captured: dict[str, Any] | None = None
         self._last_save = time.monotonic()
         self.stop_signal = StopSignal(signals, signal_interval)
         self.last_ckpt: str | None = None
@@ -151,8 +150,7 @@ class SafeCheckpointHook(SafeBestCheckpoint):
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         make_plain(checkpoint)
         if self._captures:
-            self._captured = snapshot(checkpoint)
-            raise Captured
+            raise Collected(snapshot(checkpoint))
 
     def _plan(self, step: int, last_step: int) -> None:
         after_begin = step - self.save_begin
@@ -222,21 +220,20 @@ class SafeCheckpointHook(SafeBestCheckpoint):
             self._write(runner, ROLLING, place)
             return
         runner.call_hook("before_checkpoint")
-        self._captures = True
+        self._captures, captured = True, None
         try:
             runner.save_checkpoint(
                 self.out_dir, ROLLING, meta=dict(place), by_epoch=self.by_epoch,
                 save_optimizer=self.save_optimizer, save_param_scheduler=self.save_param_scheduler,
             )  # fmt: skip
-        except Captured:
-            pass
+        except Collected as collected:
+            captured = collected.checkpoint
         finally:
             self._captures = False
         path, work_dir = self._path(ROLLING), runner.work_dir
         runner.logger.info(f"Saving checkpoint {ROLLING} at epoch {place['epoch']}, iteration {place['iter']}")
-        if self._captured is not None:
-            self._writer.write(self._captured, Path(path), lambda: point_to(path, work_dir))
-            self._captured = None
+        if captured is not None:  # on the first process
+            self._writer.write(captured, Path(path), lambda: point_to(path, work_dir))
         self._note_saved(runner, path)
 
     def _report_failure(self, runner) -> None:
