@@ -18,6 +18,8 @@ from types import ModuleType
 import pytest
 from markdown_commands import Command, anchors, blocks, commands, links, named_files, tracked_pages
 
+from mmmim.commands import launch
+
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tools").rglob("*.py"))]
 # first words of commands that are not ours to check
@@ -101,7 +103,10 @@ def check_launcher(script: str, arguments: list[str]) -> str | None:
     positionals, gpus = arguments[skip : skip + count], arguments[skip + count : skip + count + 1]
     if len(positionals) < count or not gpus or not re.fullmatch(r"\d+|GPUS", gpus[0]):
         return f"{script} needs {skip + count + 1} words, the last of them a number of processes"
-    return check_arguments(f"tools/{verb}.py", positionals + arguments[skip + count + 1 :])
+    words = positionals + arguments[skip + count + 1 :]
+    if kind == "dist":  # the launcher takes its own option out
+        words = launch.parse_args(["--processes", "1", *words]).script
+    return check_arguments(f"tools/{verb}.py", words)
 
 
 def complaint(command: Command) -> str | None:
