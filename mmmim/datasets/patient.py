@@ -55,14 +55,14 @@ class PatientReader:
         self.reading[place] = index
         try:
             return read_patiently(
-                load, lambda: self.name(index), lambda: self._neighbours_are_readable(index), self.policy.outage_minutes
+                load, lambda: self.name(index), lambda: self._readable_neighbours(index), self.policy.outage_minutes
             )
         finally:
             self.reading[place] = -1
 
-    def _neighbours_are_readable(self, index: int) -> bool:
+    def _readable_neighbours(self, index: int) -> tuple[int, int]:
         near = [other for other in range(index - 4, index + 5) if 0 <= other < len(self) and other != index]
-        return 2 * sum(map(self._answers, near)) >= len(near) > 0
+        return sum(map(self._answers, near)), len(near)
 
     def _answers(self, index: int) -> bool:
         try:

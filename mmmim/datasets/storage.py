@@ -85,13 +85,14 @@ def is_storage_error(error: BaseException) -> bool:
 
 
 def read_patiently(
-    read: Callable[[], T], name: Callable[[], str], neighbours_are_readable: Callable[[], bool], minutes: float
+    read: Callable[[], T], name: Callable[[], str], neighbours: Callable[[], tuple[int, int]], minutes: float
 ) -> T:
     """Return what ``read`` returns, trying again with growing pauses as long as the storage gives an error.
 
     Args:
         name: Returns the file for messages.
-        neighbours_are_readable: Whether other files beside it can be read, so that it is this file that is missing.
+        neighbours: Returns how many files beside it can be read, and how many there are; where half of them can, it is
+            this file that is missing.
         minutes: How long to try.
 
     Raises:
@@ -111,12 +112,15 @@ def read_patiently(
                 _log(f"cannot read {name()} ({_reason(error)}); trying again for up to {minutes:g} minutes")
             failed = error
             doubt = DOUBT if error.errno in OF_ONE_FILE else LONG_DOUBT
-            if waited >= min(doubt, 60 * minutes) and neighbours_are_readable():
-                raise
+            if waited >= min(doubt, 60 * minutes):
+                readable, near = neighbours()
+                if 2 * readable >= near > 0:
+                    raise
             if waited >= 60 * minutes:
                 raise StorageOutage(
-                    f"{name()}: still {_reason(error)} after {minutes:g} minutes of trying, and its neighbours cannot "
-                    "be read either. No file was marked as unreadable; start again with --resume when the storage is "
+                    f"{name()}: still {_reason(error)} after {minutes:g} minutes of trying, and {near - readable} of "
+                    f"its {near} neighbours cannot be read either. No file was marked as unreadable; start again with "
+                    "--resume when the storage is "
                     "back, or wait longer with default_hooks.bad_files.outage_minutes"
                 ) from None
             time.sleep(min(wait, 60 * minutes))

@@ -68,15 +68,17 @@ ERRORS = [errno.ENOENT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EACCES]
 @pytest.mark.parametrize("number", ERRORS)
 @pytest.mark.parametrize("seconds", [0.05, 1, 30, 500])
 def test_an_outage_is_waited_for(number: int, seconds: float, clock: Clock) -> None:
-    assert read_patiently(failing(seconds, clock, number), lambda: "a.jpg", lambda: False, minutes=10) == "content"
+    assert read_patiently(failing(seconds, clock, number), lambda: "a.jpg", lambda: (0, 8), minutes=10) == "content"
     assert seconds <= clock.now < seconds + 10.1 and max(clock.slept) <= storage.LONGEST_WAIT
     assert all(late <= 2 * early for early, late in zip(clock.slept, clock.slept[1:], strict=False))
 
 
 @pytest.mark.parametrize("number", ERRORS)
 def test_a_longer_outage_stops_the_run(number: int, clock: Clock) -> None:
-    with pytest.raises(StorageOutage, match=r"a\.jpg: still .* after 2 minutes of trying.*--resume") as told:
-        read_patiently(failing(1e9, clock, number), lambda: "a.jpg", lambda: False, minutes=2)
+    with pytest.raises(
+        StorageOutage, match=r"a\.jpg: still .* after 2 minutes of trying, and 7 of its 8 neighbours.*--resume"
+    ) as told:
+        read_patiently(failing(1e9, clock, number), lambda: "a.jpg", lambda: (1, 8), minutes=2)
     assert os.strerror(number) in str(told.value) and 120 <= clock.now < 135
     assert isinstance(told.value, RunFailed)
 
@@ -84,7 +86,7 @@ def test_a_longer_outage_stops_the_run(number: int, clock: Clock) -> None:
 @pytest.mark.parametrize("number", ERRORS)
 def test_a_file_that_is_away_alone_is_not_waited_for_as_long(number: int, clock: Clock) -> None:
     with pytest.raises(OSError, match="file"):
-        read_patiently(failing(1e9, clock, number), lambda: "a.jpg", lambda: True, minutes=10)
+        read_patiently(failing(1e9, clock, number), lambda: "a.jpg", lambda: (8, 8), minutes=10)
     doubt = storage.DOUBT if number in storage.OF_ONE_FILE else storage.LONG_DOUBT
     assert doubt <= clock.now < 2 * doubt + 10
 
@@ -92,7 +94,7 @@ def test_a_file_that_is_away_alone_is_not_waited_for_as_long(number: int, clock:
 def test_what_waiting_does_not_change_is_raised_at_once(clock: Clock) -> None:
     for number in storage.OF_THE_PATH:
         with pytest.raises(OSError, match="file"):
-            read_patiently(failing(1e9, clock, number), lambda: "a.jpg", lambda: False, minutes=10)
+            read_patiently(failing(1e9, clock, number), lambda: "a.jpg", lambda: (0, 8), minutes=10)
     assert clock.slept == []
 
 
