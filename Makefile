@@ -61,6 +61,14 @@ test-portable: $(ENV) ## tests that depend on arithmetic, locale or time, under 
 slow: $(ENV) ## the slow tests, minutes each
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -m slow -n $(JOBS) --dist worksteal -q $(PYTEST_ARGS)
 
+.PHONY: newest
+newest: $(ENV) ## the quick tests with the oldest releases that pyproject.toml admits, then with the newest
+	@$(RUN) tools/newest.py -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+.PHONY: oldest
+oldest: $(ENV) ## the quick tests with the oldest releases alone
+	@$(RUN) tools/newest.py oldest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
 .PHONY: golden
 golden: $(ENV) ## store what the first steps of the toy configs lose now; say why in the commit
 	@$(RUN) tools/golden_losses.py --update

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from mmengine.dist import get_rank
-from mmengine.model import convert_sync_batchnorm, is_model_wrapper
+from mmengine.model import base_module, convert_sync_batchnorm, is_model_wrapper, weight_init
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
@@ -39,7 +41,8 @@ class ShardedRunner(CheckedRunner):
         if not is_model_wrapper(self.model):
             super()._init_model_weights()
         elif hasattr(self.model.module, "init_weights"):
-            self.model.module.init_weights()
+            with _no_record_of_changes():
+                self.model.module.init_weights()
             for buffer in self.model.module.buffers():
                 dist.broadcast(buffer, 0)
 
@@ -47,6 +50,20 @@ class ShardedRunner(CheckedRunner):
         """Read the checkpoint into host memory, as with its moments it is three times as large as the model."""
         location = "cpu" if map_location == "default" else map_location
         super().resume(filename, *args, map_location=location, **kwargs)
+
+
+@contextmanager
+def _no_record_of_changes() -> Iterator[None]:
+    """Leave out MMEngine's record of who set which parameter, for which torch < 2.12 cannot compare sharded tensors."""
+    users: tuple[Any, ...] = (base_module, weight_init)
+    original = weight_init.update_init_info
+    for user in users:
+        user.update_init_info = lambda *args, **kwargs: None
+    try:
+        yield
+    finally:
+        for user in users:
+            user.update_init_info = original
 
 
 def build_shapes(model: dict) -> nn.Module:
