@@ -79,13 +79,8 @@ class ShardedDataParallel(nn.Module):
 
     def __init__(self, module: nn.Module, units: Sequence[str]) -> None:
         super().__init__()
-        try:
-            from torch.distributed.fsdp import fully_shard
-        except ImportError:
-            raise UsageError(
-                f"model_wrapper_cfg.type='ShardedDataParallel' needs torch>=2.6, this is {torch.__version__}; "
-                "install a newer one or leave model_wrapper_cfg out"
-            ) from None
+        from torch.distributed.fsdp import fully_shard  # takes a moment, and few runs need it
+
         parts = find_units(module, units)
         device = torch.device(get_device())
         self.module: Any = module
