@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseDataPreprocessor
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
+from torch.distributed import fsdp
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_map
 
@@ -79,12 +80,10 @@ class ShardedDataParallel(nn.Module):
 
     def __init__(self, module: nn.Module, units: Sequence[str]) -> None:
         super().__init__()
-        from torch.distributed.fsdp import fully_shard  # takes a moment, and few runs need it
-
         parts = find_units(module, units)
         device = torch.device(get_device())
         self.module: Any = module
-        self.parts: list[Any] = [fully_shard(put_on_device(part, device)) for part in (*parts, module)]
+        self.parts: list[Any] = [fsdp.fully_shard(put_on_device(part, device)) for part in (*parts, module)]
         self.gathered: dict[str, Tensor] | None = None
         # torch sets an attribute of the function, which a method does not allow
         module.register_state_dict_post_hook(lambda *each: self._full_state(*each))
