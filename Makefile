@@ -66,6 +66,14 @@ slow: $(ENV) ## the slow tests, minutes each
 drill: $(ENV) ## end, starve and mislead runs in every way, resume them, and write docs/reliability.md
 	@OMP_NUM_THREADS=1 PYTHONPATH=tests/helpers $(RUN) tests/drill/run.py --write $(DRILL_ARGS)
 
+.PHONY: newest
+newest: $(ENV) ## the quick tests with the oldest releases that pyproject.toml admits, then with the newest
+	@$(RUN) tools/newest.py -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
+.PHONY: oldest
+oldest: $(ENV) ## the quick tests with the oldest releases alone
+	@$(RUN) tools/newest.py oldest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
+
 .PHONY: golden
 golden: $(ENV) ## store what the first steps of the toy configs lose now; say why in the commit
 	@$(RUN) tools/golden_losses.py --update

@@ -121,7 +121,7 @@ def test_ranges_are_open_and_admit_the_lock():
 
 def test_promised_minimum_versions():
     torch = next(r for r in requirements() if r.name == "torch")
-    assert torch.specifier.contains("2.4.0") and not torch.specifier.contains("2.3.1")
+    assert torch.specifier.contains("2.10.0") and not torch.specifier.contains("2.9.1")
     python = SpecifierSet(project()["requires-python"])
     assert [v for v in ("3.9", "3.10", "3.11", "3.12", "3.13") if v in python] == ["3.10", "3.11", "3.12"]
 

@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseDataPreprocessor
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
+from torch.distributed import fsdp
 from torch.optim import Optimizer
 from torch.utils._pytree import tree_map
 
@@ -81,17 +82,10 @@ class ShardedDataParallel(nn.Module):
 
     def __init__(self, module: nn.Module, units: Sequence[str]) -> None:
         super().__init__()
-        try:
-            from torch.distributed.fsdp import fully_shard
-        except ImportError:
-            raise UsageError(
-                f"model_wrapper_cfg.type='ShardedDataParallel' needs torch>=2.6, this is {torch.__version__}; "
-                "install a newer one or leave model_wrapper_cfg out"
-            ) from None
         parts = find_units(module, units)
         device = torch.device(get_device())
         self.module: Any = module
-        self.parts: list[Any] = [fully_shard(put_on_device(part, device)) for part in (*parts, module)]
+        self.parts: list[Any] = [fsdp.fully_shard(put_on_device(part, device)) for part in (*parts, module)]
         self.gathered: dict[str, Tensor] | None = None
         self._shows_shares = False
         # torch sets an attribute of the function, which a method does not allow

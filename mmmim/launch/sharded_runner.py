@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from mmengine.dist import get_rank
-from mmengine.model import convert_sync_batchnorm, is_model_wrapper
+from mmengine.model import base_module, convert_sync_batchnorm, is_model_wrapper, weight_init
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
@@ -49,7 +51,8 @@ class ShardedRunner(CheckedRunner):
         if not is_model_wrapper(self.model):
             super()._init_model_weights()
         elif hasattr(self.model.module, "init_weights"):
-            self.model.module.init_weights()
+            with _no_record_of_changes():
+                self.model.module.init_weights()
             for buffer in self.model.module.buffers():
                 dist.broadcast(buffer, 0)
 
@@ -99,6 +102,20 @@ class ShardedRunner(CheckedRunner):
             content = together(lambda: read_file(filename, map_location, mmap=get_rank() > 0))
         self.logger.info(f"Load checkpoint from {filename}")
         return use_checkpoint(self, content, strict, **kwargs)
+
+
+@contextmanager
+def _no_record_of_changes() -> Iterator[None]:
+    """Leave out MMEngine's record of who set which parameter, for which torch < 2.12 cannot compare sharded tensors."""
+    users: tuple[Any, ...] = (base_module, weight_init)
+    original = weight_init.update_init_info
+    for user in users:
+        user.update_init_info = lambda *args, **kwargs: None
+    try:
+        yield
+    finally:
+        for user in users:
+            user.update_init_info = original
 
 
 def build_shapes(model: dict) -> nn.Module:

@@ -22,9 +22,10 @@ def sampler(monkeypatch):
 @pytest.mark.parametrize("world", [1, 2, 3, 8])
 @pytest.mark.parametrize("size", [5, 100, 255, 256, 700, 1000])
 def test_selection_is_timms(sampler, size, world, repeats):
+    whole = 256 if size >= 256 else 0  # older timm has empty epochs where they are shorter than what it rounds to
     for rank in range(world):
         ours = sampler(size, rank, world, shuffle=False, num_repeats=repeats)
-        theirs = RepeatAugSampler(range(size), world, rank, shuffle=False, num_repeats=repeats)
+        theirs = RepeatAugSampler(range(size), world, rank, shuffle=False, num_repeats=repeats, selected_round=whole)
         assert [key.index for key in ours] == list(theirs)
         assert len(ours) == len(theirs) == len(list(ours))
 

@@ -20,7 +20,7 @@ def test_both_losses_fall_on_one_batch(backbone: dict, objective: dict) -> None:
     model, images = build(backbone, objective), pictures(4)
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-3)
     history = []
-    for _ in range(60):
+    for _ in range(100):
         model.set_step(0, 0)
         losses = model.loss(images)
         optimizer.zero_grad()

@@ -21,7 +21,8 @@ def _heads(attn: Attention, x: Tensor) -> Tensor:
 
 def _project(attn: Attention, x: Tensor, first: int, last: int) -> list[Tensor]:
     """Return the projections ``first..last-1`` of (query, key, value) = (0, 1, 2), by heads."""
-    rows = slice(first * attn.attn_dim, last * attn.attn_dim)
+    width = attn.num_heads * attn.head_dim  # `attn.attn_dim` since timm 1.0.23
+    rows = slice(first * width, last * width)
     bias = None if attn.qkv.bias is None else attn.qkv.bias[rows]
     parts = F.linear(x, attn.qkv.weight[rows], bias).chunk(last - first, dim=-1)
     norms = (attn.q_norm, attn.k_norm, torch.nn.Identity())[first:last]
