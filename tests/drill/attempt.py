@@ -23,7 +23,7 @@ from mmmim.checkpoint import files
 from mmmim.commands import train
 from mmmim.registry import HOOKS
 
-KILLED = -signal.SIGKILL
+HERE = Path(__file__).parent
 
 
 def end() -> None:
@@ -219,6 +219,8 @@ def run(arguments: list[str], log: str, rank: int, world: int, port: int) -> Non
 
 def attempt(arguments: list[str], log: Path, world: int = 1, seconds: float = 900) -> list[int]:
     """Train with ``world`` processes and return their statuses; when one ends, the others are ended too."""
+    if str(HERE) not in (paths := os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(HERE), *paths]))  # for the server's own imports
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["attempt"])
     with socket.socket() as probe:
