@@ -15,7 +15,7 @@ CONFIGS = {
     "MAE": "configs/mae/vit-tiny_toy.py",
     "ccMIM": "configs/ccmim/vit-tiny_toy.py",
     "SimMIM": "configs/simmim/vit-tiny_toy.py",
-    "CIM": "configs/cim/vit-tiny_toy.py",
+    "CIM": "configs/cim/vit-tiny_respix_toy.py",
     "ConMIM": "configs/conmim/vit-tiny_toy.py",
     "fine-tuning": "configs/mae/downstream/ft_vit-tiny_toy.py",
 }
@@ -101,13 +101,19 @@ def config(folder: Path, cell: Cell, fault: bool) -> Path:
     return file
 
 
+def command(file: Path, work: Path, cell: Cell) -> list[str]:
+    """Return the arguments of a cell's training."""
+    start = ["--checkpoint", "none"] if cell.method == "fine-tuning" else []
+    return [str(file), "--work-dir", str(work), *start]
+
+
 def straight(folder: Path, cell: Cell) -> Path:
     """Return the work directory of the uninterrupted run of a cell, which is run once per kind."""
     name = "_".join(map(str, cell.kind)).replace(" ", "-")
     work = folder / "straight" / name
     if not (work / "final.txt").exists():
         file = config(work, cell, fault=False)
-        statuses = attempt([str(file), "--work-dir", str(work)], work / "log.txt", cell.processes)
+        statuses = attempt(command(file, work, cell), work / "log.txt", cell.processes)
         if any(statuses):
             raise RuntimeError(f"{cell}: the uninterrupted run ended with {statuses}, see {work / 'log.txt'}")
     return work
@@ -118,12 +124,12 @@ def drill(folder: Path, cell: Cell) -> Outcome:
     reference = straight(folder, cell)
     work = folder / "killed" / str(cell).replace(", ", "_").replace(": ", "_").replace(" ", "-")
     file = config(work, cell, fault=True)
-    ended = attempt([str(file), "--work-dir", str(work)], work / "log.txt", cell.processes)
+    ended = attempt(command(file, work, cell), work / "log.txt", cell.processes)
     if not any(ended):
         return Outcome(0, 0, 0, 0.0, "the fault did not happen")
     began = time.time()
     file = config(work, cell, fault=False)
-    statuses = attempt([str(file), "--work-dir", str(work), "--resume", "auto"], work / "log.txt", cell.processes)
+    statuses = attempt([*command(file, work, cell), "--resume", "auto"], work / "log.txt", cell.processes)
     return compare(reference, work, cell.processes, statuses, began)
 
 
