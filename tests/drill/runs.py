@@ -82,7 +82,7 @@ def read_only(folder: Path) -> Outcome:
         subprocess.run(["umount", str(disk)], check=False)
     said = (folder / "log.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1]
     good = status == [2] and "Read-only file system" in said
-    return Outcome(int(not good), 0, 0, 0.0, f"one line: {said[-60:]}" if good else said)
+    return Outcome(int(not good), 0, 0, 0.0, "one line that names the folder" if good else said)
 
 
 def two_runs(folder: Path) -> Outcome:
