@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 import zipfile
 from functools import lru_cache
@@ -14,6 +15,7 @@ import torch
 from mmmim.checkpoint.unpickler import PICKLE_MODULE, Refused
 from mmmim.errors import WeightsError
 
+FORCED = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 TRUSTED = (
     "If you trust its source, load it where it was written, write the tensors alone, "
     "torch.save(dict(model=model.state_dict()), FILE), and give that file to tools/convert.py"
@@ -29,6 +31,11 @@ def read_archive(source: Path | bytes, name: str | Path, map_location: Any = "cp
     Raises:
         WeightsError: It is incomplete, damaged or of another kind, or it asks for a function to be called.
     """
+    if os.environ.get(FORCED, "").lower() in ("1", "y", "yes", "true"):
+        raise WeightsError(
+            f"{name}: {FORCED}={os.environ[FORCED]} allows torch's own unpickler only; unset it for this command, "
+            "whose unpickler runs nothing that a file names either"
+        )
     try:
         return _unpickle(source if isinstance(source, Path) else io.BytesIO(source), map_location, mmap)
     except Refused as refused:

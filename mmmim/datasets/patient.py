@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -13,7 +14,7 @@ T = TypeVar("T")
 MAX_WORKERS = 256  # of one process, whose present sample is known
 
 
-class PatientReader:
+class PatientReader(ABC):
     """A base of datasets that wait for the storage, and let the main process see what each worker reads.
 
     A subclass defines ``name(index)`` for messages, ``probe(index)``, which raises an error if the storage does not
@@ -36,12 +37,12 @@ class PatientReader:
         """Return the name of a sample for messages, such as its path."""
         return str(index)
 
+    @abstractmethod
     def probe(self, index: int) -> None:
         """Raise an error if the storage does not give the sample at the moment."""
-        raise NotImplementedError
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
     def load_patiently(self, index: int, load: Callable[[], T]) -> T:
         """Return what ``load`` returns, waiting for the storage as the policy says.

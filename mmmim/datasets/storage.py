@@ -37,7 +37,7 @@ class NotAFile(ValueError):
 
 @dataclass
 class ReadingPolicy:
-    """What a dataset does about files that cannot be read.
+    """Says what a dataset does about files that cannot be read.
 
     Attributes:
         outage_minutes: How long it tries again where the storage gives an error.

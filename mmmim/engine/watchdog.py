@@ -19,7 +19,7 @@ BEAT = 5.0  # seconds between two signs of life
 
 
 class Sign(NamedTuple):
-    """What a process last told the others: where it is, and a number that grows as long as the process runs."""
+    """Holds what a process last told the others: where it is, and a number that grows as long as the process runs."""
 
     rank: int
     host: str

@@ -34,7 +34,7 @@ class Step(NamedTuple):
 
 
 class Replay(NamedTuple):
-    """What a step computed: its samples, masks and losses, and where the first number was not finite."""
+    """Holds what a step computed: its samples, masks and losses, and where the first number was not finite."""
 
     files: list[str]
     images: list[str]  # least and largest value of each image

@@ -175,6 +175,13 @@ def test_a_flipped_bit_is_found_and_the_answer_follows_the_file(tmp_path: Path) 
         load_checkpoint(torch.nn.Linear(1, 1), str(file))
 
 
+def test_a_setting_of_torch_that_forbids_the_reader_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.save(dict(weight=torch.zeros(1)), tmp_path / "a.pth")
+    monkeypatch.setenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "1")
+    with pytest.raises(WeightsError, match=r"a\.pth: TORCH_FORCE_WEIGHTS_ONLY_LOAD=1 .*unset it"):
+        read_file(tmp_path / "a.pth")
+
+
 def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"nowhere\.pth: does not exist"):
         read_file(tmp_path / "nowhere.pth")

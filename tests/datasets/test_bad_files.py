@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from mmengine.runner import Runner
 from PIL import Image
 
@@ -111,3 +112,17 @@ def test_main_process_learns_what_workers_found(broken, tmp_path, num_workers):
     assert runner.logged[0].startswith("4 unreadable image file(s)")
     hook.after_train(runner)
     assert len(runner.logged) == 1
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_the_list_is_kept_by_a_resumed_run_only(broken, tmp_path, resumes):
+    (tmp_path / "bad_files.txt").write_text("of before.jpg\n", encoding="utf-8")
+    data = ImageFolder(str(broken))
+    loader = torch.utils.data.DataLoader(data, batch_size=None)
+    runner, hook = _Runner(loader, tmp_path), BadFileReportHook()
+    runner._resume, runner._load_from = resumes, None
+    hook.before_train(runner)
+    list(loader)
+    hook.after_train(runner)
+    listed = (tmp_path / "bad_files.txt").read_text(encoding="utf-8").splitlines()
+    assert listed == sorted([f"{broken}/{name}" for name in BAD] + ["of before.jpg"] * resumes)

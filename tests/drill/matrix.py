@@ -48,7 +48,7 @@ class Cell(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a drill cost: runs that did not go on or ended elsewhere, samples, steps, and seconds to the next step."""
+    """Counts what a drill cost: runs that did not go on or ended elsewhere, samples, steps, seconds to go on."""
 
     lost_runs: int
     lost_samples: int

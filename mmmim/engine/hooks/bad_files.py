@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmmim.datasets.storage import ReadingPolicy
-from mmmim.engine.internals import built_loader
+from mmmim.engine.internals import built_loader, start_of
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
@@ -46,6 +46,8 @@ class BadFileReportHook(Hook):
         self.reported: set[str] = set()
 
     def before_train(self, runner: Runner) -> None:
+        if is_main_process() and not start_of(runner).resumes:
+            _list_of(runner).unlink(missing_ok=True)  # written by an earlier run
         self._set_policy(runner)
 
     def before_val(self, runner: Runner) -> None:
