@@ -24,7 +24,7 @@ class SquareMasker(BaseMasker):
         cell_size: int | tuple[int, int] | None = None,
         patch_size: int | tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(cell_size=cell_size, patch_size=patch_size)
+        super().__init__(cell_size, patch_size)
         if side < 1:
             raise UsageError(f"side={side} must be at least 1 cell")
         self.side = side
