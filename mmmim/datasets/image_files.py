@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PIL import Image
-from torchvision import tv_tensors
+from torch import Tensor
 
 from mmmim.errors import MissingFileError, UsageError
 
 from .base import SeededImageDataset
-from .decode import ValueRange, check_value_range, decode_image, image_extensions
+from .decode import decode_image, image_extensions
 from .file_listing import Listing, PathList, list_images
+from .pixel_values import ValueRange, check_value_range
 from .storage import read_file
 
 NUM_CHECKED = 64  # how many files of a dataset are checked when it is built
@@ -48,8 +48,8 @@ class ImageFiles(SeededImageDataset):
         """Return the names of the classes, as OpenMMLab's datasets do."""
         return dict(classes=self.classes)
 
-    def load(self, index: int) -> Image.Image | tv_tensors.Image:
-        return decode_image(self.name(index), self.channels, self.value_range)
+    def load(self, index: int) -> Tensor:
+        return decode_image(self.name(index), self.channels, self.value_range, self.reduction)
 
     def probe(self, index: int) -> None:
         read_file(self.name(index))

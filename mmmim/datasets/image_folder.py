@@ -9,9 +9,9 @@ from mmengine.logging import print_log
 from mmmim.errors import UsageError
 from mmmim.registry import DATASETS
 
-from .decode import ValueRange
 from .file_listing import PathList
 from .image_files import ImageFiles, find_images
+from .pixel_values import ValueRange
 from .subsets import holdout_part, listed_part, low_shot_part
 
 
