@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from mmengine.logging import print_log
 from PIL import Image
 from torchvision import tv_tensors
 
@@ -46,6 +48,7 @@ class ImageFiles(SeededImageDataset):
         self.channels, self.value_range = channels, value_range
         self.classes = tuple(classes)
         self._check_kinds()
+        self._remark_on_size(transforms)
 
     @property
     def metainfo(self) -> dict:
@@ -78,6 +81,22 @@ class ImageFiles(SeededImageDataset):
                 raise
             except Exception:  # a file that cannot be read is replaced by another one
                 continue
+
+    def _remark_on_size(self, transforms: Sequence[dict | Callable]) -> None:
+        stored, wanted = self.source.short_side, max(map(_size, transforms), default=0)
+        if stored is not None and wanted > stored:
+            print_log(
+                f"{self.source.location}: short sides were reduced to {stored} pixels, and {wanted} are trained on, so "
+                f"that images are enlarged; pack them with --size {wanted} or more to avoid it",
+                logger="current",
+                level=logging.WARNING,
+            )
+
+
+def _size(transform: dict | Callable) -> int:
+    """Return the longest side of what a transform makes; 0 where it does not say."""
+    size = transform.get("size", 0) if isinstance(transform, dict) else 0
+    return size if isinstance(size, int) else max(size, default=0)
 
 
 def evenly_spaced(length: int, count: int = NUM_CHECKED) -> list[int]:

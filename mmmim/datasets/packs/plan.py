@@ -52,8 +52,9 @@ class Plan:
         return self.folder / shard_name(shard)
 
     def name(self, index: int) -> str:
-        """Return the name of an image in the pack; bytes that are no UTF-8 are written as ``\\xff``."""
-        return os.fsencode(self.source.names[index]).decode("utf-8", "backslashreplace")
+        """Return the name of an image in the pack: bytes that are no UTF-8 and control characters are escaped."""
+        name = os.fsencode(self.source.names[index]).decode("utf-8", "backslashreplace")
+        return CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", name)
 
     def facts(self) -> dict[str, Any]:
         """Return what ``pack.json`` says before the pack is complete."""

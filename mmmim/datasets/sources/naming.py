@@ -34,8 +34,8 @@ def names_as_in_a_folder(
 ) -> tuple[list[str], list[str] | None]:
     """Return unique names of images, ``[<split>/][<class>/][<file>/]<stem>``, and the classes in the order of labels.
 
-    The split is put before where the name of every file tells it. Classes are left out unless every image has a label;
-    integers keep their order, words are sorted. The file is put before where stems repeat.
+    The split is put before where the files tell several of them, and every file one. Classes are left out unless every
+    image has a label; integers keep their order, words are sorted. The file is put before where stems repeat.
 
     Args:
         stems: What is a name already, apart from split and class.
@@ -45,7 +45,8 @@ def names_as_in_a_folder(
     """
     classes = _classes(labels, class_names)
     splits = [split_of(file) for file in files]
-    prefixes = [f"{split}/" for split in splits] if None not in splits else [""] * len(files)
+    several = None not in splits and len(set(splits)) > 1
+    prefixes = [f"{split}/" if several else "" for split in splits]
     folder_of = {} if classes is None else {label: f"{folder}/" for label, folder in classes.items()}
     names = [
         f"{prefixes[origin]}{folder_of.get(label, '')}{stem}"

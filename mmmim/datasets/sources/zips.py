@@ -36,7 +36,7 @@ def data_offset(file: int, entry: zipfile.ZipInfo) -> int:
 
 def is_hidden(path: str) -> bool:
     """Return whether a file or one of its folders is hidden, as the files that macOS adds to archives are."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
+    return any(part.lstrip(".") and part.startswith((".", "__MACOSX")) for part in path.split("/"))
 
 
 def _index(location: str, extensions: tuple[str, ...]) -> Index:
