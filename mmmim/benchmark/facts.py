@@ -7,7 +7,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("mmmim", "torch", "torchvision", "timm", "onedl-mmengine", "simplejpeg", "pillow", "numpy", "onedl-mmpretrain")
+PACKAGES = (
+    "mmmim",
+    "torch",
+    "torchvision",
+    "timm",
+    "onedl-mmengine",
+    "simplejpeg",
+    "pillow",
+    "numpy",
+    "onedl-mmpretrain",
+)
 
 
 def machine() -> dict[str, Any]:

@@ -65,7 +65,9 @@ class SamplesInMemory(Dataset):
         pictures = ToyImages(distinct, 256, transforms=transforms)
         self.length = length
         self.samples: list[Any] = [pictures[index] for index in range(distinct)]
-        for step in [] if pipeline is None else [lambda sample: dict(img=_array(sample)), *map(TRANSFORMS.build, pipeline)]:
+        for step in (
+            [] if pipeline is None else [lambda sample: dict(img=_array(sample)), *map(TRANSFORMS.build, pipeline)]
+        ):
             self.samples = [step(sample) for sample in self.samples]
 
     def __len__(self) -> int:

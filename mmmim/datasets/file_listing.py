@@ -62,8 +62,13 @@ class Listing(NamedTuple):
 
     def describe_left_out(self) -> str:
         """Return the numbers of files that are left out, such as ``40 .avif, 3 .txt``."""
-        named = [f"{number:,} {extension}" for extension, number in [*self.left_out.items()][:MAX_EXTENSIONS]]
-        return ", ".join(named) + (", ..." if len(self.left_out) > MAX_EXTENSIONS else "")
+        return describe_left_out(self.left_out)
+
+
+def describe_left_out(left_out: Mapping[str, int]) -> str:
+    """Return numbers of files by kind as a text, such as ``40 .avif, 3 .txt``."""
+    named = [f"{number:,} {kind}" for kind, number in [*left_out.items()][:MAX_EXTENSIONS]]
+    return ", ".join(named) + (", ..." if len(left_out) > MAX_EXTENSIONS else "")
 
 
 def list_images(root: str | os.PathLike[str], extensions: Sequence[str]) -> Listing:
@@ -141,10 +146,14 @@ def _kind(entry: os.DirEntry[str]) -> str:
     return "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
 
 
+def cache_folder() -> Path:
+    """Return the folder of lists that can be made again, ``$XDG_CACHE_HOME/mmmim``, by default ``~/.cache/mmmim``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "mmmim")
+
+
 def _cache_file(root: str | os.PathLike[str], extensions: Sequence[str]) -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     key = "\n".join([os.path.realpath(root), *sorted(extensions)])
-    return Path(home, "mmmim", hashlib.sha256(os.fsencode(key)).hexdigest()[:32] + ".npz")
+    return cache_folder() / (hashlib.sha256(os.fsencode(key)).hexdigest()[:32] + ".npz")
 
 
 def _store(cache: Path, listing: Listing, mtimes: dict[str, int]) -> None:
