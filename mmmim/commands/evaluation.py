@@ -12,6 +12,7 @@ import torch
 from mmengine.config import DictAction
 from mmengine.registry import init_default_scope
 
+from mmmim.evaluation.feature_cache import FeatureCache
 from mmmim.evaluation.frozen import FrozenEvaluation
 from mmmim.launch.options import load_config
 from mmmim.visualization.sources import checkpoint_file
@@ -33,8 +34,15 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         "--crop-ratio", type=float, help="default: as the config's val_dataloader, else 0.875, or 1 below 128 pixels"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the untrained encoder (default: 0)")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--workers", type=int, default=0, help="data loading processes (default: 0)")
+    parser.add_argument("--batch-size", type=int, help="images at a time (default: 32 on a CPU, otherwise 256)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes that read images, and on a CPU encode them (default: one per core)",
+    )
+    parser.add_argument("--amp", action="store_true", help="run the encoder in bfloat16: faster, less exact")
+    parser.add_argument("--cache", metavar="DIR", help="where features are kept (default: ~/.cache/mmmim/features)")
+    parser.add_argument("--no-cache", action="store_true", help="compute all features, and keep none")
     parser.add_argument(
         "--num-test", type=int, help="toy data: number of test images (default: val_dataloader's, or 1024)"
     )
@@ -58,6 +66,8 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
         batch_size=args.batch_size,
         num_workers=args.workers,
         num_test=args.num_test,
+        amp=args.amp,
+        cache=None if args.no_cache else FeatureCache(args.cache),
     )
     train, test = evaluation.datasets
     result: dict[str, Any] = dict(
@@ -71,6 +81,8 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
     )
     print("{num_train} training and {num_test} test images, {num_classes} classes, pool {pool}".format(**result))
     if checkpoint is not None:
+        if args.random_init:
+            evaluation.expect(None, range(args.seed, args.seed + getattr(args, "seeds", 1)))
         result["pretrained"] = measure(evaluation, checkpoint)
     if checkpoint is None or args.random_init:
         result["random_init"] = measure(evaluation, None)

@@ -71,7 +71,7 @@ def list_images(root: str | os.PathLike[str], extensions: Sequence[str]) -> List
 
     Hidden files and folders are left out, and so is what is no file or may not be read; links are followed once. The
     result for a large folder is cached in
-    ``$XDG_CACHE_HOME/mmmim`` (default ``~/.cache``) and used as long as no folder below ``root`` has changed.
+    :func:`cache_folder` and used as long as no folder below ``root`` has changed.
     """
     cache = _cache_file(root, extensions)
     with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -141,10 +141,16 @@ def _kind(entry: os.DirEntry[str]) -> str:
     return "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
 
 
+def cache_folder() -> Path:
+    """Return the folder of what is kept between runs: ``$MMMIM_CACHE``, or ``~/.cache/mmmim`` ($XDG_CACHE_HOME)."""
+    if named := os.environ.get("MMMIM_CACHE"):
+        return Path(named).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "mmmim")
+
+
 def _cache_file(root: str | os.PathLike[str], extensions: Sequence[str]) -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     key = "\n".join([os.path.realpath(root), *sorted(extensions)])
-    return Path(home, "mmmim", hashlib.sha256(os.fsencode(key)).hexdigest()[:32] + ".npz")
+    return cache_folder() / (hashlib.sha256(os.fsencode(key)).hexdigest()[:32] + ".npz")
 
 
 def _store(cache: Path, listing: Listing, mtimes: dict[str, int]) -> None:
