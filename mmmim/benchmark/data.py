@@ -17,8 +17,12 @@ from torch import Tensor
 from mmmim.config.folder import configs_folder
 from mmmim.datasets import ImageFolder, SampleKey
 from mmmim.datasets.decode import decode_bytes
+from mmmim.datasets.packs import PackSettings, write_pack
+from mmmim.datasets.sources import open_source
 from mmmim.datasets.storage import read_file
+from mmmim.launch.cores import available_cores
 from mmmim.launch.options import load_config
+from mmmim.progress import progress
 from mmmim.registry import DATASETS
 
 from .peer import peer_pipeline
@@ -98,3 +102,12 @@ def peer_contenders(root: str) -> dict[str, Work]:
 
         found[f"mmpretrain, {backend}"] = work
     return found
+
+
+def pack(root: str, folder: str, kind: str) -> str:
+    """Pack the images below ``root`` into a sub-folder of ``folder`` in the format ``kind``, and return it."""
+    source, out = open_source(root), Path(folder, kind)
+    settings = PackSettings(format=kind)
+    with progress(f"packing as {kind}", len(source)) as show:
+        write_pack(source, out, settings, available_cores(), show)
+    return str(out)

@@ -22,8 +22,7 @@ def measure_data(args: argparse.Namespace) -> None:
         contenders = data.contenders(args.config, root, packs)
         if args.peer:
             contenders.update(data.peer_contenders(root))
-        with report.progress("rounds", len(contenders) * (args.rounds + 1)) as tick:
-            timings = measure_in_worker(contenders, args.images, args.rounds, tick)
+        timings = measure_in_worker(contenders, args.images, args.rounds)
     report.print_timings(timings, "mmpretrain, pillow" if args.peer else "mmmim, files", "image")
     report.write(args.out, "data", {name: each.as_dict() for name, each in timings.items()}, vars(args))
 
@@ -41,9 +40,8 @@ def measure_step(args: argparse.Namespace) -> None:
 
 def measure_startup(args: argparse.Namespace) -> None:
     """Measure how long commands need to answer."""
-    started = startup.commands(startup.doors())
-    with report.progress("commands", len(started) * (args.rounds + 1)) as tick:
-        timings = startup.measure(started, args.rounds, tick)
+    started = startup.commands()
+    timings = startup.measure(started, args.rounds)
     report.print_timings(timings, "import torch", "start")
     report.write(args.out, "startup", {name: each.as_dict() for name, each in timings.items()}, vars(args))
 

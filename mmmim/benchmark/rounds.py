@@ -10,6 +10,8 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
 
+from mmmim.progress import track
+
 
 @dataclass
 class Timing:
@@ -66,21 +68,17 @@ class _Turns(Dataset):
         return time.process_time() - cpu, time.perf_counter() - wall
 
 
-def measure_in_worker(
-    contenders: Mapping[str, Callable[[int], Any]], items: int, rounds: int, progress: Callable[[], None]
-) -> dict[str, Timing]:
+def measure_in_worker(contenders: Mapping[str, Callable[[int], Any]], items: int, rounds: int) -> dict[str, Timing]:
     """Return the times of contenders in the worker of a dataloader, where samples are made in a training.
 
     Args:
         contenders: What is called with each index below ``items``, by name.
-        progress: Called after each turn.
     """
     turns = in_turns(list(contenders), rounds)
     timings = {name: Timing(items) for name in contenders}
     loader = DataLoader(_Turns(contenders, items, turns), batch_size=None, num_workers=1)
-    for number, (cpu, wall) in enumerate(loader):
+    for number, (cpu, wall) in enumerate(track(loader, "measured", len(turns), "turns")):
         if number >= len(contenders):
             timings[turns[number]].cpu.append(cpu)
             timings[turns[number]].wall.append(wall)
-        progress()
     return timings

@@ -7,11 +7,11 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
-from mmmim.config.folder import configs_folder
+from mmmim.config.folder import checkout, configs_folder
 from mmmim.errors import RunFailed
+from mmmim.progress import track
 
 from .rounds import Timing, in_turns
 
@@ -26,27 +26,29 @@ with tempfile.TemporaryDirectory() as folder:
 """
 
 
-def commands(doors: Sequence[Path]) -> dict[str, list[str]]:
+def commands() -> dict[str, list[str]]:
     """Return what is started, by name: imports, ``--help`` of each door, and one training step of a toy."""
     found = {
         "import torch": [sys.executable, "-c", "import torch"],
         "import mmmim": [sys.executable, "-c", "import mmmim"],
         "python": [sys.executable, "-c", "pass"],
     }
-    for door in doors:
+    root = checkout()
+    for door in sorted(root.glob("tools/*.py")):
         found[f"{door.name} --help"] = [sys.executable, str(door), "--help"]
     found["first step"] = [sys.executable, "-c", FIRST_STEP.format(config=str(configs_folder() / TOY))]
     return found
 
 
-def measure(started: Mapping[str, list[str]], rounds: int, progress: Callable[[], None]) -> dict[str, Timing]:
+def measure(started: Mapping[str, list[str]], rounds: int) -> dict[str, Timing]:
     """Return the times of each command in processes of their own, one thread each.
 
     Raises:
         RunFailed: A command failed; the message has its last lines.
     """
     timings = {name: Timing(1) for name in started}
-    for number, name in enumerate(in_turns(list(started), rounds)):
+    turns = in_turns(list(started), rounds)
+    for number, name in enumerate(track(turns, "measured", len(turns), "starts")):
         before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         done = subprocess.run(
             started[name], env=dict(os.environ, OMP_NUM_THREADS="1"), capture_output=True, text=True, encoding="utf-8"
@@ -57,5 +59,4 @@ def measure(started: Mapping[str, list[str]], rounds: int, progress: Callable[[]
         if number >= len(started):
             timings[name].cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
             timings[name].wall.append(wall)
-        progress()
     return timings

@@ -22,7 +22,8 @@ from typing import Any
 from mmmim.commands.command_line import CommandParser
 from mmmim.commands.running import run_tool
 from mmmim.config.folder import checkout
-from mmmim.reproduce.stages import StageFailed, Stages, available_cores, fresh_folder
+from mmmim.launch.cores import available_cores
+from mmmim.reproduce.stages import StageFailed, Stages, fresh_folder
 
 PRETRAIN = "configs/ccmim/vit-tiny_toy.py"
 SEGMENT = "configs/ccmim/downstream/upernet_vit-tiny_toy.py"

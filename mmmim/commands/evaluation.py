@@ -19,8 +19,15 @@ def make_parser(description: str | None) -> CommandParser:
         "--crop-ratio", type=float, help="default: as the config's val_dataloader, else 0.875, or 1 below 128 pixels"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the untrained encoder (default: 0)")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--workers", type=int, default=0, help="data loading processes (default: 0)")
+    parser.add_argument("--batch-size", type=int, help="images at a time (default: 32 on a CPU, otherwise 256)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes that read images, and on a CPU encode them (default: one per core)",
+    )
+    parser.add_argument("--amp", action="store_true", help="run the encoder in bfloat16: faster, less exact")
+    parser.add_argument("--cache", metavar="DIR", help="where features are kept (default: ~/.cache/mmmim/features)")
+    parser.add_argument("--no-cache", action="store_true", help="compute all features, and keep none")
     parser.add_argument(
         "--num-test", type=int, help="toy data: number of test images (default: val_dataloader's, or 1024)"
     )

@@ -72,6 +72,10 @@ class SeededImageDataset(PatientReader, Dataset, ABC):
     def probe(self, index: int) -> None:
         self.load(index)
 
+    def fingerprint(self) -> str | None:
+        """Return a text that changes whenever a sample before its transforms does, or None if that is unknown."""
+        return None
+
     def __len__(self) -> int:
         return len(self._is_bad)
 

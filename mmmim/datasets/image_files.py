@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Sequence
@@ -72,6 +73,26 @@ class ImageFiles(SeededImageDataset):
 
     def name(self, index: int) -> str:
         return self.source.name(index)
+
+    def fingerprint(self) -> str | None:
+        """Return a hash of labels, of names, of how images are read, and of each file's path, size and times of change.
+
+        It is None if a file is missing, or if a subclass reads files in its own way.
+        """
+        if type(self).load is not ImageFiles.load:
+            return None
+        how = (os.path.realpath(self.source.location), self.channels, self.value_range, self.classes)
+        digest = hashlib.sha256(repr(how).encode())
+        digest.update(np.ascontiguousarray(self.labels, dtype=np.int64).data)
+        digest.update(self.paths.text.data)
+        digest.update(self.paths.ends.data)
+        try:
+            for file in self.source.files():
+                found = os.stat(file)
+                digest.update(repr((found.st_size, found.st_mtime_ns, found.st_ctime_ns)).encode())
+        except OSError:
+            return None
+        return digest.hexdigest()
 
     def _check_kinds(self) -> None:
         kinds = {os.path.splitext(self.paths[index])[1].lower(): index for index in reversed(evenly_spaced(len(self)))}

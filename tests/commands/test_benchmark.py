@@ -13,12 +13,12 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from mmmim.plan.peer import INSTALL, PAIRS
 from torch import nn
 
 from mmmim.commands.benchmark import main, parse_args
 from mmmim.commands.work import benchmark as work
 from mmmim.plan.benchmark import Contender, StepCost, compare, step_cost
-from mmmim.plan.peer import INSTALL, PAIRS
 
 ROOT = Path(__file__).parents[2]
 

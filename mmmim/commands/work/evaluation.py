@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from mmengine.registry import init_default_scope
 
+from mmmim.evaluation.feature_cache import FeatureCache
 from mmmim.evaluation.frozen import FrozenEvaluation
 from mmmim.launch.options import load_config
 from mmmim.visualization.sources import checkpoint_file
@@ -30,6 +31,8 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
         batch_size=args.batch_size,
         num_workers=args.workers,
         num_test=args.num_test,
+        amp=args.amp,
+        cache=None if args.no_cache else FeatureCache(args.cache),
     )
     train, test = evaluation.datasets
     result: dict[str, Any] = dict(
@@ -43,6 +46,8 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
     )
     print("{num_train} training and {num_test} test images, {num_classes} classes, pool {pool}".format(**result))
     if checkpoint is not None:
+        if args.random_init:
+            evaluation.expect(None, range(args.seed, args.seed + getattr(args, "seeds", 1)))
         result["pretrained"] = measure(evaluation, checkpoint)
     if checkpoint is None or args.random_init:
         result["random_init"] = measure(evaluation, None)

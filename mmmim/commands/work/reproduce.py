@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mmmim.config.folder import checkout
 from mmmim.errors import UsageError
+from mmmim.launch.cores import available_cores
 from mmmim.reproduce.chain import incompatible_starts
 from mmmim.reproduce.collect import collect, write
 from mmmim.reproduce.command import Run
@@ -18,7 +19,6 @@ from mmmim.reproduce.page import page, page_file
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table, unique
 from mmmim.reproduce.runs import Runner, finished
 from mmmim.reproduce.slurm import submit
-from mmmim.reproduce.stages import available_cores
 from mmmim.reproduce.tables import Row, Table, find_table, load_tables
 
 
