@@ -33,9 +33,8 @@ def measure(data: str | None, images: int) -> dict[str, dict[str, float]]:
 
         def features() -> Any:
             count = None if data is not None else max(1, images // 4)
-            return FrozenEvaluation(cfg, data, device="cpu", num_test=count, cache=FeatureCache(folder)).features(
-                None, 0
-            )
+            evaluation = FrozenEvaluation(cfg, data, device="cpu", num_test=count, cache=FeatureCache(folder))
+            return evaluation.features(None, 0)
 
         figures, (train, test) = _timed("features", features)
         again, _ = _timed("features from the cache", features)

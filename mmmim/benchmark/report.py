@@ -11,7 +11,7 @@ from .facts import machine
 from .rounds import Timing
 
 
-def print_timings(timings: Mapping[str, Timing], reference: str | None, unit: str) -> None:
+def print_timings(timings: Mapping[str, Timing], reference: str, unit: str) -> None:
     """Print a Markdown table: CPU time of an item, items a second, their spread, and the ratio to a reference."""
     print(f"| | CPU ms/{unit} | {unit}s/s per core | spread | ratio |\n|---|---|---|---|---|")
     for name, timing in timings.items():

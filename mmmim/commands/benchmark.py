@@ -1,4 +1,4 @@
-"""Measure data, training steps, start-up and evaluation on this machine, in turns with mmpretrain where it is installed.
+"""Measure data, training steps, start-up and evaluation on this machine, also in turns with mmpretrain.
 
 python tools/benchmark.py data --data DIR --peer mmpretrain
 python tools/benchmark.py step mae/vit-b_800e.py --batch 8 --peer mmpretrain --out work_dirs/benchmark/mae.json

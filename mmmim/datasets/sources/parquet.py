@@ -99,7 +99,7 @@ class _AtOffsets(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         left = max(0, self.size - self.position)
         length = left if size is None or size < 0 else min(size, left)
-        content = self.opened.read(self.which, self.position, length) if length else b""
+        content = self.files.read(self.which, self.position, length) if length else b""
         self.position += length
         return content
 
