@@ -1,7 +1,7 @@
 from mmmim.precision import at_least_fp32
 
 from .attention import block_rows, block_with_cls_logits, cls_logits
-from .color_space import ColorSpace, check_rgb
+from .color_space import ColorSpace, check_rgb, luma
 from .decomposed_positions import crop_offsets, decomposed_attention, resize_offsets
 from .layer_norm import LN2d
 from .patch_mask import Grid, PatchMask, take
@@ -27,6 +27,7 @@ __all__ = [
     "full_precision",
     "global_rand",
     "grid_of",
+    "luma",
     "patchify",
     "resize_offsets",
     "resize_pos_embed",
