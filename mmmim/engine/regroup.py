@@ -65,7 +65,7 @@ def _convert(state: dict[str, Any], order: list[list[int]], file: str) -> list[i
         settings = [_settings(old[place]) for place in places]
         if any(each != settings[0] for each in settings):
             raise UsageError(
-                f"--resume: {file} has a group for each parameter, and parameters that are one group now have different "
+                f"--resume: {file} has a group for each parameter, and some that are one group now have different "
                 "settings there. Resume with the optimizer and paramwise_cfg of its run, or start a new run from its "
                 f"weights: --cfg-options load_from={file}"
             )

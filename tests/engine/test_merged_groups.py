@@ -58,7 +58,12 @@ def test_a_parameter_in_two_modules_is_in_one_group() -> None:
 
 
 def test_the_order_is_that_of_the_first_parameters() -> None:
-    groups = [dict(params=[1], lr=2.0), dict(params=[2]), dict(params=[3], lr=2.0, lr_mult=2.0), dict(params=[4], lr=1.0)]
+    groups = [
+        dict(params=[1], lr=2.0),
+        dict(params=[2]),
+        dict(params=[3], lr=2.0, lr_mult=2.0),
+        dict(params=[4], lr=1.0),
+    ]
     assert merged(groups, dict(lr=1.0)) == [dict(params=[1, 3], lr=2.0), dict(params=[2, 4], lr=1.0)]
 
 
@@ -87,5 +92,7 @@ def test_another_learning_rate_takes_effect_on_old_checkpoints(tmp_path: Path, c
     straight = train(tmp_path / "straight", **MERGED, **lr)
     train(tmp_path / "killed", **SINGLE, **{"train_cfg.stop_after": 9})
     resumed = train(tmp_path / "killed", **MERGED, **lr, resume=True)
-    assert [g["lr"] for g in resumed.optim_wrapper.param_groups] == [g["lr"] for g in straight.optim_wrapper.param_groups]
+    assert [g["lr"] for g in resumed.optim_wrapper.param_groups] == [
+        g["lr"] for g in straight.optim_wrapper.param_groups
+    ]
     assert "optimizer.lr: 0.01 -> 0.001 (and" in capfd.readouterr().out

@@ -48,7 +48,7 @@ def check_step(config: Path, folder: Path, amp: str | None = None) -> None:
         if hasattr(fake, "set_step"):
             fake.set_step(0, 3)
         with wrapper.optim_context(fake):
-            loss, logged = fake.parse_losses(fake(**fake.data_preprocessor(batch, True), mode="loss"))
+            _, logged = fake.parse_losses(fake(**fake.data_preprocessor(batch, True), mode="loss"))
         assert {name: value.device.type for name, value in logged.items()} == dict.fromkeys(logged, "cuda")
         LossBuffer().append(3, logged)
         trained = [parameter for parameter in fake.parameters() if parameter.requires_grad]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -27,8 +27,9 @@ class CosineWindowAttention(TimmWindowAttention):
     relative_position_index: Tensor
     relative_coords_table: Tensor
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attend inside the windows of ``x (B, H, W, C)``; the mask is ``(nW, N, N)``."""
+    def forward(self, x: Tensor, mask: Tensor | None, prepare: Callable[[Tensor], Tensor]) -> Tensor:  # type: ignore[override]
+        """Attend inside the windows of ``prepare(x) (B, H, W, C)``; the mask is ``(nW, N, N)``."""
+        x = prepare(x)
         qkv_bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
         qkv = F.linear(x, self.qkv.weight, qkv_bias)
         q, k, v = split_heads(qkv, self.window_size, self.num_heads)  # (B,nW,heads,N,d)

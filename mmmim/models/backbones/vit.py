@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from timm.layers import LayerNorm, PatchEmbed, calculate_drop_path_rates
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
@@ -14,6 +13,7 @@ from mmmim.registry import MODELS
 
 from ..layers import (
     FIXED_POSITIONS,
+    LeanBlock,
     PatchMask,
     block_rows,
     block_with_cls_logits,
@@ -95,14 +95,7 @@ class ViT(PlainViT):
         self.pos_embed = self._build_pos_embed(freeze_pos)
         rates: Any = calculate_drop_path_rates(drop_path_rate, self.depth)
         self.blocks = nn.ModuleList(
-            Block(
-                self.embed_dims,
-                self.num_heads,
-                mlp_ratio=settings.get("mlp_ratio", 4.0),
-                qkv_bias=True,
-                drop_path=rate,
-            )
-            for rate in rates
+            LeanBlock(self.embed_dims, self.num_heads, settings.get("mlp_ratio", 4.0), rate) for rate in rates
         )
         self.norm = LayerNorm(self.embed_dims) if final_norm else nn.Identity()
         self.pretrain_only = ("mask_token",) if final_norm else ("mask_token", "norm.*")
