@@ -9,17 +9,18 @@ from unittest.mock import patch
 
 import pytest
 import torch
+import torch.nn.functional as F
 from small_encoders import SWIN, SWIN_V2, VIT
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmmim.models.backbones import BEiTViT, Swin, SwinV2, ViT
-from mmmim.models.layers import PatchMask, keep_input, recompute
+from mmmim.models.layers import PatchMask, keep_input
 from mmmim.models.maskers import RandomMasker
 from mmmim.models.necks import MAEDecoder
 from mmmim.models.necks.probe_blocks import ProbeBlocks
 
-CHECKPOINT = "mmmim.models.layers.recompute.checkpoint"
+MODULE = "mmmim.models.layers.recomputation"
 ENCODERS: list[tuple[Any, dict[str, Any]]] = [
     (ViT, VIT),
     (ViT, dict(VIT, mask_mode="replace", drop_path_rate=0.5)),
@@ -37,7 +38,10 @@ ENCODERS: list[tuple[Any, dict[str, Any]]] = [
 @contextmanager
 def everything_kept() -> Iterator[None]:
     """Take away what keeps less, whole blocks included."""
-    with patch(CHECKPOINT, lambda function, *args, **options: function(*args)):
+    with (
+        patch(f"{MODULE}.checkpoint", lambda function, *args, **options: function(*args)),
+        patch(f"{MODULE}.LinearOf.apply", lambda function, x, weight, bias, *_: F.linear(function(x), weight, bias)),
+    ):
         yield
 
 
@@ -115,19 +119,33 @@ def test_autocast_is_the_same_in_both_passes() -> None:
     torch.testing.assert_close(found(), expected, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("frozen", ["nothing", "weight", "bias", "norm", "input", "all but input"])
+def test_parts_that_need_no_gradient(frozen: str) -> None:
+    torch.manual_seed(0)
+    norm, linear, x = nn.LayerNorm(8).double(), nn.Linear(8, 4).double(), torch.randn(2, 5, 8, dtype=torch.float64)
+    linear.weight.requires_grad = frozen not in ("weight", "all but input")
+    linear.bias.requires_grad = frozen not in ("bias", "all but input")
+    norm.requires_grad_(frozen not in ("norm", "all but input"))
+    x.requires_grad = frozen != "input"
+    tensors = [x, linear.weight, linear.bias, *norm.parameters()]
+
+    def gradients(output: Tensor) -> list[Tensor | None]:
+        output.square().sum().backward()
+        found = [tensor.grad for tensor in tensors]
+        for tensor in tensors:
+            tensor.grad = None
+        return found
+
+    expected = gradients(linear(norm(x)))
+    found = gradients(keep_input(norm, x, linear.weight, linear.bias, norm.parameters()))
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+
+
 def test_only_the_input_is_kept() -> None:
     norm, linear = nn.LayerNorm(8), nn.Linear(8, 4)
     x = torch.randn(5, 8, requires_grad=True)
     kept: list[Tensor] = []
+    parameters = {id(each) for each in (*norm.parameters(), *linear.parameters())}
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
-        keep_input(lambda tokens: linear(norm(tokens)), x * 2)
-    assert sum(tensor.numel() for tensor in kept) == x.numel()
-    kept.clear()
-    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
-        recompute(lambda block, tokens: block(tokens), norm, x * 2)
-    assert sum(tensor.numel() for tensor in kept) == x.numel()
-
-
-def test_without_gradients_nothing_is_prepared() -> None:
-    with torch.no_grad(), patch(CHECKPOINT, side_effect=AssertionError):
-        assert keep_input(nn.Linear(8, 4), torch.ones(2, 8)).shape == (2, 4)
+        keep_input(norm, x, linear.weight, linear.bias, norm.parameters())
+    assert [tensor.shape for tensor in kept if id(tensor) not in parameters] == [x.shape]

@@ -28,10 +28,9 @@ class Attention(beit.Attention):
 
     def project(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:  # (...,D) -> (...,3D)
         """Return queries, keys and values of ``x``, or of ``norm(x)``, side by side: ``(..., D) -> (..., 3D)``."""
-        if norm is not None:
-            return keep_input(lambda tokens: self.project(norm(tokens)), x)
         parts: Any = (self.q_bias, self.k_bias, self.v_bias)
-        return F.linear(x, self.qkv.weight, self.qkv.bias if self.q_bias is None else torch.cat(parts))
+        weight, bias = self.qkv.weight, self.qkv.bias if self.q_bias is None else torch.cat(parts)
+        return F.linear(x, weight, bias) if norm is None else keep_input(norm, x, weight, bias, norm.parameters())
 
     def heads(self, x: Tensor, norm: nn.Module | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys and values by head: three tensors ``(B, H, n, d)`` of ``x (B, n, D)``."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from timm.models.swin_transformer import PatchMerging
@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from mmmim.registry import MODELS
 
-from ..layers import keep_input
 from ..layers.relative_position import resize_bias_table
-from .swin_common import SwinBlock, SwinEncoder, SwinStage
+from .swin_common import Projection, SwinBlock, SwinEncoder, SwinStage
 from .swin_timm import swin_transformer
 from .swin_windows import join_heads, split_heads, window_attention
 from .timm_model import TimmModel
@@ -23,10 +22,10 @@ class WindowAttention(TimmWindowAttention):
     attn_impl = "auto"
     relative_position_index: Tensor
 
-    def forward(self, x: Tensor, mask: Tensor | None, prepare: Callable[[Tensor], Tensor]) -> Tensor:  # type: ignore[override]
-        """Attend inside the windows of ``prepare(x) (B, H, W, C)``; the mask is ``(nW, N, N)``."""
+    def forward(self, project: Projection, mask: Tensor | None) -> Tensor:  # type: ignore[override]
+        """Attend inside the windows of the map that ``project`` projects; the mask is ``(nW, N, N)``."""
         area = self.window_area
-        qkv = keep_input(lambda tokens: self.qkv(prepare(tokens)), x)
+        qkv = project(self.qkv.weight, self.qkv.bias)  # (B,H,W,3C)
         q, k, v = split_heads(qkv, self.window_size, self.num_heads)  # (B,nW,heads,N,d)
         bias = self.relative_position_bias_table[self.relative_position_index.flatten()].view(area, area, -1)
         bias = bias.permute(2, 0, 1).unsqueeze(0)  # (1,heads,N,N)

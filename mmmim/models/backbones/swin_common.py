@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
 
-from ..layers import Grid, LeanMlp, PatchMask, patchify, to_pair
+from ..layers import Grid, LeanMlp, PatchMask, keep_input, patchify, to_pair
 from .staged import StagedEncoder
 from .swin_windows import ATTN_IMPLS, axis_windows, nearest, shift_mask, tiles
 
+Projection = Callable[[Tensor, Tensor | None], Tensor]  # weight, bias -> queries, keys and values of a prepared map
 BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask", "k_bias")
 
 
@@ -44,7 +45,10 @@ class SwinBlock(nn.Module):
             x = F.pad(x, (0, 0, 0, right, 0, below)) if below or right else x
             return x if mask is None else x.roll((-self.shift[0], -self.shift[1]), (1, 2))
 
-        x = self.attn(x, mask, prepare)
+        def project(weight: Tensor, bias: Tensor | None) -> Tensor:
+            return keep_input(prepare, x, weight, bias, () if norm is None else norm.parameters())
+
+        x = self.attn(project, mask)
         x = x if mask is None else x.roll(self.shift, (1, 2))
         return x[:, :height, :width] if below or right else x
 

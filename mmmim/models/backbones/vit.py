@@ -15,7 +15,6 @@ from ..layers import (
     FIXED_POSITIONS,
     LeanBlock,
     PatchMask,
-    block_rows,
     block_with_cls_logits,
     cls_logits,
     patchify,
@@ -173,7 +172,7 @@ class ViT(PlainViT):
         x, last = self.with_cls(tokens), self.out_indices[-1]
         for block in self.blocks[:last]:
             x = block(x)
-        row = block_rows(self.blocks[last], x, lambda t: t[:, :1])  # (B,1,D)
+        row = self.blocks[last](x, lambda t: t[:, :1])  # (B,1,D)
         return (self.norm(row) if last == self.depth - 1 else row)[:, 0]
 
     def cls_logits(self, tokens: Tensor, layers: tuple[int, ...]) -> list[Tensor]:

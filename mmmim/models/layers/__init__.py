@@ -1,6 +1,6 @@
 from mmmim.precision import at_least_fp32
 
-from .attention import LeanBlock, block_rows, block_with_cls_logits, cls_logits
+from .attention import LeanBlock, block_with_cls_logits, cls_logits
 from .color_space import ColorSpace, check_rgb, luma
 from .decomposed_positions import crop_offsets, decomposed_attention, resize_offsets
 from .layer_norm import LN2d
@@ -10,7 +10,7 @@ from .patchify import grid_of, patchify, to_pair, unpatchify
 from .pos_embed import FIXED_POSITIONS, resize_pos_embed, sincos_pos_embed, sincos_pos_embed_1d
 from .precision import full_precision, uncached_autocast
 from .random import Noise, global_rand, to_device
-from .recompute import keep_input, recompute
+from .recomputation import keep_input, recompute
 
 __all__ = [
     "FIXED_POSITIONS",
@@ -22,7 +22,6 @@ __all__ = [
     "Noise",
     "PatchMask",
     "at_least_fp32",
-    "block_rows",
     "block_with_cls_logits",
     "check_rgb",
     "cls_logits",

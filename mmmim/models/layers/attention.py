@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .lean_mlp import LeanMlp
 from .precision import full_precision
-from .recompute import keep_input
+from .recomputation import keep_input
 
 Block = Any  # a LeanBlock, which an nn.ModuleList hands out as a plain Module
 
@@ -24,9 +24,17 @@ class LeanBlock(vision_transformer.Block):
     def __init__(self, dim: int, num_heads: int, mlp_ratio: float = 4.0, drop_path: float = 0.0) -> None:
         super().__init__(dim, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True, drop_path=drop_path, mlp_layer=LeanMlp)
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        query, key, value = _project(self, x, 0, 3)
-        return _finish(self, x, F.scaled_dot_product_attention(query, key, value))
+    def forward(self, x: Tensor, select: Callable[[Tensor], Tensor] | None = None) -> Tensor:  # type: ignore[override]
+        """Return the block's output ``(B, n, D)``, or ``select`` of it.
+
+        Queries, projection and MLP are then computed for the selected rows only.
+        """
+        rows = x if select is None else select(x)  # (B,s,D)
+        if select is None:
+            query, key, value = _project(self, x, 0, 3)  # (B,H,n,d)
+        else:
+            (query,), (key, value) = _project(self, rows, 0, 1), _project(self, x, 1, 3)
+        return _finish(self, rows, F.scaled_dot_product_attention(query, key, value))
 
 
 def _heads(attn: Attention, x: Tensor) -> Tensor:
@@ -36,10 +44,11 @@ def _heads(attn: Attention, x: Tensor) -> Tensor:
 def _project(block: Block, x: Tensor, first: int, last: int) -> list[Tensor]:
     """Return the projections ``first..last-1`` of (query, key, value) = (0, 1, 2) of the normed ``x``, by heads."""
     attn = block.attn
-    width = attn.num_heads * attn.head_dim  # `attn.attn_dim` since timm 1.0.23
-    rows = slice(first * width, last * width)
-    weight, bias = attn.qkv.weight[rows], attn.qkv.bias[rows]
-    parts = keep_input(lambda tokens: F.linear(block.norm1(tokens), weight, bias), x)
+    weight, bias = attn.qkv.weight, attn.qkv.bias
+    if last - first < 3:
+        width = attn.num_heads * attn.head_dim  # `attn.attn_dim` since timm 1.0.23
+        weight, bias = (part[first * width : last * width] for part in (weight, bias))
+    parts = keep_input(block.norm1, x, weight, bias, block.norm1.parameters())
     return [_heads(attn, part) for part in parts.chunk(last - first, dim=-1)]
 
 
@@ -47,14 +56,6 @@ def _finish(block: Block, x: Tensor, attended: Tensor) -> Tensor:
     """Return the block's output for the rows ``x`` whose attention output is ``(B, H, n, d)``."""
     x = x + block.drop_path1(block.attn.proj(attended.transpose(1, 2).flatten(2)))
     return x + block.drop_path2(block.mlp(x, block.norm2))
-
-
-def block_rows(block: Block, x: Tensor, select: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return ``select(block(x))``, with queries, projection and MLP for the selected rows only."""
-    rows = select(x)  # (B,s,D)
-    (query,) = _project(block, rows, 0, 1)  # (B,H,s,d)
-    key, value = _project(block, x, 1, 3)  # (B,H,n,d)
-    return _finish(block, rows, F.scaled_dot_product_attention(query, key, value))  # (B,s,D)
 
 
 def _cls_row(attn: Attention, query: Tensor, key: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from timm.layers import Mlp
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .recompute import keep_input
+from .recomputation import keep_input
 
 
 class GeluLinear(torch.autograd.Function):
@@ -41,7 +41,8 @@ class LeanMlp(Mlp):
     """
 
     def forward(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
-        hidden = self.fc1(x) if norm is None else keep_input(lambda tokens: self.fc1(norm(tokens)), x)
+        fc1 = self.fc1
+        hidden = fc1(x) if norm is None else keep_input(norm, x, fc1.weight, fc1.bias, norm.parameters())
         if torch.is_grad_enabled():
             return GeluLinear.apply(hidden, self.fc2.weight, self.fc2.bias)
         return self.fc2(self.act(hidden))

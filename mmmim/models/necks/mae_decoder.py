@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
-from ..layers import FIXED_POSITIONS, Grid, LeanBlock, PatchMask, block_rows, resize_pos_embed, take
+from ..layers import FIXED_POSITIONS, Grid, LeanBlock, PatchMask, resize_pos_embed, take
 from ..layers.init import xavier_linear_
 from .base import GridNeck
 
@@ -77,7 +77,7 @@ class MAEDecoder(GridNeck):
             patches = tokens[:, self.num_prefix :]
             return patches if where is None else take(patches, where)
 
-        x = block_rows(self.decoder_blocks[-1], x, wanted)  # (B,n,d)
+        x = self.decoder_blocks[-1](x, wanted)  # (B,n,d)
         return self.decoder_pred(self.decoder_norm(x))
 
     def _restore(self, x: Tensor, mask: PatchMask) -> Tensor:

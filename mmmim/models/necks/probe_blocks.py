@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
-from ..layers import LeanBlock, block_rows
+from ..layers import LeanBlock
 from ..layers.init import xavier_linear_
 
 
@@ -54,7 +54,7 @@ class ProbeBlocks(nn.Module):
             raise UsageError(f"ProbeBlocks reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")
         for block in self.blocks[:-1]:
             x = block(x)
-        return self.norm(block_rows(self.blocks[-1], x, self._pooled)).mean(1)
+        return self.norm(self.blocks[-1](x, self._pooled)).mean(1)
 
     def _pooled(self, tokens: Tensor) -> Tensor:
         return tokens[:, :1] if self.pooling == "cls" else tokens[:, self.num_prefix :]
