@@ -43,6 +43,6 @@ class LeanMlp(Mlp):
     def forward(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
         fc1 = self.fc1
         hidden = fc1(x) if norm is None else keep_input(norm, x, fc1.weight, fc1.bias, norm.parameters())
-        if torch.is_grad_enabled():
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
             return GeluLinear.apply(hidden, self.fc2.weight, self.fc2.bias)
         return self.fc2(self.act(hidden))
