@@ -84,7 +84,7 @@ def _array(sample: dict) -> np.ndarray:
 def our_config(config: str, variant: str) -> Config:
     """Return one of our configs as it is trained in a ``variant``: a precision, and ``-compile`` behind it."""
     precision, _, compiled = variant.partition("-")
-    settings = Settings(amp=AMP[precision], planned=True)
+    settings = Settings(amp=AMP[precision], compile=bool(compiled), planned=True)
     return prepare(load_config(str(configs_folder() / config)), settings).cfg
 
 

@@ -30,6 +30,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--amp", choices=("bf16", "fp16", "off"), help="precision of the step (default: the config's)")
     parser.add_argument("--accumulate", type=int, metavar="N", help="batches per optimizer update")
+    parser.add_argument("--compile", action="store_true", help="compile the blocks of the model with torch.compile")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, metavar="N", help="length of the run; the lr schedule stretches with it")
     length.add_argument("--iters", type=int, metavar="N", help="the same for configs that count iterations")

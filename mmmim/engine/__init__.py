@@ -1,6 +1,7 @@
 from .hooks import (
     BadFileReportHook,
     BufferedRuntimeInfoHook,
+    CompileBlocksHook,
     MetaHook,
     NonFiniteLossHook,
     PretrainedReportHook,
@@ -22,6 +23,7 @@ __all__ = [
     "AutocastOptimWrapper",
     "BadFileReportHook",
     "BufferedRuntimeInfoHook",
+    "CompileBlocksHook",
     "EpochTrainLoop",
     "GatherHook",
     "LayerDecayOptimWrapperConstructor",

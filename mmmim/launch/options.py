@@ -183,6 +183,12 @@ def use_accumulation(cfg: Config, steps: int | None) -> None:
         wrapper["accumulative_counts"] = steps
 
 
+def use_compilation(cfg: Config, compiles: bool) -> None:
+    """Compile the blocks of the model before the training starts, if ``compiles`` is set."""
+    if compiles:
+        cfg.default_hooks = {**(cfg.get("default_hooks") or {}), "compile": dict(type="mmmim.CompileBlocksHook")}
+
+
 def use_amp(cfg: Config, amp: str | None) -> None:
     """Choose the precision of the training step: ``bf16``, ``fp16`` or ``off``; None leaves the config's.
 

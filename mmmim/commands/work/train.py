@@ -22,6 +22,7 @@ def train(args: argparse.Namespace) -> None:
         resume=args.resume,
         amp=args.amp,
         accumulate=args.accumulate,
+        compile=args.compile,
         epochs=args.epochs,
         iters=args.iters,
         processes=args.world_size or num_processes(args.launcher),

@@ -13,6 +13,7 @@ from torch import Tensor
 from mmmim.errors import UsageError, one_of
 
 from .patch_mask import Grid
+from .random import to_device
 
 # Splines through values at offsets that grow geometrically (BEiT, Swin), or the table resized as an image (ViT
 # detectors: bicubic, ConMIM's paper on ADE20K: bilinear), which stretches near and far offsets alike.
@@ -77,7 +78,7 @@ def resize_rel_pos_table(
 
 def _splines(grid: Tensor, old_window: Grid, new_window: Grid) -> Tensor:
     rows, columns = (
-        torch.from_numpy(spline_weights(old, new)).to(grid.device)
+        to_device(torch.from_numpy(spline_weights(old, new)), grid.device)
         for old, new in zip(old_window, new_window, strict=True)
     )
     return torch.einsum("ih,hwc,jw->ijc", rows, grid.double(), columns)

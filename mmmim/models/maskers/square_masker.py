@@ -6,7 +6,7 @@ from torch import Generator
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
-from ..layers import Grid, PatchMask, global_rand
+from ..layers import Grid, PatchMask, global_rand, to_device
 from .base import BaseMasker
 
 
@@ -38,7 +38,7 @@ class SquareMasker(BaseMasker):
         self, cells: Grid, batch_size: int, generator: Generator | None, device: torch.device | str | None
     ) -> PatchMask:
         num_hidden = self.num_hidden_cells(cells)
-        places = torch.tensor([count - self.side + 1 for count in cells], device=device)
+        places = to_device(torch.tensor([count - self.side + 1 for count in cells]), device)
         corner = (global_rand(batch_size, 2, generator, device) * places).long()  # (B,2)
         inside = []
         for axis, count in enumerate(cells):
