@@ -15,6 +15,7 @@ from mmmim.errors import MissingFileError, UsageError
 from .base import SeededImageDataset
 from .decode import ValueRange, check_value_range, decode_image, image_extensions
 from .file_listing import Listing, PathList, list_images
+from .file_stamp import file_stamp
 from .storage import read_file
 
 NUM_CHECKED = 64  # how many files of a dataset are checked when it is built
@@ -66,21 +67,12 @@ class ImageFiles(SeededImageDataset):
 
         It is None if a file is missing, or if a subclass reads files in its own way.
         """
-        if type(self).load is not ImageFiles.load:
+        files = file_stamp(map(self.name, range(len(self)))) if type(self).load is ImageFiles.load else None
+        if files is None:
             return None
-        how = (os.path.realpath(self.root), self.channels, self.value_range, self.classes)
+        how = (files, self.channels, self.value_range, self.classes)
         digest = hashlib.sha256(repr(how).encode())
         digest.update(np.ascontiguousarray(self.labels, dtype=np.int64).data)
-        digest.update(self.paths.text.data)
-        digest.update(self.paths.ends.data)
-        facts = np.empty((len(self), 3), np.int64)
-        try:
-            for index in range(len(self)):
-                found = os.stat(self.name(index))
-                facts[index] = found.st_size, found.st_mtime_ns, found.st_ctime_ns
-        except OSError:
-            return None
-        digest.update(facts.data)
         return digest.hexdigest()
 
     def _check_kinds(self) -> None:
