@@ -48,7 +48,11 @@ def run_script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
             from mmengine.logging import MessageHub
             from mmengine.visualization import Visualizer
 
-            for manager in (MessageHub, Visualizer):  # found again by a name with the second in it
+            for manager in (
+                MessageHub,
+                Visualizer,
+                *Visualizer.__subclasses__(),
+            ):  # found again by a name with the second in it
                 manager._instance_dict.clear()
         monkeypatch.chdir(root)
         monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])

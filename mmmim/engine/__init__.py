@@ -11,6 +11,7 @@ from .hooks import (
     StepTimerHook,
     WatchdogHook,
 )
+from .internals import LazyVisualizer
 from .log_processor import ThroughputLogProcessor
 from .loops import EpochTrainLoop
 from .optim import LARS, AutocastOptimWrapper, LayerDecayOptimWrapperConstructor, WarmupCosineLR, WarmupStepLR
@@ -24,6 +25,7 @@ __all__ = [
     "EpochTrainLoop",
     "GatherHook",
     "LayerDecayOptimWrapperConstructor",
+    "LazyVisualizer",
     "MetaHook",
     "NonFiniteLossHook",
     "PretrainedReportHook",

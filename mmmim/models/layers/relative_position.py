@@ -8,7 +8,6 @@ from math import isqrt
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
 from mmmim.errors import UsageError, one_of
@@ -39,6 +38,8 @@ def spline_weights(old: int, new: int) -> np.ndarray:
 
     ``old`` and ``new`` are sides of the windows. Offsets beyond the last one get its value.
     """
+    from scipy.interpolate import make_interp_spline
+
     source, target = 2 * old - 1, 2 * new - 1
     if source == target:
         return np.eye(source)
