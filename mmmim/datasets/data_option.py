@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,12 +13,10 @@ from mmengine.logging import print_log
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
-from .image_files import find_images
 from .image_folder import ImageFolder, check_folders, class_folders
+from .sources import TRAIN_FOLDERS, VAL_FOLDERS, open_source, part_of
 
 OWN_DATASETS = ("Collages", "Flowers102", "INaturalist", "ImageFolder", "ImageList", "ToyImages")
-TRAIN_FOLDERS = ("train", "training")
-VAL_FOLDERS = ("val", "validation", "valid", "test")
 SHARED_KEYS = ("channels", "extensions", "value_range")  # arguments of the training set that other sets use by default
 KEPT_KEYS = (*SHARED_KEYS, "transforms", "holdout", "keep", "keep_seed", "list_file")
 
@@ -63,12 +60,11 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
         )
     shared = {key: datasets[0][1][key] for key in SHARED_KEYS if key in datasets[0][1]}
     reading = (shared.get("channels", 3), shared.get("extensions"))
-    find_images(data_dir, *reading)
-    train, val = _sub_folder(data_dir, TRAIN_FOLDERS), _sub_folder(data_dir, VAL_FOLDERS)
+    train, val = part_of(data_dir, TRAIN_FOLDERS, *reading), part_of(data_dir, VAL_FOLDERS, *reading)
     train_root = train or data_dir
     eval_root = val if train and val else None  # None: held out of train_root
-    paths = find_images(train_root, *reading).paths
-    classes = class_folders(paths)
+    source = open_source(train_root, *reading)
+    classes = class_folders(source)
     labelled = classes is not None and len(classes) > 1
     labels_needed = is_classifier(cfg)
     if not labelled:
@@ -79,7 +75,7 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
             )
         _drop_hooks_with_data(cfg)
     elif labels_needed:
-        check_folders(train_root, paths)
+        check_folders(source)
     for path, node in datasets:
         for_training = _serves_training(path)
         kept = {key: node[key] for key in KEPT_KEYS if key in node}
@@ -95,7 +91,7 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
             node["subset"] = "train"
     if labels_needed:
         _set_num_classes(cfg, len(classes or ()))
-    _check_batch(cfg, len(paths), train_root)
+    _check_batch(cfg, len(source), train_root)
     return cfg
 
 
@@ -136,10 +132,6 @@ def _serves_training(path: tuple[str, ...]) -> bool:
         if name.startswith("train"):
             return True
     return True
-
-
-def _sub_folder(data_dir: str, names: tuple[str, ...]) -> str | None:
-    return next((p for p in (os.path.join(data_dir, n) for n in names) if os.path.isdir(p)), None)
 
 
 def _drop_hooks_with_data(cfg: Config) -> None:

@@ -62,8 +62,13 @@ class Listing(NamedTuple):
 
     def describe_left_out(self) -> str:
         """Return the numbers of files that are left out, such as ``40 .avif, 3 .txt``."""
-        named = [f"{number:,} {extension}" for extension, number in [*self.left_out.items()][:MAX_EXTENSIONS]]
-        return ", ".join(named) + (", ..." if len(self.left_out) > MAX_EXTENSIONS else "")
+        return describe_left_out(self.left_out)
+
+
+def describe_left_out(left_out: Mapping[str, int]) -> str:
+    """Return numbers of files by kind as a text, such as ``40 .avif, 3 .txt``."""
+    named = [f"{number:,} {kind}" for kind, number in [*left_out.items()][:MAX_EXTENSIONS]]
+    return ", ".join(named) + (", ..." if len(left_out) > MAX_EXTENSIONS else "")
 
 
 def list_images(root: str | os.PathLike[str], extensions: Sequence[str]) -> Listing:

@@ -11,6 +11,7 @@ from mmmim.registry import DATASETS
 
 from .file_listing import PathList
 from .image_files import ImageFiles, check_root
+from .sources import FolderSource
 
 SOURCE = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102"
 NUM_CLASSES = 102
@@ -51,7 +52,7 @@ class Flowers102(ImageFiles):
                 f"labels are 1..{NUM_CLASSES}"
             )
         paths = PathList.of(f"jpg/image_{number:05d}.jpg" for number in ids)
-        super().__init__(root, paths, labels - 1, _class_names(), transforms, channels)
+        super().__init__(FolderSource(root, paths), labels - 1, _class_names(), transforms, channels)
 
 
 def _read(root: str, name: str, variables: Sequence[str]) -> np.ndarray:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,19 +9,21 @@ from mmmim.errors import UsageError
 from mmmim.registry import DATASETS
 
 from .decode import ValueRange
-from .file_listing import PathList
-from .image_files import ImageFiles, find_images
+from .file_listing import describe_left_out
+from .image_files import ImageFiles
+from .sources import ImageSource, first_folders, open_source
 from .subsets import holdout_part, listed_part, low_shot_part
 
 
 @DATASETS.register_module()
 class ImageFolder(ImageFiles):
-    """All images below a folder, at any depth.
+    """All images below a folder, at any depth, or in a pack, ZIP, tar, Arrow or Parquet files.
 
     If it is labelled, the folders directly below ``root`` are the classes, in sorted order; otherwise every label is
-    -1.
+    -1. Tables and WebDataset tars state their labels, and perhaps the order of the classes.
 
     Args:
+        root: A folder of images, or whatever :func:`~.sources.open_source` opens.
         labelled: Whether there are labels. By default they are used if images are in two or more folders and none is in
             ``root`` itself.
         classes: Class names in the order of their labels. Every folder must be one of them, but folders may be missing.
@@ -60,68 +61,72 @@ class ImageFolder(ImageFiles):
         extensions: Sequence[str] | None = None,
         value_range: ValueRange | None = None,
     ) -> None:
-        listing = find_images(root, channels, extensions)
-        everything = paths = listing.paths
-        if listing.left_out:
+        source = open_source(root, channels, extensions)
+        everything = source.names
+        if source.left_out:
             print_log(
-                f"{root}: {len(paths):,} images; left out: {listing.describe_left_out()}; "
+                f"{root}: {len(source):,} images; left out: {describe_left_out(source.left_out)}; "
                 "dataset.extensions says which extensions are read",
                 logger="current",
             )
         if labelled and classes is None:
-            check_folders(root, paths)
-        labels, classes = _labels(root, paths, labelled, classes)
+            check_folders(source)
+        labels, classes = _labels(source, labelled, classes)
 
-        def reduce(ids: np.ndarray) -> tuple[PathList, np.ndarray]:
-            return paths.take(ids), labels[ids]
+        def reduce(ids: np.ndarray) -> tuple[ImageSource, np.ndarray]:
+            return source.take(ids), labels[ids]
 
         if subset is not None:
-            paths, labels = reduce(holdout_part(paths, labels, subset, holdout))
+            source, labels = reduce(holdout_part(source.names, labels, subset, holdout))
         if list_file is not None:
-            paths, labels = reduce(listed_part(paths, list_file, everything))
+            source, labels = reduce(listed_part(source.names, list_file, everything))
         if keep is not None:
-            paths, labels = reduce(low_shot_part(paths, labels, keep, keep_seed))
-        super().__init__(root, paths, labels, classes, transforms, channels, value_range)
+            source, labels = reduce(low_shot_part(source.names, labels, keep, keep_seed))
+        super().__init__(source, labels, classes, transforms, channels, value_range)
 
 
-def class_folders(paths: PathList) -> list[str] | None:
-    """Return the sorted names of the first-level folders, or None if an image is in the root itself."""
-    folders = {path.split(os.sep, 1)[0] if os.sep in path else "" for path in paths}
-    return None if "" in folders else sorted(folders)
+def class_folders(source: ImageSource) -> list[str] | None:
+    """Return the classes in the order of their labels, or None if an image is in no folder.
+
+    They are the sorted first folders, unless the source states others.
+    """
+    folders = first_folders(source.names)
+    if folders is not None and source.classes is not None and set(folders) <= set(source.classes):
+        return list(source.classes)
+    return folders
 
 
-def check_folders(root: str, paths: PathList) -> None:
+def check_folders(source: ImageSource) -> None:
     """Refuse class folders without images, which would either shift the labels of other classes or be ignored."""
-    with os.scandir(root) as entries:
-        folders = {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
-    if empty := sorted(folders - set(class_folders(paths) or folders)):
+    if empty := source.empty_folders():
         more = f" and {len(empty) - 10} more" if len(empty) > 10 else ""
         raise UsageError(
-            f"root: {len(empty)} of {len(folders)} class folders of {root!r} hold no image: {', '.join(empty[:10])}"
-            f"{more}; add their images, remove them, or fix the classes with dataset.classes"
+            f"root: {len(empty)} of {len(empty) + len(class_folders(source) or ())} class folders of "
+            f"{source.location!r} hold no image: {', '.join(empty[:10])}{more}; add their images, remove them, or fix "
+            "the classes with dataset.classes"
         )
 
 
 def _labels(
-    root: str, paths: PathList, labelled: bool | None, classes: Sequence[str] | None
+    source: ImageSource, labelled: bool | None, classes: Sequence[str] | None
 ) -> tuple[np.ndarray, Sequence[str]]:
-    folders = class_folders(paths)
+    known = class_folders(source)
     if labelled is None:
-        labelled = classes is not None or (folders is not None and len(folders) > 1)
+        labelled = classes is not None or (known is not None and len(known) > 1)
     if not labelled:
-        return np.full(len(paths), -1), ()
-    if folders is None:
-        loose = next(path for path in paths if os.sep not in path)
+        return np.full(len(source), -1), ()
+    if known is None:
+        loose = next(path for path in source.names if "/" not in path)
         raise UsageError(
-            f"labelled: images of {root!r} must lie in one folder per class, but {loose!r} lies in none; "
+            f"labelled: images of {source.location!r} must lie in one folder per class, but {loose!r} lies in none; "
             "move it or set labelled=False"
         )
-    classes = folders if classes is None else list(classes)
-    unknown = sorted(set(folders) - set(classes))
-    if unknown:
+    classes = known if classes is None else list(classes)
+    ids = {name: i for i, name in enumerate(classes)}
+    folders = [path.split("/", 1)[0] for path in source.names]
+    if unknown := sorted(set(folders) - set(ids)):
         raise UsageError(
-            f"classes: {root!r} has {len(unknown)} folder(s) that are none of the {len(classes)} classes: "
+            f"classes: {source.location!r} has {len(unknown)} folder(s) that are none of the {len(classes)} classes: "
             f"{unknown[:5]}; known are {list(classes)[:5]}..."
         )
-    ids = {name: i for i, name in enumerate(classes)}
-    return np.array([ids[path.split(os.sep, 1)[0]] for path in paths]), classes
+    return np.array([ids[folder] for folder in folders]), classes

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,12 +12,15 @@ from mmmim.registry import DATASETS
 from .decode import ValueRange
 from .file_listing import PathList
 from .image_files import ImageFiles, evenly_spaced
+from .sources import ImageSource, find_in
 from .text_files import path_and_label, read_lines
 
 
 @DATASETS.register_module()
 class ImageList(ImageFiles):
     """The images that a text file names, one ``path`` or ``path label`` (integer) per line, relative to ``root``.
+
+    ``root`` is a folder, a pack, or whatever :func:`~.sources.open_source` opens.
 
     Path and label are separated by spaces, a tab, a comma or a semicolon; the path may be quoted, has slashes or
     backslashes, and may contain spaces if a label follows. Either every line has a label or none has (-1). Empty lines
@@ -52,9 +54,9 @@ class ImageList(ImageFiles):
             )
         labels = np.array([-1 if label is None else label for _, label in parts], dtype=np.int64)
         _check_labels(labels, classes, ann_file, lines)
-        paths = PathList.of(path for path, _ in parts)
-        _check_files_exist(root, paths, ann_file, lines)
-        super().__init__(root, paths, labels, classes, transforms, channels, value_range)
+        source = find_in(root, PathList.of(path for path, _ in parts))
+        _check_files_exist(source, ann_file, lines)
+        super().__init__(source, labels, classes, transforms, channels, value_range)
 
 
 def _check_labels(labels: np.ndarray, classes: Sequence[str], ann_file: str, lines: Sequence[tuple[int, str]]) -> None:
@@ -68,13 +70,13 @@ def _check_labels(labels: np.ndarray, classes: Sequence[str], ann_file: str, lin
         )
 
 
-def _check_files_exist(root: str, paths: PathList, ann_file: str, lines: Sequence[tuple[int, str]]) -> None:
-    looked_for = evenly_spaced(len(paths))
-    missing = [index for index in looked_for if not os.path.exists(os.path.join(root, paths[index]))]
+def _check_files_exist(source: ImageSource, ann_file: str, lines: Sequence[tuple[int, str]]) -> None:
+    looked_for = evenly_spaced(len(source))
+    missing = [index for index in looked_for if not source.has(index)]
     if not missing:
         return
     number, line = lines[missing[0]]
-    example = f"line {number}, {line!r}, stands for {os.path.join(root, paths[missing[0]])!r}"
+    example = f"line {number}, {line!r}, stands for {source.name(missing[0])!r}"
     if len(missing) == len(looked_for):
         raise UsageError(
             f"ann_file: {ann_file!r}: none of {len(missing)} pictures looked for exists: {example}; a line is a path "

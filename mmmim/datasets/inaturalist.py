@@ -11,6 +11,7 @@ from mmmim.registry import DATASETS
 
 from .file_listing import PathList
 from .image_files import ImageFiles, check_root
+from .sources import FolderSource
 from .text_files import read_text
 
 SOURCE = "https://github.com/visipedia/inat_comp"
@@ -48,7 +49,7 @@ class INaturalist(ImageFiles):
             )
         paths = PathList.of(image["file_name"] for image in images)
         labels = np.array([labels_of[image["id"]] for image in images], dtype=np.int64)
-        super().__init__(root, paths, labels, _class_names(content), transforms, channels)
+        super().__init__(FolderSource(root, paths), labels, _class_names(content), transforms, channels)
 
 
 def _read(ann_file: str) -> dict:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from mmmim.datasets.sources import location_exists
 from mmmim.errors import UsageError
 
 REMOTE = ("http://", "https://", "s3://", "petrel://")
@@ -15,7 +16,7 @@ OWN_PATHS = ("root", "ann_file", "list_file")  # paths of this project's dataset
 def missing_paths(cfg: Config, section: str) -> dict[str, str]:
     """Return the missing files and folders that the datasets below ``section`` name, by key path."""
     found = (entry for key, dataset in _datasets(cfg.get(section), section) for entry in _paths(dataset, key))
-    return {key: path for key, path in found if not path.startswith(REMOTE) and not Path(path).exists()}
+    return {key: path for key, path in found if not path.startswith(REMOTE) and not location_exists(path)}
 
 
 def check_paths(cfg: Config, sections: tuple[str, ...]) -> None:

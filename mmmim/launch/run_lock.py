@@ -43,11 +43,15 @@ class Owner(NamedTuple):
 
 
 @contextmanager
-def run_lock(work_dir: str | Path) -> Iterator[None]:
+def run_lock(work_dir: str | Path, argument: str = "--work-dir", does: str = "trains") -> Iterator[None]:
     """Hold the lock of a work directory, and give a sign of life in its file as long as the block runs.
 
     The lock of a dead process is taken over: on the same machine at once, on another one after it gave no sign of life
     for a while. Clocks are not compared, so that it does not matter if they go back.
+
+    Args:
+        argument: How the command line calls the directory.
+        does: What the command does there.
 
     Raises:
         UsageError: Another run holds the lock.
@@ -59,11 +63,11 @@ def run_lock(work_dir: str | Path) -> Iterator[None]:
         holder = _holder(file)
         if holder is not None and _lives(file, holder):
             raise UsageError(
-                f"--work-dir {folder}: process {holder.pid} on {holder.host} trains there (running for "
-                f"{_age(file)}); stop it, or choose another --work-dir. If it does not exist, delete {file}"
+                f"{argument} {folder}: process {holder.pid} on {holder.host} {does} there (running for "
+                f"{_age(file)}); stop it, or choose another {argument}. If it does not exist, delete {file}"
             )
         named = "an unreadable lock" if holder is None else f"process {holder.pid} on {holder.host}, which is gone"
-        print_log(f"taking over the work directory from {named}", logger="current")
+        print_log(f"taking over {folder} from {named}", logger="current")
         file.unlink(missing_ok=True)
     ended = threading.Event()
     beat = threading.Thread(target=_beat, args=(file, ended), daemon=True, name="run lock")

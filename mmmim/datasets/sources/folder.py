@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mmmim.datasets.file_listing import PathList
+from mmmim.datasets.file_stamp import file_stamp
+from mmmim.datasets.storage import read_file
+
+from .base import ImageSource
+from .naming import first_folders
+
+if TYPE_CHECKING:
+    from typing import Self
+
+
+class FolderSource(ImageSource):
+    """A folder of image files."""
+
+    def __init__(self, location: str, names: PathList, left_out: Mapping[str, int] | None = None) -> None:
+        super().__init__(location, names, None, left_out)
+
+    def read(self, index: int) -> bytes:
+        return read_file(self.name(index))
+
+    def has(self, index: int) -> bool:
+        return os.path.exists(self.name(index))
+
+    def stamp(self) -> str | None:
+        return file_stamp(map(self.name, range(len(self))))
+
+    def find(self, paths: PathList) -> Self:
+        part = self.take(np.empty(0, np.int64))
+        part.names = paths
+        return part
+
+    def empty_folders(self) -> list[str]:
+        with os.scandir(self.location) as entries:
+            folders = {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
+        return sorted(folders - set(first_folders(self.names) or folders))
