@@ -20,8 +20,8 @@ from mmengine.runner import Runner
 from other_containers import save_to_disk, table_of, write_webdataset
 from PIL import Image
 
+from mmmim import progress as progress_module
 from mmmim.commands import pack as pack_command
-from mmmim.commands import progress as progress_module
 from mmmim.datasets import use_folder
 from mmmim.datasets.packs import shards
 from mmmim.launch.options import load_config

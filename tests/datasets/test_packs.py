@@ -525,4 +525,4 @@ def test_more_shards_than_files_may_be_open(packed: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("mmmim.datasets.sources.open_files.MAX_OPEN", 2)
     assert_same(samples(packed), samples(class_folder))
     data = ImageFolder(str(packed))
-    assert all(data[i]["indices"] == i for i in range(35, -1, -3)) and len(data.source.files._opened) <= 2
+    assert all(data[i]["indices"] == i for i in range(35, -1, -3)) and len(data.source.opened._opened) <= 2
