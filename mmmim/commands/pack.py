@@ -79,7 +79,7 @@ def pack(args: argparse.Namespace) -> int:
 def _open(args: argparse.Namespace) -> ImageSource:
     from mmmim.datasets.sources import LIST_ENDINGS, open_list, open_source
 
-    if args.root is not None or args.source.lower().endswith(LIST_ENDINGS):
+    if args.root is not None or (args.source.lower().endswith(LIST_ENDINGS) and not os.path.isdir(args.source)):
         return open_list(args.source, args.root)
     return open_source(args.source, args.channels, args.extensions)
 
