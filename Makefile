@@ -35,7 +35,7 @@ $(ENV): requirements/lock.txt pyproject.toml setup.py
 	@echo "setting up $(VENV) with $$($(PYTHON) --version) from requirements/lock.txt"
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "creating $(VENV) failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(RUN) -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(UV) pip install --quiet --python $(RUN) --no-deps -r requirements/lock.txt
+	@$(UV) pip install --quiet --python $(RUN) --no-deps --compile-bytecode -r requirements/lock.txt
 	@$(UV) pip install --quiet --python $(RUN) --no-deps --no-build-isolation -e .
 	@touch $@ && echo "$(VENV) is ready"
 

@@ -29,8 +29,8 @@ OPTIM_WRAPPER_CONSTRUCTORS = _child("optimizer wrapper constructor", root.OPTIM_
 PARAM_SCHEDULERS = _child("parameter scheduler", root.PARAM_SCHEDULERS, "mmmim.engine")
 METRICS = _child("metric", root.METRICS, "mmmim.evaluation")
 EVALUATORS = _child("evaluator", root.EVALUATOR, "mmmim.evaluation")
-VISUALIZERS = _child("visualizer", root.VISUALIZERS, "mmmim.visualization")
-VISBACKENDS = _child("vis_backend", root.VISBACKENDS, "mmmim.visualization")
+VISUALIZERS = _child("visualizer", root.VISUALIZERS, "mmmim.engine")
+VISBACKENDS = _child("vis_backend", root.VISBACKENDS, "mmmim.engine")
 
 
 def accepted_arguments(constructor: Any) -> set[str]:

@@ -25,6 +25,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if "gpu" not in item.keywords]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what runs share, such as features and listings of folders, out of the user's ``~/.cache``."""
+    os.environ["MMMIM_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
 def fixed_seed() -> None:
     if "torch" in sys.modules:
@@ -42,7 +48,11 @@ def run_script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
             from mmengine.logging import MessageHub
             from mmengine.visualization import Visualizer
 
-            for manager in (MessageHub, Visualizer):  # found again by a name with the second in it
+            for manager in (
+                MessageHub,
+                Visualizer,
+                *Visualizer.__subclasses__(),
+            ):  # found again by a name with the second in it
                 manager._instance_dict.clear()
         monkeypatch.chdir(root)
         monkeypatch.setattr(sys, "argv", [path, *map(str, arguments)])

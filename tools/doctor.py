@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import os
 import shutil
@@ -115,6 +116,11 @@ def check_machine() -> None:
         say("ok", f"GPU {index}: {device.name}, {device.total_memory / 2**30:.0f} GiB, {bf16}")
 
 
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the parsed command line, which has no options."""
+    return argparse.ArgumentParser(description=__doc__).parse_args(argv)
+
+
 def main() -> int:
     """Run all checks and return 1 where there is a problem."""
     checks: list[Callable[[], None]] = [
@@ -135,4 +141,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    parse_args()
     sys.exit(main())

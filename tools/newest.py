@@ -5,6 +5,7 @@ Arguments after the names of environments go to pytest: ``tools/newest.py oldest
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import subprocess
@@ -53,7 +54,7 @@ def install(name: str, environment: Environment, python: str) -> str:
     if not own.exists():
         subprocess.run(["uv", "venv", "--quiet", "--python", python, str(folder)], check=True)
     arguments = ["--python", str(own), "--resolution", environment.resolution, "--upgrade", "-e", f"{ROOT}[dev]"]
-    subprocess.run(["uv", "pip", "install", "--quiet", *arguments], check=True)
+    subprocess.run(["uv", "pip", "install", "--quiet", "--compile-bytecode", *arguments], check=True)
     return str(own)
 
 
@@ -97,11 +98,23 @@ def check(name: str, arguments: list[str]) -> tuple[list[str], bool]:
     return [name, *versions, str(numbers.get("passed", 0)), str(failed), seconds], status == 0
 
 
-def main(arguments: list[str]) -> int:
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Return the names of environments, and the other words, which are pytest's."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage=f"%(prog)s [-h] [{'|'.join(ENVIRONMENTS)} ...] [ARGUMENT OF PYTEST ...]",
+        allow_abbrev=False,
+    )
+    words = parser.parse_known_args(argv)[1]
+    names = [word for word in words if word in ENVIRONMENTS] or list(ENVIRONMENTS)
+    return argparse.Namespace(names=names, rest=[word for word in words if word not in ENVIRONMENTS])
+
+
+def main(argv: list[str] | None = None) -> int:
     """Run the suite in every environment, print a table and return 1 where one did not pass."""
-    names = [argument for argument in arguments if argument in ENVIRONMENTS] or list(ENVIRONMENTS)
-    rest = [argument for argument in arguments if argument not in ENVIRONMENTS]
-    answers = [check(name, rest) for name in names]
+    args = parse_args(argv)
+    answers = [check(name, args.rest) for name in args.names]
     head = ["releases", "Python", *PACKAGES, "passed", "failed", "seconds"]
     print(
         "\n" + "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *(r for r, _ in answers)))
@@ -110,4 +123,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -11,53 +11,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from sklearn.cluster import MiniBatchKMeans
-
-from mmmim.commands.running import run_tool
-from mmmim.datasets import ImageFolder, ToyImages
+from mmmim.commands.command_line import CommandParser
+from mmmim.commands.running import libraries_loading, run_tool
 from mmmim.errors import UsageError
-from mmmim.visualization.sources import TOY
-
-NOTE = "own k-means, not comparable with iGPT"
-PER_IMAGE = 64  # at least this many pixels, so that a large folder need not be read completely
-
-
-def sample_colors(dataset: Any, pixels: int, seed: int) -> tuple[np.ndarray, int]:
-    """Draw ``(pixels, 3)`` uint8 colours with replacement, the same number from each of the sampled images.
-
-    Returns:
-        The colours, and the number of images.
-    """
-    rng = np.random.default_rng(seed)
-    images = min(len(dataset), -(-pixels // PER_IMAGE))
-    colors = []
-    for index in rng.permutation(len(dataset))[:images]:
-        image = dataset[int(index)]["inputs"].flatten(1).numpy()  # (3,HW)
-        colors.append(image[:, rng.integers(image.shape[1], size=-(-pixels // images))].T)
-    return np.concatenate(colors)[:pixels], images
-
-
-def find_palette(colors: np.ndarray, clusters: int, seed: int) -> tuple[np.ndarray, float]:
-    """Return the centres ``(K, 3)`` in [-1, 1], and the mean distance of a colour to its centre in levels of 0..255."""
-    distinct = len(np.unique(colors.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)))
-    if clusters > distinct:
-        raise UsageError(
-            f"--clusters {clusters}: the {len(colors):,} sampled pixels have only {distinct:,} distinct colours; "
-            "ask for fewer clusters, or sample more --pixels from more images"
-        )
-    values = colors.astype(np.float32) / 127.5 - 1
-    means = MiniBatchKMeans(clusters, batch_size=max(4096, 4 * clusters), n_init=1, random_state=seed).fit(values)
-    centers = means.cluster_centers_.astype(np.float32).clip(-1, 1)
-    error = np.linalg.norm(values - centers[means.labels_], axis=1).mean() * 127.5
-    return centers, float(error)
+from mmmim.visualization.options import TOY
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("--images", required=True, metavar="DIR|toy", help="folder of images, or the built-in data")
     parser.add_argument("--out", required=True, type=Path, metavar="FILE.npz")
     parser.add_argument("--clusters", type=int, default=512)
@@ -75,14 +38,9 @@ def run(args: argparse.Namespace) -> None:
             raise UsageError(f"--{name}: at least 1, got {getattr(args, name)}")
     if args.images != TOY and not Path(args.images).is_dir():
         raise UsageError(f"--images {args.images}: there is no such folder; give a folder of images, or toy")
-    dataset: Any = ToyImages() if args.images == TOY else ImageFolder(args.images, labelled=False)
-    colors, images = sample_colors(dataset, args.pixels, args.seed)
-    centers, error = find_palette(colors, args.clusters, args.seed)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(args.out, centers=centers, clusters=args.clusters, images=images, note=NOTE)
-    print(f"{args.clusters} colours from {len(colors):,} pixels of {images:,} images ({NOTE})")
-    print(f"mean colour error: {error:.2f} of 255 levels (distance in RGB to the nearest centre)")
-    print(f"wrote {args.out}")
+    with libraries_loading():
+        from mmmim.commands.work.color_palette import make_palette
+    make_palette(args)
 
 
 def main(argv: list[str] | None = None) -> int:

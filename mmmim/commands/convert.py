@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import argparse
 
+from mmmim.commands.command_line import CommandParser
+from mmmim.commands.running import libraries_loading, run_tool
+from mmmim.errors import UsageError
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("file", metavar="FILE", help=".pth, .pt, .bin or .safetensors; nothing is downloaded")
     parser.add_argument("--out", required=True, metavar="CKPT.pth")
     parser.add_argument(
@@ -39,11 +43,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def convert(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Convert the file and print what was written, what was left out, and what to run next."""
-    from mmmim.errors import UsageError
-    from mmmim.interop.convert import Choices, convert_file, follow_up
-
     size = args.img_size
     if size is not None and (len(size) > 2 or min(size) < 1):
         raise UsageError(f"--img-size {' '.join(map(str, size))}: give one or two positive numbers, H W")
@@ -51,6 +52,8 @@ def convert(args: argparse.Namespace) -> None:
         value = getattr(args, option)
         if value is not None and value < 1:
             raise UsageError(f"--{option.replace('_', '-')} {value}: must be at least 1")
+    with libraries_loading():
+        from mmmim.interop.convert import Choices, convert_file, follow_up
     choices = Choices(args.num_heads, None if size is None else (size[0], size[-1]), args.window_size)
     source, converted = convert_file(args.file, args.out, args.layout, choices, args.prefix)
 
@@ -70,7 +73,4 @@ def convert(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = parse_args(argv)
-    from mmmim.commands.running import run_tool
-
-    return run_tool(convert, args)
+    return run_tool(run, parse_args(argv))

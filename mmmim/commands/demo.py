@@ -19,9 +19,11 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from mmmim.commands.command_line import CommandParser
 from mmmim.commands.running import run_tool
 from mmmim.config.folder import checkout
-from mmmim.reproduce.stages import StageFailed, Stages, available_cores, fresh_folder
+from mmmim.launch.cores import available_cores
+from mmmim.reproduce.stages import StageFailed, Stages, fresh_folder
 
 PRETRAIN = "configs/ccmim/vit-tiny_toy.py"
 SEGMENT = "configs/ccmim/downstream/upernet_vit-tiny_toy.py"
@@ -176,7 +178,7 @@ def summarize_seeds(runs: list[dict[str, float]]) -> dict[str, Any]:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=1, help="2 or more: only pre-training and probe, once per seed")
     parser.add_argument("--config", default=PRETRAIN, help="with --seeds: the pre-training to repeat")
     parser.add_argument("--work-dir", default="work_dirs/demo", metavar="DIR", help="emptied before the demo starts")

@@ -16,10 +16,13 @@ from __future__ import annotations
 
 import argparse
 
+from mmmim.commands.command_line import CommandParser
+from mmmim.commands.running import libraries_loading, run_tool
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("checkpoint", metavar="CKPT", help="written by tools/train.py")
     parser.add_argument(
         "--to",
@@ -38,10 +41,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def export_file(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Write the exported file, and print how well its features agree and how to load it."""
-    from mmmim.interop.export import TOLERANCE, export, read_encoder
-
+    with libraries_loading():
+        from mmmim.interop.export import TOLERANCE, export, read_encoder
     encoder = read_encoder(args.checkpoint, args.custom_imports)
     usage, difference = export(encoder, args.to, args.out, args.with_head)
     print(f"encoder of {len(encoder.state)} tensors written to {args.out}")
@@ -52,7 +55,4 @@ def export_file(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = parse_args(argv)
-    from mmmim.commands.running import run_tool
-
-    return run_tool(export_file, args)
+    return run_tool(run, parse_args(argv))

@@ -9,35 +9,28 @@ CKPT is a .pth file, the work directory of a run (its newest checkpoint), or non
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from mmmim.commands.evaluation import evaluate, make_parser
-from mmmim.commands.running import run_tool
-from mmmim.evaluation.knn import DEFAULT_K, choose_k, fitting_k, knn_accuracy
+from mmmim.commands.evaluation import make_parser
+from mmmim.commands.running import libraries_loading, run_tool
+from mmmim.config.find import find_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = make_parser(__doc__)
-    parser.add_argument(
-        "--k", type=int, nargs="+", help=f"neighbours (default: {' '.join(map(str, DEFAULT_K))}, up to all images)"
-    )
+    parser.add_argument("--k", type=int, nargs="+", help="neighbours (default: 10 20 100 200, up to all images)")
     parser.add_argument("--temperature", type=float, default=0.07)
     return parser.parse_args(argv)
 
 
+def run(args: argparse.Namespace) -> None:
+    """Print and write the accuracies of the k-NN classifier."""
+    find_config(args.config)
+    with libraries_loading():
+        from mmmim.commands.work.knn import measure
+    measure(args)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = parse_args(argv)
-
-    def measure(evaluation: Any, checkpoint: Any) -> dict[str, Any]:
-        ks = choose_k(args.k, len(evaluation.datasets[0]))  # before the features, whose extraction can take an hour
-        train, test = evaluation.features(checkpoint, args.seed)
-        ks = fitting_k(ks, len(train.x))  # smaller where files could not be read
-        on_device = [each.to(evaluation.device) for each in (*train, *test)]
-        accuracy = knn_accuracy(*on_device, k=ks, temperature=args.temperature)
-        values = ", ".join(f"k={k}: {value:.2f}" for k, value in accuracy.items())
-        print(f"{'random init' if checkpoint is None else checkpoint}: top-1 {values}")
-        return {f"k{k}": value for k, value in accuracy.items()}
-
-    return run_tool(evaluate, args, "knn", measure)
+    return run_tool(run, parse_args(argv))

@@ -24,6 +24,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from mmmim.commands.command_line import CommandParser
+
 FINISHED, FAILED, USAGE, STOPPED, INTERRUPTED = 0, 1, 2, os.EX_TEMPFAIL, 128 + signal.SIGINT
 FINAL = (FINISHED, USAGE, STOPPED, INTERRUPTED)  # statuses after which nothing is started again
 PAUSE = 5.0  # seconds before another attempt, in which the other nodes see that this one failed
@@ -35,7 +37,7 @@ PATIENCE = 900.0  # seconds for which the other nodes are waited for
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line; ``--max-restarts`` may also stand among the arguments of the script."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("--processes", type=int, required=True, metavar="N", help="processes on this node")
     parser.add_argument("--nodes", type=int, default=1, metavar="N")
     parser.add_argument("--node-rank", type=int, default=0, metavar="N")

@@ -85,16 +85,16 @@ def _open(args: argparse.Namespace) -> ImageSource:
 
 
 def _write(source: ImageSource, out: Path, settings: PackSettings, workers: int) -> PackReport:
-    from mmmim.commands.progress import progress
     from mmmim.datasets.packs import write_pack
     from mmmim.errors import RunFailed, UsageError
     from mmmim.launch.run_lock import run_lock
+    from mmmim.progress import progress
 
     if out.is_file():
         raise UsageError(f"OUT: {str(out)!r} is a file; a pack is a folder")
     try:
-        with run_lock(out, "OUT", "packs"), progress("images") as show:
-            return write_pack(source, out, settings, workers, lambda done: show(done, len(source)))
+        with run_lock(out, "OUT", "packs"), progress("packed", len(source)) as show:
+            return write_pack(source, out, settings, workers, show)
     except OSError as error:
         if error.errno not in FULL:
             raise
@@ -130,12 +130,10 @@ def verify(folder: Path) -> None:
     Raises:
         RunFailed: It is not; the message names the shards.
     """
-    from mmmim.commands.progress import progress
     from mmmim.datasets.packs import verify_pack
     from mmmim.errors import RunFailed
 
-    with progress("shards") as show:
-        found = verify_pack(folder, show)
+    found = verify_pack(folder)
     if found.damaged:
         which = "; ".join(f"{shard}: {wrong}" for shard, wrong in list(found.damaged.items())[:10])
         raise RunFailed(

@@ -11,24 +11,27 @@ import argparse
 import sys
 from contextlib import redirect_stdout
 
-from mmengine.config import DictAction
+from mmmim.commands.command_line import CommandParser
+from mmmim.commands.running import libraries_loading, run_tool
+from mmmim.config.find import find_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("config", metavar="CONFIG")
     parser.add_argument("--origin", action="store_true", help="say of each value which file, or option, sets it")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
+    parser.add_cfg_options()
     return parser.parse_args(argv)
 
 
-def print_config(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Print the config of the command line, with origins where they are asked for."""
-    from mmmim.config.origin import origins
-    from mmmim.config.printing import printed
-    from mmmim.launch.options import load_config
-
+    find_config(args.config)
+    with libraries_loading():
+        from mmmim.config.origin import origins
+        from mmmim.config.printing import printed
+        from mmmim.launch.options import load_config
     with redirect_stdout(sys.stderr):  # what imported libraries print is no part of the config
         cfg = load_config(args.config, args.cfg_options)
         found = origins(cfg.filename, args.cfg_options)
@@ -38,7 +41,4 @@ def print_config(args: argparse.Namespace) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = parse_args(argv)
-    from mmmim.commands.running import run_tool
-
-    return run_tool(print_config, args)
+    return run_tool(run, parse_args(argv))

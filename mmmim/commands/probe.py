@@ -10,12 +10,10 @@ A seed determines the hold-out set that chooses the regularisation, and the untr
 from __future__ import annotations
 
 import argparse
-from statistics import mean, pstdev
-from typing import Any
 
-from mmmim.commands.evaluation import evaluate, make_parser
-from mmmim.commands.running import run_tool
-from mmmim.evaluation.probe import linear_probe
+from mmmim.commands.evaluation import make_parser
+from mmmim.commands.running import libraries_loading, run_tool
+from mmmim.config.find import find_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -28,18 +26,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def run(args: argparse.Namespace) -> None:
+    """Print and write the accuracy of the linear probe."""
+    find_config(args.config)
+    with libraries_loading():
+        from mmmim.commands.work.probe import measure
+    measure(args)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = parse_args(argv)
-
-    def measure(evaluation: Any, checkpoint: Any) -> dict[str, Any]:
-        accuracies: list[float] = []
-        for seed in range(args.seed, args.seed + args.seeds):
-            if not accuracies or checkpoint is None:
-                train, test = evaluation.features(checkpoint, seed)
-            accuracies.append(linear_probe(train.x, train.y, test.x, test.y, seed))
-        spread = f" ± {pstdev(accuracies):.2f} over {args.seeds} seeds" if args.seeds > 1 else ""
-        print(f"{'random init' if checkpoint is None else checkpoint}: top-1 {mean(accuracies):.2f}{spread}")
-        return dict(top1=mean(accuracies), by_seed=accuracies)
-
-    return run_tool(evaluate, args, "probe", measure)
+    return run_tool(run, parse_args(argv))

@@ -14,10 +14,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mmmim.commands.command_line import CommandParser
+from mmmim.commands.running import libraries_loading, run_tool
+from mmmim.errors import MissingFileError, UsageError
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("run", metavar="RUN", help="work directory of the run, with its config")
     parser.add_argument(
         "--checkpoint", metavar="CKPT", help="weights (default: nonfinite.pt, or the newest checkpoint)"
@@ -31,17 +35,16 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def replay_run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Print what the step computes."""
-    from mmmim.engine.hooks.nonfinite import RECORD_FILE
-    from mmmim.errors import MissingFileError, UsageError
-    from mmmim.launch.options import load_config
-    from mmmim.launch.replay import Step, replay
-    from mmmim.visualization.sources import run_config
-
     folder = Path(args.run)
     if not folder.is_dir():
         raise MissingFileError(f"RUN: there is no folder {args.run}; give the work directory of a run")
+    with libraries_loading():
+        from mmmim.engine.hooks.nonfinite import RECORD_FILE
+        from mmmim.launch.options import load_config
+        from mmmim.launch.replay import Step, replay
+        from mmmim.visualization.sources import run_config
     file = folder / RECORD_FILE
     record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     known = (record.get("steps") or [{}])[0]
@@ -82,7 +85,4 @@ def _weights(folder: Path, checkpoint: str | None) -> Path:
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = parse_args(argv)
-    from mmmim.commands.running import run_tool
-
-    return run_tool(replay_run, args)
+    return run_tool(run, parse_args(argv))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 
-from mmengine.config import DictAction
+from mmmim.commands.command_line import CommandParser
+from mmmim.commands.running import libraries_loading, run_tool
+from mmmim.config.find import find_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("config")
     parser.add_argument("checkpoint", help="written by a run of this config")
     parser.add_argument("--data", metavar="DIR", help="folder with one sub-folder per class, pack, ...")
@@ -22,16 +24,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--tta", action="store_true", help="use the config's test-time augmentation (several scales)")
     parser.add_argument("--work-dir", metavar="DIR", help="default: work_dirs/ and the config's path below configs/")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
-    parser.add_argument("--launcher", choices=("none", "pytorch", "slurm"), default="none")
-    parser.add_argument("--local-rank", type=int, help=argparse.SUPPRESS)  # given by older torch launchers
+    parser.add_cfg_options()
+    parser.add_launcher()
     return parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate a checkpoint, print the metrics and write them as JSON."""
+    find_config(args.config)
+    with libraries_loading():
+        from mmmim.commands.work.test import test
+    test(args)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = parse_args(argv)
-    from mmmim.commands.run import test
-    from mmmim.commands.running import run_tool
-
-    return run_tool(test, args)
+    return run_tool(run, parse_args(argv))

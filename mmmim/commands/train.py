@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 
-from mmengine.config import DictAction
+from mmmim.commands.command_line import CommandParser
+from mmmim.commands.running import libraries_loading, run_tool
+from mmmim.config.find import find_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("config")
     parser.add_argument(
         "--data", metavar="DIR", help="folder of images, labelled or not; pack, ZIP, WebDataset, Hugging Face datasets"
@@ -30,14 +32,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--amp", choices=("bf16", "fp16", "off"), help="precision of the step (default: the config's)")
     parser.add_argument("--accumulate", type=int, metavar="N", help="batches per optimizer update")
+    parser.add_argument("--compile", action="store_true", help="compile the blocks of the model with torch.compile")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--epochs", type=int, metavar="N", help="length of the run; the lr schedule stretches with it")
     length.add_argument("--iters", type=int, metavar="N", help="the same for configs that count iterations")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
-    parser.add_argument("--launcher", choices=("none", "pytorch", "slurm"), default="none")
+    parser.add_cfg_options()
+    parser.add_launcher()
     parser.add_argument("--dry-run", action="store_true", help="build everything, print the plan, train nothing")
     parser.add_argument("--world-size", type=int, metavar="N", help="processes to plan for, with --dry-run")
-    parser.add_argument("--local-rank", type=int, help=argparse.SUPPRESS)  # given by older torch launchers
     args = parser.parse_args(argv)
     if args.world_size is not None and not args.dry_run:
         parser.error("--world-size plans a run with --dry-run; to start processes use tools/dist_train.sh CONFIG GPUS")
@@ -46,10 +48,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def run(args: argparse.Namespace) -> None:
+    """Train, or print the plan of the training with ``--dry-run``."""
+    find_config(args.config)
+    with libraries_loading():
+        from mmmim.commands.work.train import train
+    train(args)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = parse_args(argv)
-    from mmmim.commands.run import train
-    from mmmim.commands.running import run_tool
-
-    return run_tool(train, args)
+    return run_tool(run, parse_args(argv))

@@ -35,13 +35,16 @@ def _missing_operator(name: str) -> Callable[..., NoReturn]:
 
 
 class TorchvisionOpsFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds ``mmcv._ext`` if no finder before it on ``sys.meta_path`` does."""
+    """Finds ``mmcv._ext`` for ``mmcv.ops`` if no finder before it on ``sys.meta_path`` does."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Return the spec of the stand-in if ``mmcv._ext`` is asked for."""
-        if fullname != MODULE:
+        """Return the spec of the stand-in if ``mmcv.ops`` asks for ``mmcv._ext``.
+
+        MMEngine asks, too, and would import all operators to compare the parts of a model with them.
+        """
+        if fullname != MODULE or "mmcv.ops" not in sys.modules:
             return None
         return importlib.machinery.ModuleSpec(MODULE, self, origin="torchvision operators (mmmim.compat)")
 

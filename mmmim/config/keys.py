@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
 from mmmim.config.recipe import KEYS as RECIPE_KEYS
-from mmmim.config.renamed import new_place
 from mmmim.config.types import EVERYWHERE, TAKEN_BEFORE_BUILDING, accepted_arguments, default_scope, resolve
 from mmmim.errors import MISSPELT, UsageError, did_you_mean, nearest
 
@@ -96,26 +92,6 @@ def _without_scope(settings: Any) -> Any:
     if not isinstance(settings, (list, tuple)):
         return settings
     return [{k: v for k, v in each.items() if k != "_scope_"} if isinstance(each, dict) else each for each in settings]
-
-
-def find_config(path: str) -> Path:
-    """Return ``path`` itself, or its new name with a warning where the config was renamed.
-
-    Raises:
-        UsageError: there is no such config; names the existing ones most like it.
-    """
-    file = Path(path)
-    if file.is_file():
-        return file
-    if (renamed := new_place(file)) is not None and renamed.is_file():
-        print_log(f"config {path} is now {renamed}; its old name goes with the next release", level=logging.WARNING)
-        return renamed
-    known = {str(known) for folder in ("configs", "projects") for known in sorted(Path(folder).rglob("*.py"))}
-    by_name = [known_path for known_path in sorted(known) if Path(known_path).name == file.name]
-    near = list(dict.fromkeys([*nearest(path, known, 0.5), *by_name]))[:3]
-    what = "is a folder" if file.is_dir() else "does not exist"
-    hint = f"; did you mean {' or '.join(near)}?" if near else f" (looked from {Path.cwd()})"
-    raise UsageError(f"config {path} {what}{hint}")
 
 
 def check_options(cfg: Config, options: Mapping[str, Any]) -> list[str]:

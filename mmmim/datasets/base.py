@@ -6,21 +6,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import torch
 from mmengine.logging import print_log
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision import tv_tensors
 
 from mmmim.errors import RunFailed, UsageError
 from mmmim.seeding import derive_seed
 
+from .decode import to_tensor
 from .patient import PatientReader
 from .seeding import SampleKey, seeded_sample
 from .storage import append_line
-from .transforms import ToUint8Tensor, build_transform
+from .transforms import ToUint8Tensor, build_transform, reduction_of
 
 MAX_WARNINGS = 20
 MAX_DRAWS = 1000  # of replacements, before the whole dataset is searched
@@ -33,8 +34,9 @@ class TooManyBadFiles(RunFailed):
 class SeededImageDataset(PatientReader, Dataset, ABC):
     """A map-style dataset whose sample is a pure function of its ``SampleKey`` (seed, epoch, index).
 
-    A sample is ``dict(inputs=uint8 (C, H, W), labels=int, indices=int)``; an unknown label is -1. Transforms may turn
-    the image into a dict of views, ``inputs`` among them, which become keys of the sample.
+    A sample is ``dict(inputs=uint8 (C, H, W), labels=int, indices=int)``; an unknown label is -1. Transforms get the
+    image as a uint8 tensor ``(C, H, W)`` whose pixels lie one after the other (channels last); they may turn it into a
+    dict of views, ``inputs`` among them, which become keys of the sample.
 
     A sample that cannot be decoded is replaced by one that is drawn for this key (``labels`` and ``indices`` are those
     of the replacement), logged once (each process names its first 20), and listed in ``bad_files``, which workers and
@@ -50,14 +52,18 @@ class SeededImageDataset(PatientReader, Dataset, ABC):
 
     def __init__(self, length: int, transforms: Sequence[dict | Callable] = ()) -> None:
         self.transforms = [build_transform(t) for t in transforms]
+        self.reduction = reduction_of(self.transforms)
         self.to_tensor = ToUint8Tensor()
         self._is_bad = torch.zeros(length, dtype=torch.bool).share_memory_()
         self._num_named = 0
         self.prepare_reading()
 
     @abstractmethod
-    def load(self, index: int) -> Image.Image | tv_tensors.Image:
-        """Return the decoded image, or raise whatever the decoder raises."""
+    def load(self, index: int) -> Image.Image | Tensor:
+        """Return the decoded image, of Pillow or uint8 ``(C, H, W)``, or raise whatever the decoder raises.
+
+        JPEG files may be decoded to a smaller size, as ``reduction`` says.
+        """
 
     def label(self, index: int) -> int:
         """Return the label of a sample, -1 if it is unknown."""
@@ -66,6 +72,10 @@ class SeededImageDataset(PatientReader, Dataset, ABC):
     def probe(self, index: int) -> None:
         self.load(index)
 
+    def fingerprint(self) -> str | None:
+        """Return a text that changes whenever a sample before its transforms does, or None if that is unknown."""
+        return None
+
     def __len__(self) -> int:
         return len(self._is_bad)
 
@@ -73,7 +83,8 @@ class SeededImageDataset(PatientReader, Dataset, ABC):
         seed, epoch, wanted = SampleKey.of(key)
         if not 0 <= wanted < len(self):
             raise IndexError(f"index: expected 0..{len(self) - 1}, got {wanted}")
-        index, image = self._load_readable(seed, epoch, wanted)
+        index, loaded = self._load_readable(seed, epoch, wanted)
+        image: Any = to_tensor(loaded)
         with seeded_sample(seed, epoch, wanted):
             for transform in self.transforms:
                 image = transform(image)
@@ -86,7 +97,7 @@ class SeededImageDataset(PatientReader, Dataset, ABC):
         """Return the files that this dataset, in any of its worker processes, failed to read."""
         return [self.name(i) for i in self._is_bad.nonzero().flatten().tolist()]
 
-    def _load_readable(self, seed: int, epoch: int, wanted: int) -> tuple[int, Image.Image | tv_tensors.Image]:
+    def _load_readable(self, seed: int, epoch: int, wanted: int) -> tuple[int, Image.Image | Tensor]:
         """Return the wanted sample, or the first readable one of a stream of samples drawn for this key."""
         drawn = (derive_seed(seed, epoch, wanted, draw) % len(self) for draw in range(MAX_DRAWS))
         for index in chain([wanted], drawn, range(len(self))):

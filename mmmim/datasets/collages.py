@@ -6,7 +6,6 @@ import numpy as np
 from numpy import ndarray
 from numpy.random import PCG64, Generator
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import DATASETS
@@ -55,6 +54,8 @@ class Collages(SeededImageDataset):
 
 def collage(rng: Generator, side: int) -> ndarray:
     """Return one picture ``(side, side, 3)`` uint8."""
+    from scipy.ndimage import gaussian_filter
+
     y, x = np.mgrid[:side, :side].astype(np.float32)
     palette = _Palette(rng)
     image = _fill(rng, palette, x, y)

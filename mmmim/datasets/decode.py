@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import io
+import math
 import os
-from collections.abc import Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torchvision import tv_tensors
+from torch import Tensor
 
 from mmmim.errors import UsageError
 
+from .jpeg import JPEG_START, Reduction, decode_jpeg
+from .pixel_values import ValueRange, to_8_bit
 from .storage import read_file
 
 PIL_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -25,7 +27,6 @@ FREQUENT_EXTENSIONS = (".jpg", ".jpeg", ".png")
 TIFF_EXTENSIONS = (".tif", ".tiff")
 # Formats that Pillow recognises, but that another program or a handler has to decode.
 NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-ValueRange = Sequence[float] | Sequence[Sequence[float]]
 
 
 @cache
@@ -42,37 +43,50 @@ def image_extensions(channels: int = 3) -> tuple[str, ...]:
 
 
 def decode_image(
-    path: str | os.PathLike[str], channels: int = 3, value_range: ValueRange | None = None
-) -> Image.Image | tv_tensors.Image:
-    """Return the image of a file, upright and with 8 bits per channel.
+    path: str | os.PathLike[str],
+    channels: int = 3,
+    value_range: ValueRange | None = None,
+    reduction: Reduction | None = None,
+) -> Tensor:
+    """Return the image of a file, ``(C, H, W)`` uint8, upright, its pixels one after the other (channels last).
 
-    Every mode of Pillow is converted: palette, gray, CMYK; alpha is dropped unless ``channels`` is 4. EXIF rotation is
-    applied. Arrays (``.npy``), ``(H, W)`` or ``(H, W, C)``, may have any number of channels and are returned as a
-    ``(C, H, W)`` tensor; so are TIFF files with other numbers than 1, 3 and 4.
+    libjpeg-turbo decodes JPEG files, NumPy reads arrays, Pillow does the rest. Every mode of Pillow is converted:
+    palette, gray, CMYK; alpha is dropped unless ``channels`` is 4. EXIF rotation is applied. Arrays (``.npy``),
+    ``(H, W)`` or ``(H, W, C)``, and TIFF files may have any number of channels.
 
     Args:
         value_range: The values ``(low, high)`` that become 0 and 255, or one such pair for each channel of the file.
             Values between them are scaled linearly, values outside are clipped, NaN becomes 0. By default 8-bit values
             stay as they are, and 16-bit ones (uint16) have the range ``(0, 65535)``.
+        reduction: Returns for the height and width of a JPEG file by which factor (1, 2, 4 or 8) the result may be
+            smaller than the file says, which saves most of the time; see :func:`~.transforms.reduction_of`.
 
     Raises:
         UsageError: The file has values of another type and ``value_range`` is None, or it is an array with another
             number of channels.
     """
-    return decode_bytes(read_file(path), os.fspath(path), channels, value_range)
+    return decode_bytes(read_file(path), os.fspath(path), channels, value_range, reduction)
 
 
 def decode_bytes(
-    content: bytes, name: str, channels: int = 3, value_range: ValueRange | None = None
-) -> Image.Image | tv_tensors.Image:
+    content: bytes,
+    name: str,
+    channels: int = 3,
+    value_range: ValueRange | None = None,
+    reduction: Reduction | None = None,
+) -> Tensor:
     """Return the image in the ``content`` of a file, as :func:`decode_image` does; ``name`` is for messages."""
+    if content.startswith(JPEG_START) and value_range is None:
+        pixels = decode_jpeg(content, channels, reduction)
+        if pixels is not None:
+            return to_tensor(pixels)
     if content.startswith(ARRAY_START):
-        array = np.load(io.BytesIO(content), allow_pickle=False)
-        return _as_tensor(_to_8_bit(array, value_range, name), channels, name)
+        return _checked(to_8_bit(_read_array(content), value_range, name), channels, name)
     if content[:2] in (b"II", b"MM") and (many := _many_channels(content)) is not None:
-        values = _to_8_bit(many, value_range, name)
-        image = _as_image(values) if values.shape[2] in PIL_MODES and channels in PIL_MODES else None
-        return _as_tensor(values, channels, name) if image is None else image.convert(PIL_MODES[channels])
+        values = to_8_bit(many, value_range, name)
+        if values.shape[2] in PIL_MODES and channels in PIL_MODES:
+            return to_tensor(_as_image(values).convert(PIL_MODES[channels]))
+        return _checked(values, channels, name)
     if channels not in PIL_MODES:
         raise UsageError(
             f"channels: image files have 1, 3 or 4, got {channels}; store such images as .npy or TIFF ({name})"
@@ -82,7 +96,36 @@ def decode_bytes(
     except UnidentifiedImageError:
         raise UnidentifiedImageError(f"{len(content):,} bytes in no format that Pillow knows") from None
     with image:
-        return _from_pillow(image, content, channels, value_range, name)
+        return to_tensor(_from_pillow(image, content, channels, value_range, name))
+
+
+def to_tensor(image: Image.Image | np.ndarray | Tensor) -> Tensor:
+    """Return an image ``(C, H, W)``: of Pillow, an array ``(H, W, C)``, or what is such a tensor already."""
+    if isinstance(image, Tensor):
+        return image
+    pixels = np.array(image) if isinstance(image, Image.Image) else image
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).permute(2, 0, 1)
+
+
+def _read_array(content: bytes) -> np.ndarray:
+    end = 10 + int.from_bytes(content[8:10], "little")
+    known = _plain_array(content[:end])
+    if known is None:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    shape, dtype = known
+    return np.frombuffer(content, dtype, math.prod(shape), offset=end).reshape(shape)
+
+
+@lru_cache(maxsize=4096)
+def _plain_array(header: bytes) -> tuple[tuple[int, ...], np.dtype] | None:
+    """Return shape and type of an array of numbers in C order, or None for any other that NumPy may read."""
+    stream = io.BytesIO(header)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        return None
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
+    return None if fortran_order or dtype.hasobject else (shape, dtype)
 
 
 def _from_pillow(
@@ -95,14 +138,14 @@ def _from_pillow(
         values = _read_deep(content) if reduced else np.asarray(image)
         if image.mode == "I" and image.format in ("PNG", "PPM"):  # 16-bit gray, which Pillow keeps in 32 bits
             values = values.astype(np.uint16)
-        eight_bit = _as_image(_to_8_bit(values, value_range, name))
+        eight_bit = _as_image(to_8_bit(values, value_range, name))
         eight_bit.info["exif"] = image.getexif().tobytes()
         image = eight_bit
     upright = ImageOps.exif_transpose(image)
     if upright.mode == "P" and "transparency" in upright.info:
         upright = upright.convert("RGBA")
     if value_range is not None and not deep:
-        upright = _as_image(_to_8_bit(np.asarray(upright.convert(_plain_mode(upright))), value_range, name))
+        upright = _as_image(to_8_bit(np.asarray(upright.convert(_plain_mode(upright))), value_range, name))
     return upright if upright.mode == PIL_MODES[channels] else upright.convert(PIL_MODES[channels])
 
 
@@ -141,68 +184,13 @@ def _many_channels(content: bytes) -> np.ndarray | None:
     return array[..., None]
 
 
-def check_value_range(value_range: ValueRange | None) -> None:
-    """Refuse anything but ``None``, ``(low, high)`` or a list of such pairs."""
-    if value_range is None:
-        return
-    bounds = np.asarray(value_range, dtype=np.float64) if _is_regular(value_range) else np.empty(0)
-    if bounds.shape[-1:] != (2,) or bounds.ndim > 2 or not (np.isfinite(bounds).all() and _rises(bounds)):
-        raise UsageError(
-            f"value_range={value_range!r}: give (low, high) with low < high, such as (0, 4095), or a list of one such "
-            "pair per channel"
-        )
-
-
-def _is_regular(value_range: Any) -> bool:
-    try:
-        np.asarray(value_range, dtype=np.float64)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _rises(bounds: np.ndarray) -> bool:
-    return bool((bounds[..., 0] < bounds[..., 1]).all())
-
-
-def _to_8_bit(values: np.ndarray, value_range: ValueRange | None, name: str) -> np.ndarray:
-    """Return values ``(H, W)`` or ``(H, W, C)`` as ``(H, W, C)`` uint8."""
-    if values.ndim == 2:
-        values = values[..., None]
-    if values.ndim != 3:
-        raise UsageError(f"{name}: expected an array (H, W) or (H, W, C), got {values.shape}")
-    if value_range is None:
-        if values.dtype == np.uint8:
-            return values
-        if values.dtype != np.uint16:
-            raise UsageError(
-                f"{name}: holds {values.dtype} values{_extent(values)}, whose range is not known; set "
-                "dataset.value_range=(low, high), which become 0 and 255, or a list of one such pair per channel"
-            )
-        value_range = (0, 65535)
-    if values.dtype.kind not in "buif":
-        raise UsageError(f"{name}: holds {values.dtype} values, which are no pixels; store integers or floats")
-    low, high = np.moveaxis(np.asarray(value_range, dtype=np.float64), -1, 0)  # scalars, or a value per channel
-    if low.ndim and len(low) != values.shape[2]:
-        raise UsageError(f"value_range: {len(low)} pairs, but {name} has {values.shape[2]} channels")
-    precise = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
-    scaled = np.nan_to_num((precise - low.astype(precise.dtype)) * (255 / (high - low)).astype(precise.dtype), nan=0.0)
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
-
-
-def _extent(values: np.ndarray) -> str:
-    if not values.size or values.dtype.kind not in "buif":
-        return ""
-    return f" from {float(np.nanmin(values)):g} to {float(np.nanmax(values)):g}"
-
-
 def _as_image(values: np.ndarray) -> Image.Image:
     return Image.fromarray(values[..., 0] if values.shape[2] == 1 else values)
 
 
-def _as_tensor(values: np.ndarray, channels: int, name: str) -> tv_tensors.Image:
+def _checked(values: np.ndarray, channels: int, name: str) -> Tensor:
     if values.shape[2] != channels:
         raise UsageError(
             f"{name}: expected an array (H, W, {channels}), got {values.shape}; set channels={values.shape[2]}"
         )
-    return tv_tensors.Image(torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))))
+    return to_tensor(values)

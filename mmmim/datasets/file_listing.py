@@ -76,7 +76,7 @@ def list_images(root: str | os.PathLike[str], extensions: Sequence[str]) -> List
 
     Hidden files and folders are left out, and so is what is no file or may not be read; links are followed once. The
     result for a large folder is cached in
-    ``$XDG_CACHE_HOME/mmmim`` (default ``~/.cache``) and used as long as no folder below ``root`` has changed.
+    :func:`cache_folder` and used as long as no folder below ``root`` has changed.
     """
     cache = _cache_file(root, extensions)
     with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -147,7 +147,9 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 def cache_folder() -> Path:
-    """Return the folder of lists that can be made again, ``$XDG_CACHE_HOME/mmmim``, by default ``~/.cache/mmmim``."""
+    """Return the folder of what is kept between runs: ``$MMMIM_CACHE``, or ``~/.cache/mmmim`` ($XDG_CACHE_HOME)."""
+    if named := os.environ.get("MMMIM_CACHE"):
+        return Path(named).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "mmmim")
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torchvision
-from scipy.io import loadmat
 
 from mmmim.errors import MissingFileError, UsageError, one_of
 from mmmim.registry import DATASETS
@@ -57,6 +56,8 @@ class Flowers102(ImageFiles):
 
 
 def _read(root: str, name: str, variables: Sequence[str]) -> np.ndarray:
+    from scipy.io import loadmat
+
     path = os.path.join(root, name)
     if not os.path.isfile(path):
         raise MissingFileError(f"root: no such file: {path!r}; {name} comes from {SOURCE}/{name}")

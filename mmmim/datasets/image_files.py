@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from mmengine.logging import print_log
-from PIL import Image
-from torchvision import tv_tensors
+from torch import Tensor
 
 from mmmim.errors import MissingFileError, UsageError
 
 from .base import SeededImageDataset
-from .decode import ValueRange, check_value_range, decode_bytes
+from .decode import decode_bytes
 from .file_listing import PathList
+from .pixel_values import ValueRange, check_value_range
 from .sources import ImageSource
 
 NUM_CHECKED = 64  # how many files of a dataset are checked when it is built
@@ -60,8 +61,9 @@ class ImageFiles(SeededImageDataset):
         """Return the names of the images below the root."""
         return self.source.names
 
-    def load(self, index: int) -> Image.Image | tv_tensors.Image:
-        return decode_bytes(self.source.read(index), self.name(index), self.channels, self.value_range)
+    def load(self, index: int) -> Tensor:
+        content = self.source.read(index)
+        return decode_bytes(content, self.name(index), self.channels, self.value_range, self.reduction)
 
     def probe(self, index: int) -> None:
         self.source.read(index)
@@ -71,6 +73,26 @@ class ImageFiles(SeededImageDataset):
 
     def name(self, index: int) -> str:
         return self.source.name(index)
+
+    def fingerprint(self) -> str | None:
+        """Return a hash of labels, of names, of how images are read, and of each file's path, size and times of change.
+
+        It is None if a file is missing, or if a subclass reads files in its own way.
+        """
+        if type(self).load is not ImageFiles.load:
+            return None
+        how = (os.path.realpath(self.source.location), self.channels, self.value_range, self.classes)
+        digest = hashlib.sha256(repr(how).encode())
+        digest.update(np.ascontiguousarray(self.labels, dtype=np.int64).data)
+        digest.update(self.paths.text.data)
+        digest.update(self.paths.ends.data)
+        try:
+            for file in self.source.files():
+                found = os.stat(file)
+                digest.update(repr((found.st_size, found.st_mtime_ns, found.st_ctime_ns)).encode())
+        except OSError:
+            return None
+        return digest.hexdigest()
 
     def _check_kinds(self) -> None:
         kinds = {os.path.splitext(self.paths[index])[1].lower(): index for index in reversed(evenly_spaced(len(self)))}

@@ -8,9 +8,9 @@ from mmengine.logging import print_log
 from mmmim.errors import UsageError
 from mmmim.registry import DATASETS
 
-from .decode import ValueRange
 from .file_listing import describe_left_out
 from .image_files import ImageFiles
+from .pixel_values import ValueRange
 from .sources import ImageSource, first_folders, open_source
 from .subsets import holdout_part, listed_part, low_shot_part
 

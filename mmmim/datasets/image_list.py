@@ -9,9 +9,9 @@ from mmengine.logging import print_log
 from mmmim.errors import UsageError
 from mmmim.registry import DATASETS
 
-from .decode import ValueRange
 from .file_listing import PathList
 from .image_files import ImageFiles, evenly_spaced
+from .pixel_values import ValueRange
 from .sources import ImageSource, find_in
 from .text_files import path_and_label, read_lines
 

@@ -1,4 +1,7 @@
-"""Register every transform of ``torchvision.transforms.v2`` by its own name, and timm's RandAugment."""
+"""Register the transforms of images: torchvision's by their own names, its crops on a faster path, timm's RandAugment.
+
+Images are uint8 tensors ``(C, H, W)``, mostly with channels last in memory; those of Pillow are taken too.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,18 @@ import torch
 from PIL import Image
 from timm.data.auto_augment import rand_augment_transform
 from timm.data.transforms import str_to_pil_interp
-from torchvision.transforms import InterpolationMode, RandomResizedCrop, v2
+from torchvision import tv_tensors
+from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms.v2 import functional as F
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import TRANSFORMS
 
+from .decode import to_tensor
+from .jpeg import Reduction
+from .resize import RandomResizedCrop, Reducible, Resize, crop_and_resize, crop_reduction
+
+_OWN = {"RandomResizedCrop": RandomResizedCrop, "Resize": Resize}
 _REPLACED = {"Transform", "Compose", "RandAugment", "CutMix", "MixUp", "ToTensor"}
 
 
@@ -36,14 +45,15 @@ def _with_names(transform: type[v2.Transform]) -> Callable[..., v2.Transform]:
 
 for _name, _object in vars(v2).items():
     if isinstance(_object, type) and issubclass(_object, v2.Transform) and _name not in _REPLACED:
-        TRANSFORMS.register_module(name=_name, module=_with_names(_object))
+        TRANSFORMS.register_module(name=_name, module=_with_names(_OWN.get(_name, _object)))
 
 
 @TRANSFORMS.register_module()
 class RandAugment:
-    """timm's RandAugment on PIL images; ``policy`` is timm's string, e.g. ``'rand-m9-mstd0.5-inc1'``.
+    """timm's RandAugment, which returns an image of Pillow.
 
     Args:
+        policy: timm's notation, such as ``'rand-m9-mstd0.5-inc1'``.
         img_size: Translations move the image by up to 0.45 times this many pixels.
         mean: Fill colour, 0..255.
     """
@@ -64,8 +74,8 @@ class RandAugment:
         )
         self.augment = rand_augment_transform(policy, hparams)
 
-    def __call__(self, image: Image.Image) -> Image.Image:
-        return self.augment(image)
+    def __call__(self, image: Image.Image | torch.Tensor) -> Image.Image:
+        return self.augment(F.to_pil_image(image) if isinstance(image, torch.Tensor) else image)
 
 
 @TRANSFORMS.register_module()
@@ -94,11 +104,16 @@ class TwoSizeRandomResizedCrop:
         first, second = (InterpolationMode(one_of(name, mode, known)) for name, mode in modes.items())
         self.views = dict(inputs=(_sides(size), first), token_inputs=(_sides(token_size), second))
 
-    def __call__(self, image: Image.Image | torch.Tensor) -> dict[str, Image.Image]:
-        if isinstance(image, torch.Tensor):
-            image = F.to_pil_image(image)
-        box = RandomResizedCrop.get_params(image, self.scale, self.ratio)
-        return {name: F.resized_crop(image, *box, size, mode) for name, (size, mode) in self.views.items()}
+    def __call__(self, image: Image.Image | torch.Tensor) -> dict[str, tv_tensors.Image]:
+        pixels = to_tensor(image)
+        box = RandomResizedCrop.get_params(pixels, self.scale, self.ratio)
+        views = {name: crop_and_resize(pixels, box, size, mode) for name, (size, mode) in self.views.items()}
+        return {name: tv_tensors.Image(view) for name, view in views.items()}
+
+    def largest_reduction(self, height: int, width: int) -> int:
+        """Return by which factor an image may be smaller, see :func:`~.resize.crop_reduction`."""
+        sizes = [size for size, _ in self.views.values()]
+        return min(crop_reduction((height, width), size, self.scale, self.ratio) for size in sizes)
 
 
 def _sides(size: int | tuple[int, int]) -> list[int]:
@@ -110,7 +125,7 @@ class ToUint8Tensor:
     """Converts a PIL image or uint8 tensor to a plain uint8 tensor ``(C, H, W)``; every dataset applies it last."""
 
     def __call__(self, image: Image.Image | torch.Tensor) -> torch.Tensor:
-        tensor = F.pil_to_tensor(image) if isinstance(image, Image.Image) else image.as_subclass(torch.Tensor)
+        tensor = to_tensor(image).as_subclass(torch.Tensor)
         if tensor.dtype != torch.uint8:
             raise UsageError(
                 f"transforms: samples stay uint8, got {tensor.dtype}; leave scaling and normalisation to the data "
@@ -127,3 +142,9 @@ def build_transform(config: dict | Callable) -> Callable:
     if isinstance(config.get("type"), str) and "." not in config["type"]:
         config["type"] = f"mmmim.{config['type']}"
     return TRANSFORMS.build(config)
+
+
+def reduction_of(transforms: Sequence[Callable]) -> Reduction | None:
+    """Return by which factor the first transform lets images be decoded smaller, or None if it needs all pixels."""
+    first = next(iter(transforms), None)
+    return first.largest_reduction if isinstance(first, Reducible) else None

@@ -1,6 +1,7 @@
 from .hooks import (
     BadFileReportHook,
     BufferedRuntimeInfoHook,
+    CompileBlocksHook,
     MetaHook,
     NonFiniteLossHook,
     PretrainedReportHook,
@@ -11,6 +12,7 @@ from .hooks import (
     StepTimerHook,
     WatchdogHook,
 )
+from .internals import LazyVisualizer
 from .log_processor import ThroughputLogProcessor
 from .loops import EpochTrainLoop
 from .optim import LARS, AutocastOptimWrapper, LayerDecayOptimWrapperConstructor, WarmupCosineLR, WarmupStepLR
@@ -21,9 +23,11 @@ __all__ = [
     "AutocastOptimWrapper",
     "BadFileReportHook",
     "BufferedRuntimeInfoHook",
+    "CompileBlocksHook",
     "EpochTrainLoop",
     "GatherHook",
     "LayerDecayOptimWrapperConstructor",
+    "LazyVisualizer",
     "MetaHook",
     "NonFiniteLossHook",
     "PretrainedReportHook",

@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop, Runner
 from mmengine.runner.checkpoint import _load_checkpoint_to_model
+from mmengine.visualization import Visualizer
 from torch.utils.data import DataLoader
+
+from mmmim.registry import VISUALIZERS
 
 
 class Start(NamedTuple):
@@ -77,3 +81,30 @@ def built_loader(runner: Runner, split: str) -> Any:
     loop = getattr(runner, f"_{split}_loop")
     found = getattr(loop, "dataloader", loader)
     return found if hasattr(found, "dataset") else None
+
+
+@VISUALIZERS.register_module()
+class LazyVisualizer(Visualizer):
+    """MMEngine's Visualizer, which imports matplotlib when something is drawn: a run of this package logs scalars only.
+
+    The constructor makes a figure by a private method.
+    """
+
+    FIGURE = ("fig_save_canvas", "fig_save", "ax_save", "dpi")
+
+    def __init__(self, name: str = "visualizer", image: Any = None, **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+        for part in self.FIGURE:
+            delattr(self, part)
+        if image is not None:
+            self.set_image(image)
+
+    def _initialize_fig(self, fig_cfg: dict[str, Any]) -> tuple[Any, ...]:
+        return None, SimpleNamespace(get_dpi=lambda: None), None
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.FIGURE:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self.fig_save_canvas, self.fig_save, self.ax_save = super()._initialize_fig(self.fig_save_cfg)
+        self.dpi = self.fig_save.get_dpi()
+        return vars(self)[name]

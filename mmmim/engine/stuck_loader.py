@@ -34,7 +34,7 @@ def stuck_workers_named(runner: Runner) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, EOFError, OSError) as error:
-        explained = watch.report or _explain(str(error), runner)
+        explained = watch.report or explain(str(error), runner)
         if explained is None or isinstance(error, RunFailed):
             raise
         _kill_workers()
@@ -77,12 +77,14 @@ def _pending_call() -> FrameType | None:
     return None
 
 
-def _explain(text: str, runner: Runner) -> str | None:
+def explain(text: str, runner: Runner) -> str | None:
+    """Return what an error of a dataloader means and what to do, or None for an error of another kind."""
     if timed_out := re.search(r"DataLoader timed out after (\d+) seconds", text):
         return _silence(int(timed_out[1]) / 60, runner)
-    if killed := re.search(r"DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) (?:is killed by signal: |exited )(.*)", text):
+    if ended := re.search(r"DataLoader worker \(pid\(?s?\)? ([\d, ]+)\) (?:is killed by signal: ([^.]+)|exited)", text):
+        how = f": {ended[2].strip()}" if ended[2] else " unexpectedly"
         return (
-            f"worker process {killed[1].strip()} of a dataloader ended: {killed[2].partition('. ')[0].strip(' .')}; "
+            f"worker process {ended[1].strip()} of a dataloader ended{how}; "
             f"{_present_samples(runner)}. The system kills workers when memory is short: use fewer with "
             "train_dataloader.num_workers; start again with --resume"
         )

@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from mmmim.errors import UsageError
@@ -43,4 +42,6 @@ def avg_dist(masks: PatchMask | Tensor | ArrayLike, cell: int | tuple[int, int] 
 def _of_one(masked: np.ndarray) -> float:
     if not masked.any() or masked.all():
         return float("nan")
+    from scipy.ndimage import distance_transform_edt
+
     return float(distance_transform_edt(masked)[masked].mean())

@@ -1,24 +1,26 @@
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
 from mmengine.runner import CheckpointLoader, load_state_dict
 from mmengine.runner.utils import set_random_seed
-from torch.utils.data import DataLoader, Dataset
+from torch import nn
 
 from mmmim.checkpoint.names import ENCODER_PREFIX, compare, differing_facts, model_state, stored_facts, strip_prefix
-from mmmim.datasets import use_folder
-from mmmim.datasets.data_option import TRAIN_FOLDERS, is_classifier
 from mmmim.errors import UsageError
-from mmmim.registry import DATASETS, MODELS
+from mmmim.registry import MODELS
 
-from .features import POOLS, Features, extract_features
+from .cached_extraction import CachedExtraction
+from .extraction import FrozenEncoders
+from .feature_cache import FeatureCache
+from .features import POOLS, Features
+from .splits import labelled_splits
 
-SMALL_IMAGE = 128  # below this size objects fill the image to its edges, so nothing is cropped
+MAX_ROWS = 3_000_000  # of the features that are held in memory for later: 9 GB for a ViT-B
 
 
 class FrozenEvaluation:
@@ -35,7 +37,10 @@ class FrozenEvaluation:
         pool: Feature of an image, ``avg`` or ``cls``. Default: the pooling of a classifier's config, otherwise ``avg``.
         crop_ratio: Crop size divided by the resized short side. Default: the transforms of ``val_dataloader``,
             otherwise 0.875, and 1 for images below 128 pixels.
+        batch_size, num_workers: See :func:`~.extraction.extract_all`.
         num_test: Number of test images of the toy data. Default: that of ``val_dataloader``, otherwise 1024.
+        amp: Run the encoder in bfloat16 where autocast does so: faster, and with features that are less exact.
+        cache: Where features are kept for another evaluation; None keeps nothing.
     """
 
     def __init__(
@@ -46,26 +51,64 @@ class FrozenEvaluation:
         pool: str | None = None,
         crop_ratio: float | None = None,
         device: str | torch.device = "cpu",
-        batch_size: int = 64,
-        num_workers: int = 0,
+        batch_size: int | None = None,
+        num_workers: int | None = None,
         num_test: int | None = None,
+        amp: bool = False,
+        cache: FeatureCache | None = None,
     ) -> None:
         self.cfg = cfg
         self.backbone, self.pool = _pooled_backbone(cfg, pool)
         self.device = torch.device(device)
+        self.amp = amp
         self.datasets = labelled_splits(cfg, data_dir, crop_ratio, num_test)
-        self.loaders = [DataLoader(part, batch_size, num_workers=num_workers) for part in self.datasets]
+        self.loading = dict(batch_size=batch_size, num_workers=num_workers)
         self.preprocessor = MODELS.build(_preprocessor(cfg)).to(self.device)
+        self.cache = cache
+        self._expected: list[_Weights] = []
+        self._ready: dict[_Weights, tuple[Features, Features]] = {}
+
+    def expect(self, checkpoint: str | Path | None, seeds: Iterable[int] = (0,)) -> None:
+        """Say which features will be asked for later: the first call of ``features`` computes all in one pass."""
+        self._expected += [_Weights.of(checkpoint, seed) for seed in seeds]
 
     def features(self, checkpoint: str | Path | None = None, seed: int = 0) -> tuple[Features, Features]:
         """Return training and test features of the encoder in ``checkpoint``; None: as ``seed`` initialises it."""
-        set_random_seed(seed)
-        backbone: torch.nn.Module = MODELS.build(dict(self.backbone, init_cfg=None))
-        if checkpoint is not None:
-            load_encoder(backbone, checkpoint)
-        backbone.to(self.device)
-        train, test = (extract_features(backbone, each, self.preprocessor, self.pool) for each in self.loaders)
-        return train, test
+        wanted = _Weights.of(checkpoint, seed)
+        if wanted not in self._ready:
+            together = [wanted, *(each for each in self._expected if each != wanted)]
+            if len(together) * sum(map(len, self.datasets)) > MAX_ROWS:  # type: ignore[arg-type]
+                together = [wanted]
+            self._expected = [each for each in self._expected if each not in together]
+            self._ready.update(zip(together, self._extract(together), strict=True))
+        return self._ready.pop(wanted)
+
+    def _extract(self, wanted: Sequence[_Weights]) -> list[tuple[Features, Features]]:
+        """Return the features of training and test images for each of the encoders."""
+        modules = [self._encoder(each) for each in wanted]
+        encoders = FrozenEncoders(modules, self.preprocessor, self.pool, self.device, self.amp)
+        extraction = CachedExtraction(encoders, self.backbone, self.cache, **self.loading)
+        train, test = self.datasets
+        trains, tests = extraction.features(train, "training images"), extraction.features(test, "test images")
+        return list(zip(trains, tests, strict=True))
+
+    def _encoder(self, weights: _Weights) -> nn.Module:
+        set_random_seed(weights.seed)
+        backbone: nn.Module = MODELS.build(dict(self.backbone, init_cfg=None))
+        if weights.checkpoint is not None:
+            load_encoder(backbone, weights.checkpoint)
+        return backbone
+
+
+class _Weights(NamedTuple):
+    """Names the weights of an encoder: a checkpoint, or the seed of an untrained one."""
+
+    checkpoint: str | None
+    seed: int
+
+    @classmethod
+    def of(cls, checkpoint: str | Path | None, seed: int) -> _Weights:
+        return cls(None, seed) if checkpoint is None else cls(str(checkpoint), 0)
 
 
 def load_encoder(backbone: torch.nn.Module, checkpoint: str | Path) -> str:
@@ -87,54 +130,6 @@ def load_encoder(backbone: torch.nn.Module, checkpoint: str | Path) -> str:
     return report.line()
 
 
-def labelled_splits(
-    cfg: Config, data_dir: str | None = None, crop_ratio: float | None = None, num_test: int | None = None
-) -> tuple[Dataset, Dataset]:
-    """Return training and test set with evaluation transforms; see :class:`FrozenEvaluation`."""
-    train, test = _dataset_configs(cfg, crop_ratio, num_test)
-    if data_dir is None and test is None and _kind(train) == "ImageFolder":
-        data_dir = _data_dir(train["root"])
-    if data_dir is not None:
-        parts = Config(
-            dict(
-                model=dict(type=cfg.model.type),
-                train_features=dict(dataset=train),
-                test_features=dict(dataset=test or dict(train)),
-            )
-        )
-        parts = use_folder(parts, data_dir)
-        train, test = parts.train_features.dataset, parts.test_features.dataset
-    elif test is None:
-        raise UsageError(
-            f"{_kind(train)} of this config has no labelled split; give a folder of class folders with --data DIR"
-        )
-    splits = DATASETS.build(train), DATASETS.build(test)
-    if not splits[0].classes:
-        raise UsageError(
-            f"{data_dir}: the dataset has no labels; k-NN and probes need one sub-folder per class, at least two, "
-            "in DIR or in DIR/train and DIR/val"
-        )
-    return splits
-
-
-def _dataset_configs(cfg: Config, crop_ratio: float | None, num_test: int | None) -> tuple[dict, dict | None]:
-    """Return the configs of training and test set; None where the config has no test set."""
-    train = dict(cfg.train_dataloader.dataset, transforms=_transforms(cfg.model.backbone, crop_ratio))
-    if is_classifier(cfg) and cfg.get("val_dataloader"):
-        test = dict(cfg.val_dataloader.dataset)
-        transforms = test.get("transforms", []) if crop_ratio is None else train["transforms"]
-        if num_test is not None and _kind(test) == "ToyImages":
-            test["num_images"] = num_test
-        return dict(train, transforms=transforms), dict(test, transforms=transforms)
-    if _kind(train) == "ToyImages":
-        return train, dict(train, split="val", num_images=num_test or 1024)
-    return train, None
-
-
-def _kind(dataset: dict) -> str:
-    return str(dataset["type"]).removeprefix("mmmim.")
-
-
 def _pooled_backbone(cfg: Config, pool: str | None) -> tuple[dict, str]:
     """Return the backbone's config and the pooling of its output; a classifier's backbone pools by itself."""
     backbone = dict(cfg.model.backbone)
@@ -142,25 +137,6 @@ def _pooled_backbone(cfg: Config, pool: str | None) -> tuple[dict, str]:
     if own not in POOLS:
         return backbone, pool or "avg"
     return dict(backbone, out_type=pool or own), pool or own
-
-
-def _data_dir(root: str) -> str:
-    root = os.path.normpath(root)
-    return os.path.dirname(root) if os.path.basename(root) in TRAIN_FOLDERS else root
-
-
-def _transforms(backbone: dict, crop_ratio: float | None) -> list[dict]:
-    size = backbone.get("img_size", 224)
-    height, width = (size, size) if isinstance(size, int) else size
-    longest = max(height, width)
-    if crop_ratio is None:
-        crop_ratio = 1.0 if longest < SMALL_IMAGE else 0.875
-    if not 0 < crop_ratio <= 1:
-        raise UsageError(f"crop_ratio: {crop_ratio} must lie in (0, 1]; 0.875 is resize 256, crop 224")
-    return [
-        dict(type="Resize", size=round(longest / crop_ratio), interpolation="bicubic", antialias=True),
-        dict(type="CenterCrop", size=(height, width)),
-    ]
 
 
 def _preprocessor(cfg: Config) -> dict:

@@ -17,7 +17,7 @@ from mmmim.config.types import default_scope, resolve
 from mmmim.engine.hooks.seg_labels import IGNORE_INDEX, label_error, wrong_labels
 from mmmim.errors import UsageError
 from mmmim.launch.data_paths import missing_paths, writes_its_data
-from mmmim.launch.processes import is_first_process
+from mmmim.launch.process import is_first_process
 
 SCOPES = ("mmseg", "mmdet")
 NUM_CHECKED_LABEL_MAPS = (

@@ -15,7 +15,8 @@ from mmengine.logging import print_log
 from mmmim.checkpoint.files import newest_good_checkpoint
 from mmmim.checkpoint.reader import is_checkpoint
 from mmmim.config.check import check_config
-from mmmim.config.keys import check_options, find_config
+from mmmim.config.find import find_config
+from mmmim.config.keys import check_options
 from mmmim.errors import UsageError, nearest, one_of
 from mmmim.launch.lr_scaling import optim_wrappers
 from mmmim.launch.pretrained_head import check_head
@@ -43,7 +44,8 @@ def load_config(
     compat.setup()
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
-    file = find_config(path)
+    if (file := find_config(path)) != Path(path):
+        print_log(f"config {path} is now {file}; its old name goes with the next release", level=logging.WARNING)
     cfg = Config.fromfile(file)
     if own_images:
         from mmmim.datasets.data_option import as_folders
@@ -179,6 +181,12 @@ def use_accumulation(cfg: Config, steps: int | None) -> None:
         raise UsageError(f"--accumulate {steps}: at least 1 step per update")
     for _, wrapper in optim_wrappers(cfg):
         wrapper["accumulative_counts"] = steps
+
+
+def use_compilation(cfg: Config, compiles: bool) -> None:
+    """Compile the blocks of the model before the training starts, if ``compiles`` is set."""
+    if compiles:
+        cfg.default_hooks = {**(cfg.get("default_hooks") or {}), "compile": dict(type="mmmim.CompileBlocksHook")}
 
 
 def use_amp(cfg: Config, amp: str | None) -> None:

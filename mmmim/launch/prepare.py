@@ -31,6 +31,7 @@ class Settings:
         resume: A checkpoint to continue from, ``latest`` or ``auto``.
         amp: Precision of the training step: ``bf16``, ``fp16`` or ``off``.
         accumulate: Number of batches per optimizer update.
+        compile: Whether to compile the blocks of the model.
         epochs, iters: Length of the run; the schedule is stretched to it.
         processes: World size.
         planned: Whether nothing will be trained here, so that data and checkpoint may be missing.
@@ -41,6 +42,7 @@ class Settings:
     resume: str | None = None
     amp: str | None = None
     accumulate: int | None = None
+    compile: bool = False
     epochs: int | None = None
     iters: int | None = None
     processes: int = 1
@@ -92,6 +94,7 @@ def prepare(cfg: Config, settings: Settings | None = None) -> PreparedRun:
         raise UsageError(f"{cfg.filename} does not train: it needs {', '.join(first)} and {last}")
     cfg = options.use_data(copy.deepcopy(cfg), settings.data)
     options.use_accumulation(cfg, settings.accumulate)
+    options.use_compilation(cfg, settings.compile)
     options.use_amp(cfg, settings.amp)
     use_length(cfg, settings.epochs, settings.iters)
     check_loops(cfg)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import subprocess
@@ -91,24 +90,3 @@ def _torchrun_variables_from_slurm() -> None:
     os.environ["RANK"] = os.environ["SLURM_PROCID"]
     os.environ["WORLD_SIZE"] = os.environ["SLURM_NTASKS"]
     os.environ["LOCAL_RANK"] = os.environ.get("SLURM_LOCALID", "0")
-
-
-def close_launcher() -> None:
-    """Leave the process group and end its threads.
-
-    The wrapped model is part of a reference cycle and keeps the group alive; a gloo thread that is still there when the
-    interpreter ends can abort the process.
-    """
-    if dist.is_available() and dist.is_initialized():
-        gc.collect()
-        dist.destroy_process_group()
-
-
-def process_id() -> str:
-    """Return the rank of this process, which is known before the process group exists."""
-    return os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))
-
-
-def is_first_process() -> bool:
-    """Return whether this process may print."""
-    return process_id() == "0"

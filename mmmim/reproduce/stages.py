@@ -91,11 +91,6 @@ def environment(threads: int) -> dict[str, str]:
     return own | {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
 
 
-def available_cores() -> int:
-    """Return the number of CPU cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def short(line: str) -> str:
     """Return a progress line of the log, reduced to what a reader of the demo wants to know."""
     line = LOG_PREFIX.sub("", line.strip())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,28 +22,11 @@ from mmmim.models.backbones.plain_vit import PlainViT
 from mmmim.registry import MODELS
 
 from .grid import Column, save_grid
-from .options import add_cfg_options, add_images, add_names, add_out, names_for
+from .options import names_for
 from .pixels import stretch, to_rgb
 from .sources import checkpoint_file, load_images, run_config
 
-HELP = "attention of the class token to the patches, for several checkpoints of any method"
 OVERLAY = 0.55  # weight of the map in the mean of map and image
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument(
-        "sources", nargs="+", metavar="CONFIG CKPT | RUN", help="checkpoints of the CONFIG before them, or work folders"
-    )
-    parser.add_argument("--block", type=int, default=-1, help="0-based, negative from the end (default: the last)")
-    parser.add_argument("--heads", nargs="*", type=int, metavar="HEAD", help="also single heads (default: all of them)")
-    parser.add_argument("--untrained", action="store_true", help="also the weights that --seed gives, of every config")
-    parser.add_argument("--overlay", action="store_true", help="draw the maps over the images")
-    parser.add_argument("--upsample", choices=("nearest", "bicubic"), default="nearest", help="from patches to pixels")
-    add_names(parser, "checkpoint", "its folder's and file's")
-    add_images(parser, num=4)
-    add_cfg_options(parser)
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,8 @@ from mmmim.models.algorithms.cim import CIM
 from mmmim.models.layers import PatchMask
 
 from .grid import Column, save_grid
-from .options import add_cfg_options, add_images, add_out
 from .pixels import denormalize, grey_out, to_rgb
 from .sources import load_crops, load_model, normalisation, normalise
-
-HELP = "original, masked, and several corrupted images that a generator samples for the same mask"
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument("config")
-    parser.add_argument("checkpoint", metavar="CKPT")
-    parser.add_argument("--samples", type=int, default=4, help="corrupted images of each original (default: 4)")
-    add_images(parser, num=4)
-    add_cfg_options(parser)
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +11,10 @@ from matplotlib.figure import Figure
 
 from mmmim.errors import UsageError, did_you_mean
 
-from .options import add_names, add_out, names_for
+from .options import names_for
 
-HELP = "a loss over the epochs of several runs"
 DPI = 150
 RECONSTRUCTION_KEYS = ("loss_reconstruction", "loss")
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--key", help="scalar to draw (default: loss_reconstruction, or loss)")
-    parser.add_argument("--by", choices=("epoch", "iter"), default="epoch")
-    parser.add_argument("--title", default="")
-    add_names(parser, "run", "its folder's")
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,9 @@ from torch import Tensor
 from mmmim.launch.options import load_config
 
 from .grid import Column, save_grid
-from .options import add_cfg_options, add_images, add_names, add_out, names_for
+from .options import names_for
 from .pixels import denormalize, grey_out, to_rgb
 from .sources import load_crops, load_model, normalisation, normalise
-
-HELP = "the degraded inputs of several configs, no weights needed"
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument("configs", nargs="+", metavar="CONFIG")
-    add_names(parser, "config", "its degradation and masker")
-    add_images(parser, num=4)
-    add_cfg_options(parser)
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 
 import torch
@@ -14,28 +14,16 @@ from mmmim.models.target_generators import ReplacedTokenTarget
 
 from .corruption import generator_columns, load_corrupter
 from .grid import Column, save_grid
-from .options import add_cfg_options, add_images, add_out
 from .pixels import denormalize, to_rgb
 from .reconstruction import CLAMPED, predicts_normalised
 from .sources import normalisation
 
-HELP = "original, masked, corrupted, and what the enhancer recovers of it or calls replaced"
 STATISTICS = (
     "The model predicts standardised pixels; they are drawn with the means and standard deviations of the original, "
     "which the model does not know."
 )
 TEMPLATE = "Template: only these means."
 REPLACED = "Replaced: tokens that differ from those of the original. Detected: probability of that, by the enhancer."
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument("config")
-    parser.add_argument("checkpoint", metavar="CKPT")
-    parser.add_argument("--template", action="store_true", help="also what a prediction of zeros looks like")
-    add_images(parser, num=4)
-    add_cfg_options(parser)
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

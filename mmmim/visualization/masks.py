@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,32 +14,9 @@ from mmmim.launch.options import load_config
 
 from .degradations import degraded
 from .grid import Column, save_grid
-from .options import add_cfg_options, add_images, add_out
+from .options import STRATEGIES
 from .pixels import denormalize, grey_out, to_rgb
 from .sources import checkpoint_file, load_crops, load_model, normalisation, normalise
-
-HELP = "which patches are hidden, as training goes on"
-
-STRATEGIES: dict[str, dict[str, Any]] = {
-    "importance_sampling": dict(type="mmmim.ImportanceMasker"),
-    "importance": dict(type="mmmim.ImportanceMasker", noise="none"),
-    "random": dict(type="mmmim.RandomMasker"),
-    "block": dict(type="mmmim.BlockMasker"),
-}
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument("config")
-    parser.add_argument("checkpoints", nargs="*", metavar="CKPT")
-    parser.add_argument("--ratio", type=float, nargs="+", help="mask ratios, a group of rows each (default: CONFIG's)")
-    parser.add_argument("--strategy", nargs="+", metavar="NAME", help=f"of {', '.join(STRATEGIES)} (default: CONFIG's)")
-    parser.add_argument("--scores", action="store_true", help="add the score of every patch")
-    parser.add_argument("--draws", type=int, default=0, help="add P(masked), averaged over so many draws (64)")
-    parser.add_argument("--no-untrained", action="store_true", help="leave out the columns of the untrained weights")
-    add_images(parser)
-    add_cfg_options(parser)
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

@@ -1,37 +1,22 @@
-"""Command-line options that several pictures share."""
+"""The words that pictures know on the command line; nothing here imports a library."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
-
-from mmengine.config import DictAction
+from typing import Any
 
 from mmmim.errors import UsageError
 
-from .sources import TOY
-
-
-def add_images(parser: ArgumentParser, num: int = 8) -> None:
-    """Add the options that choose images and seed."""
-    parser.add_argument("--images", default=TOY, metavar="DIR", help="image folder, or 'toy' for the built-in data")
-    parser.add_argument("--num", type=int, default=num, help=f"number of images (default: {num})")
-    parser.add_argument("--seed", type=int, default=0, help="of masks, degradations and untrained weights (default: 0)")
-
-
-def add_cfg_options(parser: ArgumentParser) -> None:
-    """Add ``--cfg-options``."""
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, default={}, help="key=value changes to CONFIG")
-
-
-def add_names(parser: ArgumentParser, what: str, default: str) -> None:
-    """Add ``--names``, one name per ``what``; the help text says what is shown by default."""
-    parser.add_argument("--names", nargs="+", help=f"one name per {what} (default: {default})")
-
-
-def add_out(parser: ArgumentParser) -> None:
-    """Add the required option ``--out``."""
-    parser.add_argument("--out", required=True, metavar="FILE.png")
+TOY = "toy"  # stands for the built-in pictures in place of a folder
+KINDS = ("patch", "patch_channel", "window", "window_joint")  # of norm_pix, those that normalise
+MASKS = {"own": "the model's own", "most": "most of the object", "object": "the whole object"}
+STRATEGIES: dict[str, dict[str, Any]] = {
+    "importance_sampling": dict(type="mmmim.ImportanceMasker"),
+    "importance": dict(type="mmmim.ImportanceMasker", noise="none"),
+    "random": dict(type="mmmim.RandomMasker"),
+    "block": dict(type="mmmim.BlockMasker"),
+}
 
 
 def names_for(args: Namespace, shown: Sequence[str]) -> list[str | None]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,15 @@ from mmmim.launch.options import load_config
 from mmmim.models.target_generators import PixelTarget
 
 from .grid import Column, save_grid
-from .options import add_cfg_options, add_images, add_out
 from .pixels import denormalize, grey_out, paste, stretch, to_rgb, unseen_patches
 from .sources import load_crops, load_model, normalisation, normalise
 
-HELP = "original, input, reconstruction"
 PIXELS = "pixel"
 PATCH_STATISTICS = (
     "The model predicts normalised patches; they are drawn with the mean and standard deviation of the true patch, "
     "which the model does not know."
 )
 CLAMPED = "Values are clamped to [0, 1]."
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument("config")
-    parser.add_argument("checkpoint", metavar="CKPT")
-    add_images(parser)
-    add_cfg_options(parser)
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

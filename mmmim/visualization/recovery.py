@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,11 @@ from mmmim.errors import UsageError
 from mmmim.models.layers import PatchMask
 
 from .grid import Column, save_grid
-from .options import add_images, add_names, add_out, names_for
+from .options import MASKS, TOY, names_for
 from .pixels import denormalize, grey_out, paste, to_rgb
-from .sources import TOY, cover, load_crops, load_run, normalisation, normalise
+from .sources import cover, load_crops, load_run, normalisation, normalise
 
-HELP = "hidden areas as several runs recover them"
-MASKS = {"own": "the model's own", "most": "most of the object", "object": "the whole object"}
 VISIBLE_SHARE = 0.25  # of the cells of an object, with the mask "most of the object"
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--masks", nargs="+", choices=MASKS, default=["own"], help="which areas to hide")
-    parser.add_argument("--objects", default=TOY, metavar="DIR", help="masks of the objects in the images, 0 = ground")
-    parser.add_argument("--whole", action="store_true", help="show the prediction of visible areas, too")
-    add_names(parser, "run", "its folder's")
-    add_images(parser, num=4)
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

@@ -23,7 +23,7 @@ from mmmim.errors import UsageError
 from mmmim.launch.options import load_config
 from mmmim.registry import MODELS
 
-TOY = "toy"
+from .options import TOY
 
 
 def load_model(config: Config, checkpoint: str | Path | None = None, seed: int = 0) -> nn.Module:

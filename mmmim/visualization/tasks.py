@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from mmmim.models.target_generators import PixelTarget
 
 from .degradations import task_of
 from .grid import Column, save_grid
-from .options import add_images, add_names, add_out, names_for
+from .options import names_for
 from .reconstruction import (
     CLAMPED,
     PATCH_STATISTICS,
@@ -31,20 +31,8 @@ from .reconstruction import (
 )
 from .sources import load_crops, load_run, normalisation, normalise
 
-HELP = "target, input and output of several runs, and their mean error over a folder"
 LOSS = "loss_reconstruction"
 NOT_COMPARABLE = "Mean errors refer to each run's own target and patches: compare them within a task."
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument("runs", nargs="+", metavar="RUN")
-    add_names(parser, "run", "its folder's")
-    add_images(parser, num=4)
-    parser.add_argument("--mse-images", metavar="DIR", help="images of the mean error (default: those of --images)")
-    parser.add_argument("--mse-num", type=int, default=100, help="how many of them (default: 100; 0 leaves it out)")
-    parser.add_argument("--csv", metavar="FILE", help="write the mean errors there, too")
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,30 +13,17 @@ from torch import Tensor
 from mmmim.errors import UsageError
 from mmmim.models.data_preprocessors import ImagePreprocessor
 from mmmim.models.layers import grid_of, unpatchify
-from mmmim.models.target_generators.pixel import NORMS, PixelTarget
+from mmmim.models.target_generators.pixel import PixelTarget
 
 from .grid import Column, save_grid
-from .options import add_images, add_out
 from .pixels import denormalize, to_rgb
 from .sources import load_images
 
-HELP = "mean, deviation and normalised pixels of several norm_pix, no model needed"
-KINDS = tuple(kind for kind in NORMS if kind != "none")
 LIMIT = 3.0  # in standard deviations from the mean; drawn in white, its negative in black
 CAPTION = (
     "Mean: the template, a prediction of zeros with the statistics of the original. Deviation: that of the values that "
     f"enter the encoder. Normalised: what has to be predicted, black at -{LIMIT:g}, white at {LIMIT:g}."
 )
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Add the options of this picture to ``parser``."""
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["patch", "window_joint"], help="of norm_pix")
-    parser.add_argument("--window", type=int, default=8, help="pixels of a sliding window's side (default: 8)")
-    parser.add_argument("--patch-size", type=int, default=16, help="pixels of a patch's side (default: 16)")
-    parser.add_argument("--size", type=int, default=224, help="pixels of an image's side (default: 224)")
-    add_images(parser, num=2)
-    add_out(parser)
 
 
 def draw(args: Namespace) -> Path:

@@ -28,6 +28,7 @@ def tool() -> Callable[..., int]:
         for manager in (
             MessageHub,
             Visualizer,
+            *Visualizer.__subclasses__(),
             MMLogger,
         ):  # found again by a name with the second in it
             manager._instance_dict.clear()

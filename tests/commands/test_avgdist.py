@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from mmmim.commands import avgdist as tool
+from mmmim.commands.avgdist import main
+from mmmim.commands.work import avgdist as tool
 
 ROOT = Path(__file__).parents[2]
 RATIOS = [tenths / 10 for tenths in range(1, 10)]
@@ -80,7 +81,7 @@ def test_masks_of_a_seed_repeat() -> None:
 
 
 def test_all_outputs(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert tool.main(["--masks", "3", "--cells", "32", "64", "--ratios", "0.4", "0.9", "--out", str(tmp_path)]) == 0
+    assert main(["--masks", "3", "--cells", "32", "64", "--ratios", "0.4", "0.9", "--out", str(tmp_path)]) == 0
     out = capsys.readouterr()
     assert "| cell | 0.4 | 0.9 |\n|---|---|---|\n| 32 | " in out.out and "| 64 | 25.211 | nothing visible |" in out.out
     assert "| cell | 0.11 | 0.25 | 0.44 |" in out.out and "224 pixels are no multiple of cells of 64" in out.err
@@ -112,5 +113,5 @@ def test_published_accuracies_are_those_of_table_1() -> None:
     ],
 )
 def test_mistakes_end_with_a_message(options: list[str], message: str, tmp_path: Path, capsys) -> None:
-    assert tool.main(["--masks", "2", "--sizes", "192", "--block-cells", "--out", str(tmp_path), *options]) == 2
+    assert main(["--masks", "2", "--sizes", "192", "--block-cells", "--out", str(tmp_path), *options]) == 2
     assert message in capsys.readouterr().err

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
@@ -15,23 +13,14 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
+from mmmim.plan.peer import INSTALL, PAIRS
 from torch import nn
 
+from mmmim.commands.benchmark import main, parse_args
+from mmmim.commands.work import benchmark as work
 from mmmim.plan.benchmark import Contender, StepCost, compare, step_cost
 
 ROOT = Path(__file__).parents[2]
-
-
-def load_tool() -> Any:
-    spec = importlib.util.spec_from_file_location("tool_benchmark", ROOT / "tools/analysis/benchmark.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where dataclasses look up annotations
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = load_tool()
 
 
 class TwoLayers(BaseModel):
@@ -100,24 +89,24 @@ def test_missing_peer_is_named_with_the_command_that_installs_it(monkeypatch, ca
             raise PackageNotFoundError(name)
         return found
 
-    monkeypatch.setattr(tool, "version", version)
-    assert tool.main(["simmim_swin-b"]) == 2
+    monkeypatch.setattr(work, "version", version)
+    assert main(["simmim_swin-b"]) == 2
     message = capsys.readouterr().err
     assert ("not installed" if found is None else found) in message
     assert "pip install --no-deps onedl-mmpretrain==1.3.6" in message
 
 
 def test_documentation_gives_the_same_command() -> None:
-    assert tool.INSTALL.splitlines()[0] in (ROOT / "docs/benchmark.md").read_text(encoding="utf-8")
+    assert INSTALL.splitlines()[0] in (ROOT / "docs/benchmark.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", tool.PAIRS)
+@pytest.mark.parametrize("name", PAIRS)
 def test_our_side_is_the_published_config_in_fp32(name: str, tmp_path: Path) -> None:
-    pair, args = tool.PAIRS[name], tool.parse_args([name, "--batch", "3", "--steps", "4", "--warmup", "2"])
-    cfg = tool.prepare(tool.our_config(pair), pair, args, str(tmp_path))
+    pair, args = PAIRS[name], parse_args([name, "--batch", "3", "--steps", "4", "--warmup", "2"])
+    cfg = work.prepare(work.our_config(pair), pair, args, str(tmp_path))
     assert (cfg.optim_wrapper.dtype, cfg.model.backbone.img_size) == ("float32", pair.size)
     assert {"step_seed", "runtime_info", "timer", "nonfinite", "logger"} <= cfg.default_hooks.keys()
-    images = tool.DATASETS.build(cfg.train_dataloader.dataset)
+    images = work.DATASETS.build(cfg.train_dataloader.dataset)
     assert len(images) == 3 * (4 + 2)
     assert images[0]["inputs"].shape == (3, pair.size, pair.size) and images[0]["inputs"].dtype == torch.uint8
     assert torch.equal(images[6]["inputs"], images[0]["inputs"])  # 2 x 3 distinct pictures
@@ -130,7 +119,7 @@ def test_report_divides_ours_by_the_peer(capsys) -> None:
     )
     ours.seconds, ours.cpu_seconds, ours.cost = [3.0, 1.0, 2.0], [1.0], StepCost(6e9, 2e6, 10)
     peer.seconds, peer.cpu_seconds, peer.cost = [4.0, 4.0, 2.0], [2.0], StepCost(8e9, 4e6, 10)
-    result = json.loads(json.dumps(tool.report((ours, peer))))
+    result = json.loads(json.dumps(work.report((ours, peer))))
     assert result["ratio"] == dict(median_s=0.5, min_s=0.5, cpu_s=0.5, flops=0.75, saved_bytes=0.5, parameters=1.0)
     assert result["mmmim"]["median_s"] == 2.0 and "| 2.000 | 1.000 | 1.000 | 6.000 |" in capsys.readouterr().out
 
@@ -138,5 +127,5 @@ def test_report_divides_ours_by_the_peer(capsys) -> None:
 @pytest.mark.parametrize("wrong", [["--steps", "5", "--block", "2"], ["--steps", "0"], ["--warmup", "0"]])
 def test_turns_must_fill_the_run(wrong: list[str], capsys) -> None:
     with pytest.raises(SystemExit):
-        tool.parse_args(["mae_vit-b", *wrong])
+        parse_args(["mae_vit-b", *wrong])
     assert "--steps" in capsys.readouterr().err

@@ -20,6 +20,24 @@ def test_knn_writes_both_encoders_beside_the_checkpoint(pretrain_config, checkpo
     assert "random init: top-1 k=10" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("tool", ["knn", "probe"])
+def test_a_second_evaluation_reads_the_features(pretrain_config, checkpoint, tmp_path, monkeypatch, tool):
+    options = [pretrain_config, checkpoint, "--random-init", "--num-test", 48, "--cache", tmp_path / "kept"]
+    results = checkpoint.parent / f"{tool}.json"
+    assert run(tool, *options) == 0
+    first = results.read_bytes()
+    assert len(list((tmp_path / "kept").iterdir())) == 4
+    with monkeypatch.context() as patch:
+        patch.setattr("mmmim.evaluation.cached_extraction.extract_all", lambda *_, **__: pytest.fail("extracted"))
+        results.unlink()
+        assert run(tool, *options) == 0
+        assert results.read_bytes() == first
+    for file in (tmp_path / "kept").iterdir():
+        file.unlink()
+    assert run(tool, *options, "--no-cache", "--workers", 1, "--batch-size", 7) == 0
+    assert results.read_bytes() == first and not list((tmp_path / "kept").iterdir())
+
+
 def test_knn_refuses_a_large_k_before_it_extracts_features(pretrain_config, capsys, monkeypatch):
     monkeypatch.setattr("mmmim.evaluation.frozen.FrozenEvaluation.features", lambda *_: pytest.fail("extracted"))
     assert run("knn", pretrain_config, "none", "--k", 10, 161) == 2

@@ -12,7 +12,8 @@ from mmengine.registry import HOOKS
 
 from mmmim import compat
 from mmmim.config.check import check_config, config_problems
-from mmmim.config.keys import check_options, find_config
+from mmmim.config.find import find_config
+from mmmim.config.keys import check_options
 from mmmim.errors import UsageError
 
 ROOT = Path(__file__).parents[2]

@@ -63,7 +63,7 @@ def test_an_old_name_names_no_file_and_leads_to_one(old: str) -> None:
 
 def test_an_old_path_works_and_tells_the_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    monkeypatch.setattr("mmmim.config.keys.print_log", lambda text, **_: told.append(text))
+    monkeypatch.setattr("mmmim.launch.options.print_log", lambda text, **_: told.append(text))
     old = ROOT / "configs/ccmim/vit-b_800e_official.py"
     cfg = load_config(str(old))
     assert cfg.filename == str(ROOT / "configs/ccmim/vit-b_official_800e.py")

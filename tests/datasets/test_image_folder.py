@@ -172,6 +172,7 @@ def test_links_to_a_parent_folder_end(tmp_path, picture):
 
 @pytest.fixture
 def small_cache(tmp_path, monkeypatch):
+    monkeypatch.delenv("MMMIM_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(file_listing, "MIN_CACHED_FILES", 1)
     return tmp_path / "cache" / "mmmim"

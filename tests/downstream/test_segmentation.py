@@ -13,7 +13,7 @@ from dense_run import DOWNSTREAM, ROOT, Run, run_test_tool
 from mmengine.config import Config
 from PIL import Image
 
-from mmmim.commands.run import use_tta
+from mmmim.commands.work.test import use_tta
 from mmmim.errors import UsageError
 
 CONFIG = "upernet_vit-tiny_toy.py"

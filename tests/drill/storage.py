@@ -177,7 +177,7 @@ def worker(folder: Path, what: str) -> Outcome:
     stopped = attempt(words, work / "log.txt")
     acting.join()
     said = (work / "log.txt").read_text(encoding="utf-8", errors="replace")
-    told = "of a dataloader ended: Killed" in said if what == "killed" else "a dataloader gave nothing for" in said
+    told = "of a dataloader ended" in said if what == "killed" else "a dataloader gave nothing for" in said
     began = time.time()
     resumed = attempt([*words, "--resume", "auto"], work / "log.txt")
     last = {line["iter"]: line["indices"] for line in steps(work, 0)}

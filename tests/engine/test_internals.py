@@ -5,14 +5,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 from tiny_run import tiny_config
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmmim.engine.internals import Start, accumulation_of, end_workers, set_start, start_of, update_val_interval
+from mmmim.engine.internals import (
+    LazyVisualizer,
+    Start,
+    accumulation_of,
+    end_workers,
+    set_start,
+    start_of,
+    update_val_interval,
+)
 
 PACKAGE = Path(__file__).parents[2] / "mmmim"
 
@@ -52,6 +63,22 @@ def test_workers_end() -> None:
     end_workers(loader)
     worker.join(timeout=900)
     assert not worker.is_alive()
+
+
+def test_a_figure_is_made_when_something_is_drawn() -> None:
+    image, boxes = np.full((8, 12, 3), 200, np.uint8), np.array([[1, 1, 6, 5]])
+    drawn = []
+    for kind in (Visualizer, LazyVisualizer):
+        visualizer = kind(image=image)
+        visualizer.draw_bboxes(boxes)
+        drawn.append(visualizer.get_image())
+    assert np.array_equal(*drawn) and not np.array_equal(drawn[0], image)
+    visualizer = LazyVisualizer()
+    assert not vars(visualizer).keys() & set(LazyVisualizer.FIGURE)
+    visualizer.set_image(image)
+    assert vars(visualizer).keys() >= set(LazyVisualizer.FIGURE)
+    with pytest.raises(AttributeError, match="'LazyVisualizer' object has no attribute 'figure'"):
+        visualizer.figure  # noqa: B018
 
 
 def test_nothing_else_is_reached_into() -> None:

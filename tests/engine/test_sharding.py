@@ -177,3 +177,30 @@ def test_dry_run_prints_the_plan() -> None:
     assert planned.unsharded.parameters - planned.memory.parameters == whole - share
     assert planned.memory.activations == planned.unsharded.activations == alone.memory.activations
     assert alone.sharding is None and "FSDP" not in describe(alone)
+
+
+VIT = dict(
+    MODEL,
+    backbone=dict(type="mmmim.ViT", arch=dict(embed_dims=16, depth=2, num_heads=2), img_size=32, patch_size=4),
+    masker=dict(type="mmmim.RandomMasker", mask_ratio=0.5),
+    neck=dict(type="mmmim.MAEDecoder", dims=16, depth=2, num_heads=2),
+)
+
+
+def compare_recomputed_norms(folder: Path, rank: int) -> dict:
+    init_default_scope("mmmim")
+    answers = {}
+    for with_cp in (False, True):
+        config = dict(VIT, backbone=dict(VIT["backbone"], with_cp=with_cp))
+        runs = []
+        for wrap in (CPUDistributedDataParallel, lambda module: ShardedDataParallel(module, ("LeanBlock",))):
+            torch.manual_seed(0)
+            runs.append(steps(wrap(MODELS.build(config).train()), rank, 0.05, True))
+        answers[str(with_cp)] = runs
+    return answers
+
+
+def test_norms_are_computed_again_from_gathered_weights(tmp_path: Path) -> None:
+    for answer in run_in_two_processes(compare_recomputed_norms, tmp_path):
+        for ddp, sharded in answer.values():
+            torch.testing.assert_close(torch.tensor(sharded), torch.tensor(ddp), rtol=1e-4, atol=1e-5)

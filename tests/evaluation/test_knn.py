@@ -2,9 +2,10 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from mmmim.errors import UsageError
-from mmmim.evaluation.knn import choose_k, knn_accuracy, knn_scores
+from mmmim.evaluation.knn import _nearest, choose_k, knn_accuracy, knn_scores
 
 
 def test_the_default_k_fits_the_images(monkeypatch):
@@ -49,6 +50,28 @@ def test_votes_equal_brute_force_whatever_the_chunks(clusters, chunks):
         for row, query in zip(scores[k], test_x, strict=True):
             expected = torch.tensor(brute_force_votes(train_x, train_y, query, k, 0.07, 4))
             torch.testing.assert_close(row / row.sum(), expected / expected.sum(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("chunks", [(1024, 65536), (8, 16), (1, 50)])
+def test_neighbours_are_those_of_a_full_sort(clusters, chunks):
+    train_x, _, test_x, _ = clusters
+    train_x, test_x = F.normalize(train_x, dim=1), F.normalize(test_x, dim=1)
+    similarity = test_x.double() @ train_x.double().T
+    expected = similarity.sort(1, descending=True)
+    parts = list(_nearest(train_x, test_x, 40, *chunks))
+    sims, ids = (torch.cat(column) for column in zip(*parts, strict=True))
+    assert torch.equal(ids, expected.indices[:, :40])
+    torch.testing.assert_close(sims.double(), expected.values[:, :40], rtol=0, atol=1e-6)
+    assert all(len(part[0]) <= chunks[0] for part in parts)
+
+
+@pytest.mark.parametrize("chunks", [(1024, 65536), (2, 4), (1, 30)])
+def test_of_equal_neighbours_each_counts_once(chunks):
+    train_x = torch.eye(3).repeat_interleave(8, 0)  # 8 copies of 3 images
+    parts = _nearest(train_x, torch.eye(3), 12, *chunks)
+    for query, ids in enumerate(torch.cat([ids for _, ids in parts])):
+        assert set(ids[:8].tolist()) == set(range(8 * query, 8 * query + 8))
+        assert len(set(ids.tolist())) == 12
 
 
 def test_accuracy_and_scale_invariance(clusters):

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmmim.commands import run
+from mmmim.commands.work.test import test
 from mmmim.launch import options as run_options
 
 ROOT = Path(__file__).parents[2]
@@ -153,4 +153,4 @@ def run_test_tool(trained: Run, checkpoint: Path, out: Path, variants: list | No
         cfg.tta_pipeline[1].transforms[: len(variants)] = variants
     cfg.dump(config)
     arguments = dict(config=str(config), checkpoint=str(checkpoint), out=str(out), work_dir=str(out.parent))
-    run.test(argparse.Namespace(**arguments, tta=variants is not None, data=None, cfg_options={}, launcher="none"))
+    test(argparse.Namespace(**arguments, tta=variants is not None, data=None, cfg_options={}, launcher="none"))

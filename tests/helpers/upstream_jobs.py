@@ -49,7 +49,9 @@ def run_job(package: str, job: dict[str, Any]) -> dict[str, Any]:
         else:
             run_tool(package, "test", [job["config"], job["checkpoint"], "--work-dir", job["work_dir"]])
             result["prediction"] = predict(package, job)
-            result["tools"] = [name for name in sys.modules if name in ("mmmim.commands.run", "mmmim.launch.options")]
+            result["tools"] = [
+                name for name in sys.modules if name in ("mmmim.commands.work.train", "mmmim.launch.options")
+            ]
     except BaseException:
         result["error"] = traceback.format_exc()
     return dict(result, cpu_seconds=round(time.process_time() - start, 1))

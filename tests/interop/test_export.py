@@ -74,14 +74,12 @@ def test_a_pytorch_file_is_not_named_safetensors(tmp_path: Path, checkpoint: Pat
 def test_command_line(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture) -> None:
     out = tmp_path / "new" / "vit.pth"
     assert (
-        run_tool(
-            export_command.export_file, export_command.parse_args([str(checkpoint), "--to", "timm", "--out", str(out)])
-        )
+        run_tool(export_command.run, export_command.parse_args([str(checkpoint), "--to", "timm", "--out", str(out)]))
         == 0
     )
     assert len(torch.load(out)) == 30
     printed = capsys.readouterr().out
     assert "30 tensors written to" in printed and "differ by at most" in printed
     arguments = export_command.parse_args([str(tmp_path / "nothing.pth"), "--to", "timm", "--out", str(out)])
-    assert run_tool(export_command.export_file, arguments) == 2
+    assert run_tool(export_command.run, arguments) == 2
     assert "nothing.pth: does not exist" in capsys.readouterr().err

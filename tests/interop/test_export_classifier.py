@@ -131,7 +131,7 @@ def test_mistakes_are_one_message(tmp_path: Path, capsys: pytest.CaptureFixture)
 
     def error(*words: object) -> str:
         options = ["--with-head", "--out", tmp_path / "out.pth", *words]
-        assert run_tool(export_command.export_file, export_command.parse_args([str(word) for word in options])) == 2
+        assert run_tool(export_command.run, export_command.parse_args([str(word) for word in options])) == 2
         return capsys.readouterr().err
 
     file = tmp_path / "ft.pth"

@@ -137,7 +137,7 @@ def test_the_printed_command_reads_the_file_back(tmp_path: Path, cls: type, sett
     assert difference == 0
     words = usage.splitlines()[1].split()
     words = [str(tmp_path / "again.pth") if word == "CKPT.pth" else word for word in words[2:]]
-    convert_command.convert(convert_command.parse_args(words))
+    convert_command.run(convert_command.parse_args(words))
     back = torch.load(tmp_path / "again.pth")["state_dict"]
     for name, value in model.state_dict().items():
         if name in read_encoder(tmp_path / "run.pth").state:

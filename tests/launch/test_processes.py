@@ -10,12 +10,11 @@ from mmengine.config import Config
 from torch import nn
 
 from mmmim.errors import UsageError
+from mmmim.launch.process import close_launcher, is_first_process
 from mmmim.launch.processes import (
     SLURM_VARIABLES,
     TORCHRUN_VARIABLES,
     CPUDistributedDataParallel,
-    close_launcher,
-    is_first_process,
     setup_launcher,
 )
 

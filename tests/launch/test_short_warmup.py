@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmmim.commands import run
+from mmmim.commands.work import train as work
 from mmmim.launch.lr_scaling import BatchSize
 from mmmim.launch.options import load_config
 from mmmim.launch.prepare import Settings, prepare
@@ -58,10 +58,10 @@ def test_a_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         logger=SimpleNamespace(info=lambda line: None, warning=said.append),
         train=lambda: None,
     )
-    monkeypatch.setattr(run, "build_runner", lambda cfg: runner)
+    monkeypatch.setattr(work, "build_runner", lambda cfg: runner)
     options = {"auto_scale_lr.recipe_num_images": 1_000_000}
     none = dict.fromkeys(("data", "accumulate", "amp", "epochs", "iters", "resume", "checkpoint", "world_size"))
-    run.train(
+    work.train(
         SimpleNamespace(
             config=TOY,
             cfg_options=options,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from mmmim.launch.cores import available_cores
 from mmmim.reproduce import command
 from mmmim.reproduce.collect import number
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.plan import Settings, plan_table
 from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.runs import Runner
-from mmmim.reproduce.stages import available_cores
 from mmmim.reproduce.tables import load_tables, methods
 
 LONG_COMMAND = Run.command

@@ -37,10 +37,11 @@ def lively(encoder: Any) -> Any:
 )
 @pytest.mark.parametrize("block", [-1, 0, 1])
 def test_equals_attention_from_what_the_block_is_given(kind: type, options: dict, block: int) -> None:
-    images, given = torch.randn(2, 5, 32, 48), {}
+    images, given = torch.randn(2, 5, 32, 48), dict[str, Any](bias=None)
     encoder = lively(kind(**SIZE, **options))
     attn = encoder.blocks[block].attn
-    attn.register_forward_pre_hook(lambda module, args: given.update(x=args[0], bias=(*args, None)[1]))
+    encoder.blocks[block].norm1.register_forward_hook(lambda module, args, output: given.update(x=output))
+    attn.register_forward_pre_hook(lambda module, args: given.update(bias=args[1]))  # BEiT's
     with torch.no_grad():
         encoder(images)
         x, weight = given["x"].double(), attn.qkv.weight.double()  # (B,25,32)

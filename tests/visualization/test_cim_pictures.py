@@ -15,9 +15,10 @@ from mmmim.models.layers import PatchMask
 from mmmim.visualization.corruption import corruption_columns
 from mmmim.visualization.enhancement import enhancement_columns, probabilities
 from mmmim.visualization.grid import Column
+from mmmim.visualization.options import KINDS
 from mmmim.visualization.pixels import GREY, mask_to_pixels
 from mmmim.visualization.sources import load_images, load_model, normalise
-from mmmim.visualization.templates import KINDS, template_columns
+from mmmim.visualization.templates import template_columns
 
 SCALE, SHIFT = np.array([58.395, 57.12, 57.375]) / 255, np.array([123.675, 116.28, 103.53]) / 255
 CONFIG = """

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image, UnidentifiedImageError
+from torch import Tensor
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from mmmim.datasets.decode import decode_bytes
+from mmmim.datasets.resize import resize_uint8
 from mmmim.datasets.sources.pack import PIXELS
 
 from .settings import PackSettings
@@ -41,14 +42,14 @@ def encode(content: bytes, name: str, settings: PackSettings) -> Encoded:
     image = decode_bytes(content, name, settings.channels, settings.value_range)
     if settings.format == PIXELS:
         file = io.BytesIO()
-        np.save(file, _pixels(reduced(image, settings.size)))
+        np.save(file, reduced(image, settings.size).permute(1, 2, 0).contiguous().numpy())
         return Encoded(file.getvalue(), ".npy")
-    channels = None if min(F.get_size(image)) <= settings.size else _channels(content)
+    channels = None if min(image.shape[-2:]) <= settings.size else _channels(content)
     if channels is None:
         return Encoded(content, "")
     if channels != settings.channels or settings.value_range is not None:
         image = decode_bytes(content, name, channels)
-    picture = _picture(reduced(image, settings.size))
+    picture = F.to_pil_image(reduced(image, settings.size))
     file = io.BytesIO()
     if channels == 4 and np.asarray(picture)[..., 3].min() < 255:
         picture.save(file, "PNG")
@@ -58,26 +59,14 @@ def encode(content: bytes, name: str, settings: PackSettings) -> Encoded:
     return Encoded(file.getvalue(), ".jpg")
 
 
-def reduced(image: Any, size: int) -> Any:
-    """Return an image whose short side is at most ``size``, by bicubic resizing with antialiasing."""
-    height, width = F.get_size(image)
+def reduced(image: Tensor, size: int) -> Tensor:
+    """Return an image ``(C, H, W)`` whose short side is at most ``size``, by bicubic resizing with antialiasing."""
+    height, width = image.shape[-2:]
     short = min(height, width)
     if short <= size:
         return image
     wanted = [round(height * size / short), round(width * size / short)]
-    if isinstance(image, Image.Image) and image.mode == "RGBA":  # Pillow would weigh colours with alpha
-        bands = [F.resize(band, wanted, InterpolationMode.BICUBIC) for band in image.split()]
-        return Image.merge("RGBA", bands)
-    return F.resize(image, wanted, InterpolationMode.BICUBIC, antialias=True)
-
-
-def _pixels(image: Any) -> np.ndarray:
-    tensor = F.pil_to_tensor(image) if isinstance(image, Image.Image) else image.as_subclass(torch.Tensor)
-    return np.ascontiguousarray(tensor.permute(1, 2, 0).numpy())
-
-
-def _picture(image: Any) -> Image.Image:
-    return image if isinstance(image, Image.Image) else F.to_pil_image(image)
+    return resize_uint8(image, wanted, InterpolationMode.BICUBIC)
 
 
 def _channels(content: bytes) -> int | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mmmim.datasets.decode import ValueRange, check_value_range
+from mmmim.datasets.pixel_values import ValueRange, check_value_range
 from mmmim.datasets.sources.pack import JPEG, PIXELS
 from mmmim.errors import UsageError, one_of
 

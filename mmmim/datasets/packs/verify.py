@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from mmmim.checkpoint.files import atomic_write
 from mmmim.datasets.sources.index import Index, load_index, store_index
 from mmmim.datasets.sources.pack import INDEX_FILE, PACK_FILE, index_stamp, is_pack, read_facts
 from mmmim.errors import UsageError
+from mmmim.progress import track
 
 from .shards import find_damage, index_shards
 
@@ -38,11 +38,8 @@ class Verification:
     source: str
 
 
-def verify_pack(folder: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Verification:
+def verify_pack(folder: Path) -> Verification:
     """Read all shards of a pack; write its index anew if the shards are good and the index is not.
-
-    Args:
-        progress: Is called with the numbers of shards that were read, and of all.
 
     Raises:
         UsageError: It is no pack, or one that is not finished or of another version.
@@ -55,10 +52,9 @@ def verify_pack(folder: Path, progress: Callable[[int, int], None] = lambda done
             f"--verify {folder}: this pack is not finished; python tools/pack.py {facts['source']} {folder} goes on"
         )
     damaged: dict[str, str] = {}
-    for number, shard in enumerate(facts["shards"]):
+    for shard in track(facts["shards"], "verified", len(facts["shards"]), "shards"):
         if (wrong := _damage_of(folder / shard["file"], shard["bytes"])) is not None:
             damaged[shard["file"]] = wrong
-        progress(number + 1, len(facts["shards"]))
     written = False if damaged else _mend_index(folder, facts)
     size = sum(shard["bytes"] for shard in facts["shards"])
     return Verification(facts["packed"], size, damaged, written, facts["source"])

@@ -6,7 +6,7 @@ import copy
 import os
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,6 +69,10 @@ class ImageSource(ABC):
             OSError: The storage gave an error.
             DamagedEntry: The bytes are not those that were written.
         """
+
+    @abstractmethod
+    def files(self) -> Iterable[str]:
+        """Return the files that the images are in."""
 
     @abstractmethod
     def find(self, paths: PathList) -> Self:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +24,9 @@ class FolderSource(ImageSource):
 
     def read(self, index: int) -> bytes:
         return read_file(self.name(index))
+
+    def files(self) -> Iterable[str]:
+        return map(self.name, range(len(self)))
 
     def has(self, index: int) -> bool:
         return os.path.exists(self.name(index))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +35,9 @@ class ListedFiles(ImageSource):
 
     def read(self, index: int) -> bytes:
         return read_file(self._file(index))
+
+    def files(self) -> Iterable[str]:
+        return map(self._file, range(len(self)))
 
     def has(self, index: int) -> bool:
         return os.path.exists(self._file(index))

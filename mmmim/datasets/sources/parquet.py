@@ -40,8 +40,7 @@ class ParquetRows(StoredImages):
     """
 
     def __init__(self, location: str, index: Index, folder: str) -> None:
-        super().__init__(location, index)
-        self.files = OpenFiles([os.path.join(folder, name) for name in index.files])
+        super().__init__(location, index, folder)
         self._tables: dict[int, Any] = {}
         self._groups: dict[tuple[int, int], Any] = {}
         if len(self) and int(self.columns["row"].max()) >= SLOW_ROWS:
@@ -59,16 +58,16 @@ class ParquetRows(StoredImages):
         file, group, row = self.row(index, "file", "group", "row")
         content = self._group(file, group)[row].as_py()
         if not content:
-            raise DamagedEntry(f"row {row} of group {group} in {self.files.paths[file]} holds no image")
+            raise DamagedEntry(f"row {row} of group {group} in {self.opened.paths[file]} holds no image")
         return content
 
     def _group(self, file: int, group: int) -> Any:
         if (known := self._groups.get((file, group))) is not None:
             return known
         if file not in self._tables:
-            self._tables[file] = _open(_AtOffsets(self.files, file), self.files.paths[file])
+            self._tables[file] = _open(_AtOffsets(self.opened, file), self.opened.paths[file])
         table = self._tables[file]
-        path = find_columns(table.schema_arrow, self.files.paths[file]).stored_bytes(table.schema_arrow)
+        path = find_columns(table.schema_arrow, self.opened.paths[file]).stored_bytes(table.schema_arrow)
         column = table.read_row_group(group, columns=[path], use_threads=False).column(0).combine_chunks()
         values = column.field("bytes") if "." in path else column
         while self._groups and sum(each.nbytes for each in self._groups.values()) + values.nbytes > KEPT_BYTES:

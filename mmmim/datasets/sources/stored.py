@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +20,18 @@ STORED, DEFLATED = 0, 8  # methods of ZIP files
 
 
 class StoredImages(ImageSource):
-    """Images inside larger files, in the order of an index; a subclass reads one from what the index says of it."""
+    """Images inside larger files, in the order of an index; a subclass reads one from what the index says of it.
+
+    Args:
+        folder: Where the files of the index lie.
+    """
 
     columns: Mapping[str, np.ndarray]
 
-    def __init__(self, location: str, index: Index) -> None:
+    def __init__(self, location: str, index: Index, folder: str) -> None:
         super().__init__(location, index.names, index.classes, index.left_out)
         self.columns, self.file_names = index.columns, index.files
+        self.opened = OpenFiles([os.path.join(folder, name) for name in index.files])
         self._absent: np.ndarray | None = None
 
     def row(self, index: int, *columns: str) -> tuple[int, ...]:
@@ -34,6 +39,9 @@ class StoredImages(ImageSource):
         if not self.has(index):
             raise DamagedEntry(f"{self.location} has no image of this name")
         return tuple(int(self.columns[name][index]) for name in columns)
+
+    def files(self) -> Iterable[str]:
+        return self.opened.paths
 
     def has(self, index: int) -> bool:
         return self._absent is None or not self._absent[index]
@@ -64,18 +72,17 @@ class ByteRanges(StoredImages):
     """
 
     def __init__(self, location: str, index: Index, folder: str, check: bool = True) -> None:
-        super().__init__(location, index)
-        self.files = OpenFiles([os.path.join(folder, name) for name in index.files])
+        super().__init__(location, index, folder)
         self.check = check and "crc" in index.columns
 
     def read(self, index: int) -> bytes:
         file, offset, length = self.row(index, "file", "offset", "length")
-        content = self.files.read(file, offset, length)
+        content = self.opened.read(file, offset, length)
         if "method" in self.columns and self.columns["method"][index] == DEFLATED:
             try:
                 content = zlib.decompress(content, -zlib.MAX_WBITS)
             except zlib.error as error:
-                raise DamagedEntry(f"{self.files.paths[file]}: {error}") from None
+                raise DamagedEntry(f"{self.opened.paths[file]}: {error}") from None
         if self.check and zlib.crc32(content) != self.columns["crc"][index]:
-            raise DamagedEntry(f"the checksum fails: its {length:,} bytes in {self.files.paths[file]} were changed")
+            raise DamagedEntry(f"the checksum fails: its {length:,} bytes in {self.opened.paths[file]} were changed")
         return content

@@ -1,5 +1,6 @@
 from .bad_files import BadFileReportHook
 from .checkpoint import SafeCheckpointHook
+from .compile_blocks import CompileBlocksHook
 from .meta import MetaHook
 from .momentum import MomentumUpdateHook
 from .nonfinite import NonFiniteLossHook
@@ -16,6 +17,7 @@ from .watchdog import WatchdogHook
 __all__ = [
     "BadFileReportHook",
     "BufferedRuntimeInfoHook",
+    "CompileBlocksHook",
     "MetaHook",
     "MomentumUpdateHook",
     "NonFiniteLossHook",

@@ -8,6 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmmim.checkpoint.files import is_validated, read_stored_run
 from mmmim.checkpoint.reader import is_checkpoint
 from mmmim.engine.internals import start_of, update_val_interval
+from mmmim.engine.regroup import regroup
 from mmmim.engine.resumed_settings import (
     OptimizerSettings,
     changed_settings,
@@ -51,6 +52,7 @@ class ResumeHook(Hook):
         if not resumes or file is None or not is_checkpoint(file):
             return
         stored = read_stored_run(file)
+        regroup(stored, runner, file)
         check_optimizer_state(stored["optimizer"], runner, file)
         self._check_layout(runner, stored, file)
         new = settings(runner)
@@ -73,6 +75,11 @@ class ResumeHook(Hook):
             )
         for change in changes:
             runner.logger.warning(f"--resume with other data or another batch: {change}")
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        file, resumes = start_of(runner)
+        if resumes and "optimizer" in checkpoint:
+            regroup(checkpoint, runner, str(file))
 
     def before_train(self, runner: Any) -> None:
         runner.message_hub.update_info(LAYOUT, train_layout(runner))

@@ -37,16 +37,17 @@ class AutocastOptimWrapper(OptimWrapper):
             raise UsageError(f"dtype: expected one of {sorted(DTYPES)}, got {dtype!r}; for float16 use AmpOptimWrapper")
         if self._accumulative_counts > 1:  # MMEngine warns at the first micro-step, which has no update
             warnings.filterwarnings("ignore", message=r"Detected call of `scheduler\.step\(\)`")
-        self.device_type = self.optimizer.param_groups[0]["params"][0].device.type
+        device = self.optimizer.param_groups[0]["params"][0].device
+        self.device_type = device.type
         if dtype == "bfloat16" and self.device_type == "cuda" and not torch.cuda.is_bf16_supported():
             raise UsageError(f"dtype: {torch.cuda.get_device_name()} has no bfloat16; use dtype='float32'")
         self.dtype = DTYPES[dtype]
         self.cache_enabled = cache_enabled
         self.skips_nonfinite = bool(self.optimizer.defaults.get("fused"))
         self.grad_norm: torch.Tensor | None = None  # norm of the latest update's gradient before clipping
-        # Numbers of skipped updates, in all and since the last one that was not skipped; on the device after a step.
-        self.skipped: Any = torch.zeros(())
-        self.skipped_in_row: Any = torch.zeros(())
+        # Numbers of skipped updates, in all and since the last one that was not skipped; on the device.
+        self.skipped: Any = torch.zeros((), device=device)
+        self.skipped_in_row: Any = torch.zeros((), device=device)
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -67,6 +68,6 @@ class AutocastOptimWrapper(OptimWrapper):
         if self.skips_nonfinite:
             skips = (~self.grad_norm.isfinite()).float()
             self.optimizer.found_inf = skips  # type: ignore[attr-defined]
-            self.skipped = self.skipped.to(skips.device) + skips
-            self.skipped_in_row = (self.skipped_in_row.to(skips.device) + 1) * skips
+            self.skipped = self.skipped + skips
+            self.skipped_in_row = (self.skipped_in_row + 1) * skips
         self.optimizer.step(**kwargs)

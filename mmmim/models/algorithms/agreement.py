@@ -11,7 +11,7 @@ from mmmim.errors import UsageError
 
 from ..heads.base import ContrastHead, Head
 from ..layers import Grid
-from ..maskers import BaseMasker
+from ..maskers import BaseMasker, RatioMasker
 from ..necks.base import Neck
 from ..target_generators.base import EncoderTarget, TargetGenerator
 from ..target_generators.integrated_zoom import ZoomTargets
@@ -110,7 +110,7 @@ def check_masker(masker: BaseMasker, backbone: Any) -> None:
     h, w = grid = backbone.grid_size
     hidden = masker.num_hidden(grid)
     if backbone.mask_mode == "drop" and hidden >= h * w:
-        ratio = f"(mask_ratio={masker.mask_ratio})" if isinstance(masker, BaseMasker) else ""
+        ratio = f"(mask_ratio={masker.mask_ratio})" if isinstance(masker, RatioMasker) else ""
         raise UsageError(
             f"{name(masker)}{ratio} hides {hidden} of {h * w} patches on the grid {grid}; at least one must be visible "
             f"where only the visible ones are encoded, as mask_mode='drop' of {name(backbone)} does; hide fewer"

@@ -86,7 +86,8 @@ class ConMIM(MaskedImageModel):
         queries = self.neck(self.backbone(query_view, mask)[-1], mask, where)  # (B,K,d)
         keys = self.target_generator(key_view)  # (B,N,d)
         losses = self.head.loss(queries, keys, where)
-        return dict(losses, momentum=torch.tensor(self.target_generator.next_momentum))
+        momentum = torch.full((), self.target_generator.next_momentum, device=images.device)
+        return dict(losses, momentum=momentum)
 
     @torch.no_grad()
     def views(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from mmmim.errors import UsageError, one_of
 
 from ..contract import Part
-from ..layers import Grid, PatchMask, grid_of, to_pair
-from .recompute import recompute
+from ..layers import Grid, PatchMask, grid_of, recompute, to_pair
 from .timm_model import TimmModel
 
 

@@ -10,8 +10,7 @@ from timm.layers import DropPath, LayerNorm
 from timm.models import beit
 from torch import Tensor, nn
 
-from ..layers import Grid, crop_offsets, decomposed_attention, full_precision, resize_offsets
-from .lean_mlp import LeanMlp
+from ..layers import Grid, LeanMlp, crop_offsets, decomposed_attention, full_precision, keep_input, resize_offsets
 from .swin_windows import join_heads, split_heads
 
 
@@ -27,20 +26,21 @@ class Attention(beit.Attention):
         self.rel_pos_h: nn.Parameter | None = None
         self.rel_pos_w: nn.Parameter | None = None
 
-    def project(self, x: Tensor) -> Tensor:  # (...,D) -> (...,3D)
-        """Return queries, keys and values side by side: ``(..., D) -> (..., 3D)``."""
+    def project(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:  # (...,D) -> (...,3D)
+        """Return queries, keys and values of ``x``, or of ``norm(x)``, side by side: ``(..., D) -> (..., 3D)``."""
         parts: Any = (self.q_bias, self.k_bias, self.v_bias)
-        return F.linear(x, self.qkv.weight, self.qkv.bias if self.q_bias is None else torch.cat(parts))
+        weight, bias = self.qkv.weight, self.qkv.bias if self.q_bias is None else torch.cat(parts)
+        return F.linear(x, weight, bias) if norm is None else keep_input(norm, x, weight, bias, norm.parameters())
 
-    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # (B,n,D) -> three of (B,H,n,d)
+    def heads(self, x: Tensor, norm: nn.Module | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys and values by head: three tensors ``(B, H, n, d)`` of ``x (B, n, D)``."""
-        q, k, v = self.project(x).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = self.project(x, norm).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         return q, k, v
 
     def forward(  # type: ignore[override]
-        self, x: Tensor, shared_rel_pos_bias: Tensor | None, grid: Grid
+        self, x: Tensor, shared_rel_pos_bias: Tensor | None, grid: Grid, norm: nn.Module | None = None
     ) -> Tensor:  # bias (1,H,n,n)
-        out = self.attend(*self.heads(x), shared_rel_pos_bias, grid)
+        out = self.attend(*self.heads(x, norm), shared_rel_pos_bias, grid)
         return self.proj(out.transpose(1, 2).flatten(2))
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, grid: Grid) -> Tensor:
@@ -74,9 +74,9 @@ class WindowAttention(Attention):
         self.window = window
 
     def forward(  # type: ignore[override]
-        self, x: Tensor, shared_rel_pos_bias: Tensor | None, grid: Grid
+        self, x: Tensor, shared_rel_pos_bias: Tensor | None, grid: Grid, norm: nn.Module | None = None
     ) -> Tensor:  # bias (1,H,window²,window²)
-        rows = _whole_and_rest(self.project(x).unflatten(1, grid), self.window, 1)  # (B,h,w,3D)
+        rows = _whole_and_rest(self.project(x, norm).unflatten(1, grid), self.window, 1)  # (B,h,w,3D)
         parts = [
             [self._attend_in_windows(part, shared_rel_pos_bias) for part in _whole_and_rest(r, self.window, 2)]
             for r in rows
@@ -120,9 +120,9 @@ class Block(nn.Module):
         self.gamma_2 = nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale else None
 
     def forward(self, x: Tensor, bias: Tensor | None, grid: Grid) -> Tensor:
-        out = self.attn(self.norm1(x), bias, grid)
+        out = self.attn(x, bias, grid, self.norm1)
         x = x + self.drop_path1(out if self.gamma_1 is None else self.gamma_1 * out)
-        out = self.mlp(self.norm2(x))
+        out = self.mlp(x, self.norm2)
         return x + self.drop_path2(out if self.gamma_2 is None else self.gamma_2 * out)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mmmim.registry import MODELS
 
 from ..layers.relative_position import resize_bias_table
-from .swin_common import SwinBlock, SwinEncoder, SwinStage
+from .swin_common import Projection, SwinBlock, SwinEncoder, SwinStage
 from .swin_timm import swin_transformer
 from .swin_windows import join_heads, split_heads, window_attention
 from .timm_model import TimmModel
@@ -22,23 +22,24 @@ class WindowAttention(TimmWindowAttention):
     attn_impl = "auto"
     relative_position_index: Tensor
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attend inside the windows of ``x (B, H, W, C)``; the mask is ``(nW, N, N)``."""
+    def forward(self, project: Projection, mask: Tensor | None) -> Tensor:  # type: ignore[override]
+        """Attend inside the windows of the map that ``project`` projects; the mask is ``(nW, N, N)``."""
         area = self.window_area
-        q, k, v = split_heads(self.qkv(x), self.window_size, self.num_heads)  # (B,nW,heads,N,d)
+        qkv = project(self.qkv.weight, self.qkv.bias)  # (B,H,W,3C)
+        q, k, v = split_heads(qkv, self.window_size, self.num_heads)  # (B,nW,heads,N,d)
         bias = self.relative_position_bias_table[self.relative_position_index.flatten()].view(area, area, -1)
         bias = bias.permute(2, 0, 1).unsqueeze(0)  # (1,heads,N,N)
         bias = bias if mask is None else bias + mask.unsqueeze(1)
         out = window_attention(q, k, v, bias, self.scale, self.attn_impl)
-        return self.proj(join_heads(out, self.window_size, (x.shape[1], x.shape[2])))
+        return self.proj(join_heads(out, self.window_size, (qkv.shape[1], qkv.shape[2])))
 
 
 class SwinV1Block(SwinBlock):
     """A pre-norm block of Swin: the norms open the branches."""
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.drop_path1(self.attend(self.norm1(x)))
-        return x + self.drop_path2(self.mlp(self.norm2(x)))
+        x = x + self.drop_path1(self.attend(x, self.norm1))
+        return x + self.drop_path2(self.mlp(x, self.norm2))
 
 
 @MODELS.register_module()

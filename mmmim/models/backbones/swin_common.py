@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
 
-from ..layers import Grid, PatchMask, patchify, to_pair
-from .lean_mlp import LeanMlp
+from ..layers import Grid, LeanMlp, PatchMask, keep_input, patchify, to_pair
 from .staged import StagedEncoder
 from .swin_windows import ATTN_IMPLS, axis_windows, nearest, shift_mask, tiles
 
+Projection = Callable[[Tensor, Tensor | None], Tensor]  # weight, bias -> queries, keys and values of a prepared map
 BUFFERS = ("relative_position_index", "relative_coords_table", "attn_mask", "k_bias")
 
 
@@ -34,17 +34,22 @@ class SwinBlock(nn.Module):
         self.mlp = LeanMlp(dim, 4 * dim)
         self.drop_path2 = DropPath(drop_path) if drop_path > 0 else nn.Identity()
 
-    def attend(self, x: Tensor) -> Tensor:
-        """Pad the map ``(B, H, W, C)`` to whole windows, shift it, attend, and undo both."""
+    def attend(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
+        """Norm the map ``(B, H, W, C)``, pad it to whole windows, shift it, attend, and undo padding and shift."""
         _, height, width, _ = x.shape
         below, right = -height % self.window[0], -width % self.window[1]
-        if below or right:
-            x = F.pad(x, (0, 0, 0, right, 0, below))
-        mask = shift_mask((x.shape[1], x.shape[2]), self.window, self.shift, x.device, x.dtype)
-        if mask is None:
-            x = self.attn(x, None)
-        else:
-            x = self.attn(x.roll((-self.shift[0], -self.shift[1]), (1, 2)), mask).roll(self.shift, (1, 2))
+        mask = shift_mask((height + below, width + right), self.window, self.shift, x.device, x.dtype)
+
+        def prepare(x: Tensor) -> Tensor:
+            x = x if norm is None else norm(x)
+            x = F.pad(x, (0, 0, 0, right, 0, below)) if below or right else x
+            return x if mask is None else x.roll((-self.shift[0], -self.shift[1]), (1, 2))
+
+        def project(weight: Tensor, bias: Tensor | None) -> Tensor:
+            return keep_input(prepare, x, weight, bias, () if norm is None else norm.parameters())
+
+        x = self.attn(project, mask)
+        x = x if mask is None else x.roll(self.shift, (1, 2))
         return x[:, :height, :width] if below or right else x
 
 

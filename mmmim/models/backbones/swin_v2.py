@@ -14,7 +14,7 @@ from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Grid, to_pair
-from .swin_common import SwinBlock, SwinEncoder, SwinStage
+from .swin_common import Projection, SwinBlock, SwinEncoder, SwinStage
 from .swin_timm import pretrained_windows, swin_transformer_v2
 from .swin_windows import join_heads, split_heads, window_attention
 from .timm_model import TimmModel
@@ -27,17 +27,17 @@ class CosineWindowAttention(TimmWindowAttention):
     relative_position_index: Tensor
     relative_coords_table: Tensor
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attend inside the windows of ``x (B, H, W, C)``; the mask is ``(nW, N, N)``."""
+    def forward(self, project: Projection, mask: Tensor | None) -> Tensor:  # type: ignore[override]
+        """Attend inside the windows of the map that ``project`` projects; the mask is ``(nW, N, N)``."""
         qkv_bias = torch.cat([self.q_bias, torch.zeros_like(self.q_bias), self.v_bias])
-        qkv = F.linear(x, self.qkv.weight, qkv_bias)
+        qkv = project(self.qkv.weight, qkv_bias)  # (B,H,W,3C)
         q, k, v = split_heads(qkv, self.window_size, self.num_heads)  # (B,nW,heads,N,d)
         scale = self.logit_scale.clamp(max=math.log(100)).exp()  # (heads,1,1)
         q, k = F.normalize(q, dim=-1) * scale, F.normalize(k, dim=-1)
         bias = self.position_bias()  # (1,heads,N,N)
         bias = bias if mask is None else bias + mask.unsqueeze(1)
         out = window_attention(q.to(v.dtype), k.to(v.dtype), v, bias, 1.0, self.attn_impl)
-        return self.proj(join_heads(out, self.window_size, (x.shape[1], x.shape[2])))
+        return self.proj(join_heads(out, self.window_size, (qkv.shape[1], qkv.shape[2])))
 
     def position_bias(self) -> Tensor:
         """Return ``16 sigmoid(MLP(log-spaced offsets))``, one value per offset and head, for all pairs of tokens."""

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 import torch
 import torch.nn.functional as F
 from timm.layers import LayerNorm, PatchEmbed, calculate_drop_path_rates
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
@@ -14,8 +13,8 @@ from mmmim.registry import MODELS
 
 from ..layers import (
     FIXED_POSITIONS,
+    LeanBlock,
     PatchMask,
-    block_rows,
     block_with_cls_logits,
     cls_logits,
     patchify,
@@ -95,14 +94,7 @@ class ViT(PlainViT):
         self.pos_embed = self._build_pos_embed(freeze_pos)
         rates: Any = calculate_drop_path_rates(drop_path_rate, self.depth)
         self.blocks = nn.ModuleList(
-            Block(
-                self.embed_dims,
-                self.num_heads,
-                mlp_ratio=settings.get("mlp_ratio", 4.0),
-                qkv_bias=True,
-                drop_path=rate,
-            )
-            for rate in rates
+            LeanBlock(self.embed_dims, self.num_heads, settings.get("mlp_ratio", 4.0), rate) for rate in rates
         )
         self.norm = LayerNorm(self.embed_dims) if final_norm else nn.Identity()
         self.pretrain_only = ("mask_token",) if final_norm else ("mask_token", "norm.*")
@@ -180,7 +172,7 @@ class ViT(PlainViT):
         x, last = self.with_cls(tokens), self.out_indices[-1]
         for block in self.blocks[:last]:
             x = block(x)
-        row = block_rows(self.blocks[last], x, lambda t: t[:, :1])  # (B,1,D)
+        row = self.blocks[last](x, lambda t: t[:, :1])  # (B,1,D)
         return (self.norm(row) if last == self.depth - 1 else row)[:, 0]
 
     def cls_logits(self, tokens: Tensor, layers: tuple[int, ...]) -> list[Tensor]:

@@ -9,12 +9,11 @@ from torch import Tensor
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
-from ..layers import ColorSpace, Noise, check_rgb, to_device
+from ..layers import ColorSpace, Noise, check_rgb, luma, to_device
 from .base import Degradation, Size, readable
 
 JITTER = ("brightness", "contrast", "saturation", "hue")
 BLUR_RADIUS = 8  # pixels of the kernel on either side; 4 standard deviations of the widest blur
-LUMA = (0.299, 0.587, 0.114)
 COLUMNS = 13  # random numbers per image: 4 factors, 4 ranks of their order, 4 decisions, 1 blur radius
 
 
@@ -113,11 +112,6 @@ def _change_some(x: Tensor, chosen: Tensor, change: Any, values: Tensor | None =
     x.index_copy_(0, where, change(x.index_select(0, where), *arguments))
 
 
-def luma(x: Tensor) -> Tensor:
-    """Return the brightness ``(B, 1, H, W)`` of RGB images ``(B, 3, H, W)``."""
-    return (x * x.new_tensor(LUMA).view(-1, 1, 1)).sum(1, keepdim=True)
-
-
 def brighten(x: Tensor, factor: Tensor) -> Tensor:
     """Return the images times ``factor``, clipped to [0, 1]."""
     return (x * factor).clamp(0, 1)
@@ -144,7 +138,8 @@ def shift_hue(x: Tensor, shift: Tensor) -> Tensor:
     hue = torch.where(
         value == r, ((g - b) / safe) % 6, torch.where(value == g, (b - r) / safe + 2, (r - g) / safe + 4)
     )  # sixths of the circle
-    sector = hue + 6 * shift + x.new_tensor([5.0, 3.0, 1.0]).view(-1, 1, 1)  # of R, G, B
+    of_rgb = torch.arange(5, 0, -2, device=x.device, dtype=x.dtype).view(-1, 1, 1)
+    sector = hue + 6 * shift + of_rgb
     k = sector % 6
     return value - chroma * torch.minimum(k, 4 - k).clamp(0, 1)
 

@@ -7,10 +7,9 @@ from torch import Tensor
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
-from ..layers import ColorSpace, Noise, check_rgb
+from ..layers import ColorSpace, Noise, check_rgb, luma
 from .base import Degradation, Size, readable
 
-LUMA = (0.299, 0.587, 0.114)
 MAX_GRAY_WEIGHT = 0.667
 
 
@@ -59,8 +58,5 @@ class SaturationScale(Degradation):
                 f"images: colours between {colors.min():.4g} and {colors.max():.4g} after undoing mean and std, "
                 "expected [0, 1]; put SaturationScale before other degradations, and check mean and std"
             )
-        if self.mode == "hsv":
-            value = colors.amax(1, keepdim=True)
-        else:
-            value = (colors * colors.new_tensor(LUMA).view(-1, 1, 1)).sum(1, keepdim=True)
+        value = colors.amax(1, keepdim=True) if self.mode == "hsv" else luma(colors)
         return self.color_space.normalise((1 - self.scale) * value + self.scale * colors)

@@ -12,7 +12,7 @@ from torch import Tensor
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
-from ..layers import ColorSpace, Noise, to_pair
+from ..layers import ColorSpace, Noise, to_device, to_pair
 from .base import Degradation, Size, check_multiple, size_within
 
 
@@ -30,7 +30,7 @@ def resize(images: Tensor, size: Size, interpolation: str, antialias: bool = Fal
 
 def random_corner(sizes: Tensor, canvas: Size, noise: Noise) -> dict[str, Tensor]:
     """Return uniform top left pixels of rectangles ``sizes (2,)`` or ``(B, 2)`` that lie inside the canvas."""
-    places = torch.tensor(canvas, device=noise.device) - sizes + 1
+    places = to_device(torch.tensor(canvas), noise.device) - sizes + 1
     top, left = (noise.uniform(2) * places).long().unbind(1)
     return dict(top=top, left=left)
 
@@ -71,7 +71,7 @@ class ZoomIn(Degradation):
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
         if self.location == "centre":
             return {}
-        return random_corner(torch.tensor(size_within(self.size, size, "size"), device=noise.device), size, noise)
+        return random_corner(to_device(torch.tensor(size_within(self.size, size, "size")), noise.device), size, noise)
 
     def degrade(self, images: Tensor, top: Tensor | None = None, left: Tensor | None = None) -> Tensor:  # type: ignore[override]
         canvas = (images.shape[-2], images.shape[-1])
@@ -124,7 +124,7 @@ class ZoomOut(Degradation):
         return [size_within(option, canvas, "size") for option in self.choices]
 
     def draw(self, size: Size, noise: Noise) -> dict[str, Tensor]:
-        sizes = torch.tensor(self.sizes(size), device=noise.device)  # (n,2)
+        sizes = to_device(torch.tensor(self.sizes(size)), noise.device)  # (n,2)
         if len(sizes) == 1:
             return {} if self.pad == "none" else random_corner(sizes[0], size, noise)
         choice = noise.choice(len(sizes))  # (B,)

@@ -119,7 +119,7 @@ class TokenGenerator(Generator):
         if not golden.numel():
             warnings.warn("CIM's mask hides no patch: the generator has nothing to predict", stacklevel=2)
             nothing = sum((p.sum() * 0 for p in self.parameters() if p.requires_grad), logits.new_zeros(()))
-            return dict(loss_generator=nothing, token_accuracy=torch.zeros(()))
+            return dict(loss_generator=nothing, token_accuracy=logits.new_zeros(()))
         with full_precision(logits.device.type):
             flat = at_least_fp32(logits.flatten(0, 1))
             accuracy = 100 * (logits.detach().argmax(-1) == golden).float().mean()

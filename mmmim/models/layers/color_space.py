@@ -16,6 +16,12 @@ def check_rgb(part: str, in_channels: int) -> None:
         )
 
 
+def luma(colors: Tensor) -> Tensor:
+    """Return the brightness ``(B, 1, H, W)`` of RGB colours ``(B, 3, H, W)``."""
+    red, green, blue = colors.split(1, dim=1)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
 class ColorSpace(nn.Module):
     """A conversion between normalised images ``(x - mean) / std`` and colours in [0, 1].
 

@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import torch
+
+
+def current_autocast(device_type: str) -> Callable[[], AbstractContextManager]:
+    """Return what enters the surrounding autocast again, in a backward pass for example."""
+    if not torch.amp.is_autocast_available(device_type) or not torch.is_autocast_enabled(device_type):
+        return nullcontext
+    return partial(torch.autocast, device_type, torch.get_autocast_dtype(device_type))
 
 
 def uncached_autocast(device_type: str) -> AbstractContextManager:

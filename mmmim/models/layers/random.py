@@ -9,8 +9,8 @@ from torch import Generator, Tensor
 
 def to_device(table: Tensor, device: torch.device | str | None) -> Tensor:
     """Copy a host tensor to the device without waiting for the work queued there."""
-    if device is None or torch.device(device).type == "cpu":
-        return table
+    if device is None or torch.device(device).type in ("cpu", "meta"):
+        return table if device is None else table.to(device)
     return table.pin_memory().to(device, non_blocking=True)
 
 

@@ -8,12 +8,12 @@ from math import isqrt
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.interpolate import make_interp_spline
 from torch import Tensor
 
 from mmmim.errors import UsageError, one_of
 
 from .patch_mask import Grid
+from .random import to_device
 
 # Splines through values at offsets that grow geometrically (BEiT, Swin), or the table resized as an image (ViT
 # detectors: bicubic, ConMIM's paper on ADE20K: bilinear), which stretches near and far offsets alike.
@@ -39,6 +39,8 @@ def spline_weights(old: int, new: int) -> np.ndarray:
 
     ``old`` and ``new`` are sides of the windows. Offsets beyond the last one get its value.
     """
+    from scipy.interpolate import make_interp_spline
+
     source, target = 2 * old - 1, 2 * new - 1
     if source == target:
         return np.eye(source)
@@ -76,7 +78,7 @@ def resize_rel_pos_table(
 
 def _splines(grid: Tensor, old_window: Grid, new_window: Grid) -> Tensor:
     rows, columns = (
-        torch.from_numpy(spline_weights(old, new)).to(grid.device)
+        to_device(torch.from_numpy(spline_weights(old, new)), grid.device)
         for old, new in zip(old_window, new_window, strict=True)
     )
     return torch.einsum("ih,hwc,jw->ijc", rows, grid.double(), columns)

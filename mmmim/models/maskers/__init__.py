@@ -1,4 +1,4 @@
-from .base import BaseMasker, ScoredMasker
+from .base import BaseMasker, RatioMasker, ScoredMasker
 from .block_masker import BlockMasker
 from .center_masker import CenterMasker
 from .importance_masker import ImportanceMasker
@@ -11,6 +11,7 @@ __all__ = [
     "CenterMasker",
     "ImportanceMasker",
     "RandomMasker",
+    "RatioMasker",
     "ScoredMasker",
     "SquareMasker",
 ]

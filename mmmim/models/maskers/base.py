@@ -19,13 +19,8 @@ class BaseMasker(Part):
     A cell is a block of ``cell_size`` pixels that is hidden or visible as a whole; by default it is one patch.
 
     Args:
-        mask_ratio: Share of hidden cells.
         cell_size: Pixels, ``int`` or ``(height, width)``; a multiple of the patch size.
         patch_size: Filled from the backbone.
-        rounding: ``visible`` truncates the visible cells, K = N - int(N * (1 - mask_ratio)) (MAE); ``hidden`` rounds
-            the hidden ones up, K = ceil(N * mask_ratio) (SimMIM); ``nearest`` rounds (CIM). In floating point they
-            differ by one on some grids.
-        num_masked: Number of hidden cells in place of a ratio, or ``(least, most)`` to draw it for every batch (CIM).
 
     Attributes:
         cell: Rows and columns of patches in a cell.
@@ -38,43 +33,13 @@ class BaseMasker(Part):
     needs_scores: bool = False
 
     def __init__(
-        self,
-        mask_ratio: float = 0.75,
-        cell_size: int | tuple[int, int] | None = None,
-        patch_size: int | tuple[int, int] | None = None,
-        rounding: str = "visible",
-        num_masked: int | tuple[int, int] | None = None,
+        self, cell_size: int | tuple[int, int] | None = None, patch_size: int | tuple[int, int] | None = None
     ) -> None:
-        if not 0 <= mask_ratio <= 1:
-            raise UsageError(f"mask_ratio={mask_ratio} must lie between 0 and 1")
-        self.mask_ratio = mask_ratio
         self.cell = cell_in_patches(cell_size, patch_size)
-        self.rounding = one_of("rounding", rounding, ("visible", "hidden", "nearest"))
-        self.num_masked = None if num_masked is None else to_pair(num_masked)
-        if self.num_masked and not 0 <= self.num_masked[0] <= self.num_masked[1]:
-            raise UsageError(f"num_masked={num_masked} must be a number of cells, or a pair of increasing ones")
 
+    @abstractmethod
     def num_hidden_cells(self, cells: Grid) -> int:
         """Return the number of hidden cells, or the largest one if it varies."""
-        total = cells[0] * cells[1]
-        if self.num_masked is not None:
-            if self.num_masked[1] > total:
-                raise UsageError(
-                    f"num_masked={self.num_masked[1]} is larger than the grid of {cells[0]}x{cells[1]} = {total} cells"
-                )
-            return self.num_masked[1]
-        if self.rounding == "nearest":
-            return round(total * self.mask_ratio)
-        if self.rounding == "hidden":
-            return math.ceil(total * self.mask_ratio)
-        return total - int(total * (1 - self.mask_ratio))
-
-    def draw_num_hidden_cells(self, cells: Grid, generator: Generator | None) -> int:
-        """Return the number of hidden cells of a batch, drawn if it varies."""
-        most = self.num_hidden_cells(cells)
-        if self.num_masked is None or self.num_masked[0] == most:
-            return most
-        return int(torch.randint(self.num_masked[0], most + 1, (), generator=generator))  # on the host
 
     def num_hidden(self, grid: Grid) -> int:
         """Return the number of hidden patches per image on a patch grid, or the largest one if it varies."""
@@ -113,7 +78,58 @@ class BaseMasker(Part):
         return self.draw(self.cells(grid), batch_size, generator, device).refine(self.cell)
 
 
-class ScoredMasker(BaseMasker):
+class RatioMasker(BaseMasker):
+    """A base of maskers that hide a share of the cells, or a number of them.
+
+    Args:
+        mask_ratio: Share of hidden cells.
+        cell_size, patch_size: See :class:`BaseMasker`.
+        rounding: ``visible`` truncates the visible cells, K = N - int(N * (1 - mask_ratio)) (MAE); ``hidden`` rounds
+            the hidden ones up, K = ceil(N * mask_ratio) (SimMIM); ``nearest`` rounds (CIM). In floating point they
+            differ by one on some grids.
+        num_masked: Number of hidden cells in place of a ratio, or ``(least, most)`` to draw it for every batch (CIM).
+    """
+
+    def __init__(
+        self,
+        mask_ratio: float = 0.75,
+        cell_size: int | tuple[int, int] | None = None,
+        patch_size: int | tuple[int, int] | None = None,
+        rounding: str = "visible",
+        num_masked: int | tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(cell_size, patch_size)
+        if not 0 <= mask_ratio <= 1:
+            raise UsageError(f"mask_ratio={mask_ratio} must lie between 0 and 1")
+        self.mask_ratio = mask_ratio
+        self.rounding = one_of("rounding", rounding, ("visible", "hidden", "nearest"))
+        self.num_masked = None if num_masked is None else to_pair(num_masked)
+        if self.num_masked and not 0 <= self.num_masked[0] <= self.num_masked[1]:
+            raise UsageError(f"num_masked={num_masked} must be a number of cells, or a pair of increasing ones")
+
+    def num_hidden_cells(self, cells: Grid) -> int:
+        total = cells[0] * cells[1]
+        if self.num_masked is not None:
+            if self.num_masked[1] > total:
+                raise UsageError(
+                    f"num_masked={self.num_masked[1]} is larger than the grid of {cells[0]}x{cells[1]} = {total} cells"
+                )
+            return self.num_masked[1]
+        if self.rounding == "nearest":
+            return round(total * self.mask_ratio)
+        if self.rounding == "hidden":
+            return math.ceil(total * self.mask_ratio)
+        return total - int(total * (1 - self.mask_ratio))
+
+    def draw_num_hidden_cells(self, cells: Grid, generator: Generator | None) -> int:
+        """Return the number of hidden cells of a batch, drawn if it varies."""
+        most = self.num_hidden_cells(cells)
+        if self.num_masked is None or self.num_masked[0] == most:
+            return most
+        return int(torch.randint(self.num_masked[0], most + 1, (), generator=generator))  # on the host
+
+
+class ScoredMasker(RatioMasker):
     """A masker that reads how much the encoder's class token attends to each patch (CCMIM)."""
 
     contract: ClassVar[tuple[str, ...]] = (*BaseMasker.contract, "layers", "log_score")

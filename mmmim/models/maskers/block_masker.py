@@ -9,14 +9,14 @@ from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, to_device
-from .base import BaseMasker
+from .base import RatioMasker
 
 TRIES_PER_DRAW = 64
 NO_DRAWS = np.zeros((TRIES_PER_DRAW, 4))
 
 
 @MODELS.register_module()
-class BlockMasker(BaseMasker):
+class BlockMasker(RatioMasker):
     """Block-wise masking of BEiT (`Bao et al., 2022`, Algorithm 1) with an exact count.
 
     Blocks are drawn until K cells are hidden: area ~ U(min_block, K - done), aspect ~ log U(aspect), sides rounded and

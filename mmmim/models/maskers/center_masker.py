@@ -28,7 +28,7 @@ class CenterMasker(BaseMasker):
         cell_size: int | tuple[int, int] | None = None,
         patch_size: int | tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(cell_size=cell_size, patch_size=patch_size)
+        super().__init__(cell_size, patch_size)
         self.keep = to_pair(keep)
         if min(self.keep) < 1:
             raise UsageError(f"keep={keep} must be at least 1 cell")

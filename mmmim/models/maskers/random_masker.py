@@ -6,11 +6,11 @@ from torch import Generator
 from mmmim.registry import MODELS
 
 from ..layers import Grid, PatchMask, global_rand
-from .base import BaseMasker
+from .base import RatioMasker
 
 
 @MODELS.register_module()
-class RandomMasker(BaseMasker):
+class RandomMasker(RatioMasker):
     """Uniformly random cells: patches in MAE (`He et al., 2022`), 32-pixel cells in SimMIM (`Xie et al., 2022`)."""
 
     def draw(

@@ -6,7 +6,7 @@ from torch import Generator
 from mmmim.errors import UsageError
 from mmmim.registry import MODELS
 
-from ..layers import Grid, PatchMask, global_rand
+from ..layers import Grid, PatchMask, global_rand, to_device
 from .base import BaseMasker
 
 
@@ -24,7 +24,7 @@ class SquareMasker(BaseMasker):
         cell_size: int | tuple[int, int] | None = None,
         patch_size: int | tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(cell_size=cell_size, patch_size=patch_size)
+        super().__init__(cell_size, patch_size)
         if side < 1:
             raise UsageError(f"side={side} must be at least 1 cell")
         self.side = side
@@ -38,7 +38,7 @@ class SquareMasker(BaseMasker):
         self, cells: Grid, batch_size: int, generator: Generator | None, device: torch.device | str | None
     ) -> PatchMask:
         num_hidden = self.num_hidden_cells(cells)
-        places = torch.tensor([count - self.side + 1 for count in cells], device=device)
+        places = to_device(torch.tensor([count - self.side + 1 for count in cells]), device)
         corner = (global_rand(batch_size, 2, generator, device) * places).long()  # (B,2)
         inside = []
         for axis, count in enumerate(cells):

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import torch
 from timm.layers import LayerNorm
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
-from ..layers import FIXED_POSITIONS, Grid, PatchMask, block_rows, resize_pos_embed, take
+from ..layers import FIXED_POSITIONS, Grid, LeanBlock, PatchMask, resize_pos_embed, take
 from ..layers.init import xavier_linear_
 from .base import GridNeck
 
@@ -52,9 +51,7 @@ class MAEDecoder(GridNeck):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dims)) if use_mask_token else None
         positions = FIXED_POSITIONS[one_of("pos_embed", pos_embed, FIXED_POSITIONS)]
         self.decoder_pos_embed = nn.Parameter(positions(grid, dims, num_prefix), requires_grad=False)
-        self.decoder_blocks = nn.ModuleList(
-            Block(dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True) for _ in range(depth)
-        )
+        self.decoder_blocks = nn.ModuleList(LeanBlock(dims, num_heads, mlp_ratio) for _ in range(depth))
         self.decoder_norm = LayerNorm(dims)
         self.decoder_pred = nn.Linear(dims, out_dims)
         xavier_linear_(self)
@@ -80,7 +77,7 @@ class MAEDecoder(GridNeck):
             patches = tokens[:, self.num_prefix :]
             return patches if where is None else take(patches, where)
 
-        x = block_rows(self.decoder_blocks[-1], x, wanted)  # (B,n,d)
+        x = self.decoder_blocks[-1](x, wanted)  # (B,n,d)
         return self.decoder_pred(self.decoder_norm(x))
 
     def _restore(self, x: Tensor, mask: PatchMask) -> Tensor:

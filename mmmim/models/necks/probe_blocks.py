@@ -3,13 +3,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from timm.layers import LayerNorm
-from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
 from mmmim.registry import MODELS
 
-from ..layers import block_rows
+from ..layers import LeanBlock
 from ..layers.init import xavier_linear_
 
 
@@ -44,7 +43,7 @@ class ProbeBlocks(nn.Module):
         if self.pooling == "cls" and not num_prefix:
             raise UsageError("pooling='cls' needs a backbone with a class token; use pooling='avg'")
         self.num_prefix = num_prefix
-        self.blocks = nn.ModuleList(Block(in_dims, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True) for _ in range(depth))
+        self.blocks = nn.ModuleList(LeanBlock(in_dims, num_heads, mlp_ratio) for _ in range(depth))
         self.norm = LayerNorm(in_dims)
         xavier_linear_(self)
 
@@ -55,7 +54,7 @@ class ProbeBlocks(nn.Module):
             raise UsageError(f"ProbeBlocks reads tokens, got shape {tuple(x.shape)}; set backbone.out_type='raw'")
         for block in self.blocks[:-1]:
             x = block(x)
-        return self.norm(block_rows(self.blocks[-1], x, self._pooled)).mean(1)
+        return self.norm(self.blocks[-1](x, self._pooled)).mean(1)
 
     def _pooled(self, tokens: Tensor) -> Tensor:
         return tokens[:, :1] if self.pooling == "cls" else tokens[:, self.num_prefix :]

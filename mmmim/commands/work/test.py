@@ -1,10 +1,9 @@
-"""The steps of ``tools/train.py`` and ``tools/test.py``."""
+"""The work of ``tools/test.py``."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from contextlib import nullcontext
 from pathlib import Path
 
 from mmengine.config import Config
@@ -13,44 +12,9 @@ from mmmim.errors import UsageError
 from mmmim.launch import options
 from mmmim.launch.data_paths import check_paths
 from mmmim.launch.dense_checks import check_dense
-from mmmim.launch.prepare import PreparedRun, Settings, prepare
-from mmmim.launch.processes import is_first_process, num_processes, setup_launcher
-from mmmim.launch.run_lock import check_unfinished, run_lock
+from mmmim.launch.process import is_first_process
+from mmmim.launch.processes import setup_launcher
 from mmmim.launch.runner import build_runner
-
-
-def train(args: argparse.Namespace) -> None:
-    """Train, or print the plan of the training with ``--dry-run``."""
-    cfg = options.load_config(args.config, args.cfg_options, args.work_dir, args.data is not None)
-    settings = Settings(
-        data=args.data,
-        checkpoint=args.checkpoint,
-        resume=args.resume,
-        amp=args.amp,
-        accumulate=args.accumulate,
-        epochs=args.epochs,
-        iters=args.iters,
-        processes=args.world_size or num_processes(args.launcher),
-        planned=args.dry_run,
-    )
-    prepared = prepare(cfg, settings)
-    if args.dry_run:
-        _print_plan(prepared)
-        return
-    setup_launcher(prepared.cfg, args.launcher)
-    with run_lock(cfg.work_dir) if is_first_process() else nullcontext():
-        if is_first_process():
-            check_unfinished(cfg.work_dir, bool(prepared.cfg.get("resume")), args.overwrite)
-        _train(prepared)
-
-
-def _train(prepared: PreparedRun) -> None:
-    runner = build_runner(prepared.cfg)
-    for line in prepared.arithmetic:
-        runner.logger.info(line)
-    for remark in prepared.remarks_on(len(runner.train_loop.dataloader.dataset)):
-        runner.logger.warning(remark)
-    runner.train()
 
 
 def test(args: argparse.Namespace) -> None:
@@ -100,11 +64,3 @@ def use_tta(cfg: Config) -> None:
         dataset = dataset.dataset
     dataset.pipeline = cfg.tta_pipeline
     cfg.model = dict(cfg.tta_model, module=cfg.model)
-
-
-def _print_plan(prepared: PreparedRun) -> None:
-    from mmmim.plan.dry_run import dry_run
-    from mmmim.plan.table import describe
-
-    if is_first_process():
-        print(describe(dry_run(prepared)))

@@ -5,8 +5,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from timm.layers import Mlp
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from .recomputation import keep_input
 
 
 class GeluLinear(torch.autograd.Function):
@@ -33,10 +35,14 @@ class GeluLinear(torch.autograd.Function):
 
 
 class LeanMlp(Mlp):
-    """timm's ``Mlp`` with a GELU and without dropout, which keeps a quarter less of a block's activations."""
+    """timm's ``Mlp`` with a GELU and without dropout, which keeps a quarter less of a block's activations.
 
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.fc1(x)
-        if torch.is_grad_enabled():
+    It takes the norm before it as an argument, so that the normed tokens are not kept either.
+    """
+
+    def forward(self, x: Tensor, norm: nn.Module | None = None) -> Tensor:
+        fc1 = self.fc1
+        hidden = fc1(x) if norm is None else keep_input(norm, x, fc1.weight, fc1.bias, norm.parameters())
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
             return GeluLinear.apply(hidden, self.fc2.weight, self.fc2.bias)
         return self.fc2(self.act(hidden))

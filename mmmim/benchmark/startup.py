@@ -1,0 +1,62 @@
+"""Measure the CPU seconds until a command answers, and until a training takes its first step."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+
+from mmmim.config.folder import checkout, configs_folder
+from mmmim.errors import RunFailed
+from mmmim.progress import track
+
+from .rounds import Timing, in_turns
+
+TOY = "mae/vit-tiny_toy.py"
+FIRST_STEP = """
+import sys, tempfile
+from mmmim.commands import train
+with tempfile.TemporaryDirectory() as folder:
+    sys.exit(train.main([{config!r}, "--work-dir", folder, "--iters", "1", "--cfg-options",
+                         "train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False",
+                         "train_dataloader.batch_size=16"]))
+"""
+
+
+def commands() -> dict[str, list[str]]:
+    """Return what is started, by name: imports, ``--help`` of each door, and one training step of a toy."""
+    found = {
+        "import torch": [sys.executable, "-c", "import torch"],
+        "import mmmim": [sys.executable, "-c", "import mmmim"],
+        "python": [sys.executable, "-c", "pass"],
+    }
+    root = checkout()
+    for door in sorted(root.glob("tools/*.py")):
+        found[f"{door.name} --help"] = [sys.executable, str(door), "--help"]
+    found["first step"] = [sys.executable, "-c", FIRST_STEP.format(config=str(configs_folder() / TOY))]
+    return found
+
+
+def measure(started: Mapping[str, list[str]], rounds: int) -> dict[str, Timing]:
+    """Return the times of each command in processes of their own, one thread each.
+
+    Raises:
+        RunFailed: A command failed; the message has its last lines.
+    """
+    timings = {name: Timing(1) for name in started}
+    turns = in_turns(list(started), rounds)
+    for number, name in enumerate(track(turns, "measured", len(turns), "starts")):
+        before, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        done = subprocess.run(
+            started[name], env=dict(os.environ, OMP_NUM_THREADS="1"), capture_output=True, text=True, encoding="utf-8"
+        )
+        wall, after = time.perf_counter() - wall, resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode != 0:
+            raise RunFailed(f"{name} ended with status {done.returncode}: {done.stderr[-800:].strip()}")
+        if number >= len(started):
+            timings[name].cpu.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            timings[name].wall.append(wall)
+    return timings

@@ -1,0 +1,1 @@
+"""What those commands do that need libraries, imported by the command of the same name when it has its arguments."""

@@ -1,0 +1,82 @@
+"""The labelled training and test set that a config describes, with evaluation transforms."""
+
+from __future__ import annotations
+
+import os
+
+from mmengine.config import Config
+from torch.utils.data import Dataset
+
+from mmmim.datasets import use_folder
+from mmmim.datasets.data_option import TRAIN_FOLDERS, is_classifier
+from mmmim.errors import UsageError
+from mmmim.registry import DATASETS
+
+SMALL_IMAGE = 128  # below this size objects fill the image to its edges, so nothing is cropped
+
+
+def labelled_splits(
+    cfg: Config, data_dir: str | None = None, crop_ratio: float | None = None, num_test: int | None = None
+) -> tuple[Dataset, Dataset]:
+    """Return training and test set with evaluation transforms; see :class:`FrozenEvaluation`."""
+    train, test = _dataset_configs(cfg, crop_ratio, num_test)
+    if data_dir is None and test is None and _kind(train) == "ImageFolder":
+        data_dir = _data_dir(train["root"])
+    if data_dir is not None:
+        parts = Config(
+            dict(
+                model=dict(type=cfg.model.type),
+                train_features=dict(dataset=train),
+                test_features=dict(dataset=test or dict(train)),
+            )
+        )
+        parts = use_folder(parts, data_dir)
+        train, test = parts.train_features.dataset, parts.test_features.dataset
+    elif test is None:
+        raise UsageError(
+            f"{_kind(train)} of this config has no labelled split; give a folder of class folders with --data DIR"
+        )
+    splits = DATASETS.build(train), DATASETS.build(test)
+    if not splits[0].classes:
+        raise UsageError(
+            f"{data_dir}: the dataset has no labels; k-NN and probes need one sub-folder per class, at least two, "
+            "in DIR or in DIR/train and DIR/val"
+        )
+    return splits
+
+
+def _dataset_configs(cfg: Config, crop_ratio: float | None, num_test: int | None) -> tuple[dict, dict | None]:
+    """Return the configs of training and test set; None where the config has no test set."""
+    train = dict(cfg.train_dataloader.dataset, transforms=_transforms(cfg.model.backbone, crop_ratio))
+    if is_classifier(cfg) and cfg.get("val_dataloader"):
+        test = dict(cfg.val_dataloader.dataset)
+        transforms = test.get("transforms", []) if crop_ratio is None else train["transforms"]
+        if num_test is not None and _kind(test) == "ToyImages":
+            test["num_images"] = num_test
+        return dict(train, transforms=transforms), dict(test, transforms=transforms)
+    if _kind(train) == "ToyImages":
+        return train, dict(train, split="val", num_images=num_test or 1024)
+    return train, None
+
+
+def _kind(dataset: dict) -> str:
+    return str(dataset["type"]).removeprefix("mmmim.")
+
+
+def _data_dir(root: str) -> str:
+    root = os.path.normpath(root)
+    return os.path.dirname(root) if os.path.basename(root) in TRAIN_FOLDERS else root
+
+
+def _transforms(backbone: dict, crop_ratio: float | None) -> list[dict]:
+    size = backbone.get("img_size", 224)
+    height, width = (size, size) if isinstance(size, int) else size
+    longest = max(height, width)
+    if crop_ratio is None:
+        crop_ratio = 1.0 if longest < SMALL_IMAGE else 0.875
+    if not 0 < crop_ratio <= 1:
+        raise UsageError(f"crop_ratio: {crop_ratio} must lie in (0, 1]; 0.875 is resize 256, crop 224")
+    return [
+        dict(type="Resize", size=round(longest / crop_ratio), interpolation="bicubic", antialias=True),
+        dict(type="CenterCrop", size=(height, width)),
+    ]
