@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 
 from . import data, evaluation, report, startup, step
+from .kernels import kernels
 from .rounds import measure_in_worker
 
 PACK_FORMATS = {"packed as JPEG": "jpeg", "packed pixels": "pixels"}
@@ -32,10 +33,10 @@ def measure_step(args: argparse.Namespace) -> None:
     settings = step.StepSettings(args.batch, args.steps, args.warmup, args.block, args.threads)
     figures = step.measure(args.config, args.variants, args.peer is not None, settings)
     step.print_figures(figures)
-    kernels = step.kernels(args.config, args.variants[0], settings) if args.profile else []
-    for kernel in kernels:
+    found = kernels(args.config, args.variants[0], settings) if args.profile else []
+    for kernel in found:
         print(f"{kernel['share']:6.1%}  {kernel['name']}")
-    report.write(args.out, "step", dict(figures, kernels=kernels), vars(args))
+    report.write(args.out, "step", dict(figures, kernels=found), vars(args))
 
 
 def measure_startup(args: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from mmmim.config.folder import configs_folder
 from mmmim.datasets import ToyImages
 from mmmim.launch.options import load_config
 from mmmim.launch.prepare import Settings, prepare
-from mmmim.plan.benchmark import Contender, compare
 
 from .peer import peer_config
+from .turns import Contender, compare
 
 AMP = {"fp32": "off", "bf16": "bf16", "fp16": "fp16"}
 # Dense FLOP/s of the data sheets in bf16, in units of 1e12, by a part of the device's name.
@@ -37,6 +38,9 @@ COLUMNS = {
     "mfu": ("MFU", 1.0),
     "peak_bytes": ("peak GB", 1e9),
 }
+
+
+_NUMBERS = count()
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ def without_data(cfg: Config, ours: Config, settings: StepSettings, work_dir: st
     )
     loader.update(batch_size=settings.batch, num_workers=0, persistent_workers=False, pin_memory=False)
     cfg.train_cfg.max_epochs = 1
+    cfg.experiment_name = f"benchmark_{next(_NUMBERS)}"  # runners of one name share loggers that write to one folder
     cfg.default_hooks.checkpoint = None
     cfg.custom_hooks = [hook for hook in cfg.get("custom_hooks") or () if "dataset" not in str(hook)]
     cfg.update(work_dir=work_dir, log_level="ERROR", load_from=None, resume=False, val_dataloader=None, val_cfg=None,

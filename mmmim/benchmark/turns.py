@@ -104,7 +104,8 @@ class TurnHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         runner.model.train()
-        self.contender.cost = step_cost(runner.model, next(iter(runner.train_dataloader)))
+        with runner.optim_wrapper.optim_context(runner.model):  # in the precision of the steps
+            self.contender.cost = step_cost(runner.model, next(iter(runner.train_dataloader)))
 
     def before_train_epoch(self, runner: Runner) -> None:
         self.start = _clocks()
@@ -136,4 +137,6 @@ def compare(contenders: Sequence[Contender], rounds: int) -> None:
 
 
 def _clocks() -> tuple[float, float]:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
     return time.perf_counter(), time.process_time()
