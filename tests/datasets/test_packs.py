@@ -538,7 +538,7 @@ def test_a_process_with_too_many_open_files_closes_some(packed: Path, monkeypatc
         return real(path, mode)
 
     monkeypatch.setattr(io, "FileIO", too_many)
-    data.source.files._opened.clear()
+    data.source.opened._opened.clear()
     assert [data[i]["indices"] for i in (0, 12, 24, 35, 0)] == [0, 12, 24, 35, 0] and refusals == []
 
 
@@ -546,4 +546,4 @@ def test_more_shards_than_files_may_be_open(packed: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("mmmim.datasets.sources.open_files.MAX_OPEN", 2)
     assert_same(samples(packed), samples(class_folder))
     data = ImageFolder(str(packed))
-    assert all(data[i]["indices"] == i for i in range(35, -1, -3)) and len(data.source.files._opened) <= 2
+    assert all(data[i]["indices"] == i for i in range(35, -1, -3)) and len(data.source.opened._opened) <= 2
