@@ -77,9 +77,9 @@ def test_importing_mmmim_loads_no_framework():
 @pytest.mark.parametrize("package", ["models", "datasets", "engine", "evaluation", "visualization", "compat"])
 def test_pretraining_never_imports_the_dense_frameworks(package):
     out = run_python(
-        f"import sys, mmmim.{package}; print(*sorted({{'mmseg','mmdet','pycocotools'}} & set(sys.modules)))"
+        f"import sys, mmmim.{package}; print(*sorted({{'mmseg','mmdet','pycocotools','pyarrow'}} & set(sys.modules)))"
     )
-    assert out.split() == [], f"mmmim.{package} must import without the extras [seg] and [det]"
+    assert out.split() == [], f"mmmim.{package} must import without the extras"
 
 
 def test_models_load_nothing_above_them():
@@ -91,7 +91,7 @@ def test_models_load_nothing_above_them():
 
 def test_every_imported_package_is_declared():
     declared = {IMPORT_NAMES.get(r.name, r.name) for r in requirements()}
-    optional = {IMPORT_NAMES.get(r.name, r.name) for e in ("seg", "det") for r in requirements(e)}
+    optional = {IMPORT_NAMES.get(r.name, r.name) for e in ("seg", "det", "hf") for r in requirements(e)}
     undeclared = {}
     for path in (ROOT / "mmmim").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -109,7 +109,9 @@ def test_every_imported_package_is_declared():
 
 def test_ranges_are_open_and_admit_the_lock():
     versions = locked()
-    for requirement in requirements() + requirements("seg") + requirements("det") + requirements("dev"):
+    for requirement in (
+        requirements() + requirements("seg") + requirements("det") + requirements("hf") + requirements("dev")
+    ):
         if requirement.name == "mmmim":
             continue
         assert {s.operator for s in requirement.specifier} == {">="}, f"{requirement} is not an open range"
@@ -131,8 +133,9 @@ def test_pretraining_installs_without_the_dense_frameworks():
     assert base.isdisjoint({"onedl-mmsegmentation", "onedl-mmdetection"})
     assert [r.name for r in requirements("seg")] == ["onedl-mmsegmentation"]
     assert [r.name for r in requirements("det")] == ["onedl-mmdetection"]
+    assert [r.name for r in requirements("hf")] == ["pyarrow"]
     (everything,) = requirements("all")
-    assert everything.name == "mmmim" and everything.extras == {"seg", "det"}
+    assert everything.name == "mmmim" and everything.extras == {"seg", "det", "hf"}
 
 
 def test_lock_has_names_and_versions_only():

@@ -8,7 +8,7 @@ def make_parser(description: str | None) -> CommandParser:
     parser = CommandParser(description=description)
     parser.add_argument("config", help="config of the pre-training run, or of a classifier")
     parser.add_argument("checkpoint", metavar="CKPT", help=".pth file, work directory of a run, or none")
-    parser.add_argument("--data", metavar="DIR", help="labelled folder (default: the config's data)")
+    parser.add_argument("--data", metavar="DIR", help="labelled folder, pack, ... (default: the config's data)")
     parser.add_argument("--random-init", action="store_true", help="also evaluate the untrained encoder")
     parser.add_argument(
         "--pool",

@@ -14,22 +14,15 @@ perhaps a label, in each line. A command that was stopped goes on when it is giv
 from __future__ import annotations
 
 import argparse
-import errno
 import os
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mmmim.datasets.packs import PackReport, PackSettings
-    from mmmim.datasets.sources import ImageSource
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-STOPPED = 130  # the exit status of a command that Ctrl-C ended
+from mmmim.commands.command_line import CommandParser
+from mmmim.commands.running import libraries_loading, run_tool
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("source", nargs="?", metavar="DIR|LIST", help="images to pack")
     parser.add_argument("out", nargs="?", metavar="OUT", help="folder of the pack")
     parser.add_argument("--verify", metavar="PACK", help="read a pack and compare it with its checksums")
@@ -57,96 +50,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def pack(args: argparse.Namespace) -> int:
-    """Write or verify a pack and print what was done; return the exit status."""
-    if args.verify is not None:
-        verify(Path(args.verify))
-        return 0
-    from mmmim.datasets.packs import PackSettings
-
-    pairs = None if args.value_range is None else tuple(args.value_range)
-    settings = PackSettings(args.format, args.size, args.quality, args.channels, pairs, args.per_shard)
-    source = _open(args)
-    try:
-        report = _write(source, Path(args.out), settings, args.workers)
-    except KeyboardInterrupt:
-        print(f"\nstopped; what is finished in {args.out} stays, and the same command goes on")
-        return STOPPED
-    print(_describe(report, args.out))
-    return 0
-
-
-def _open(args: argparse.Namespace) -> ImageSource:
-    from mmmim.datasets.sources import LIST_ENDINGS, open_list, open_source
-
-    if args.root is not None or args.source.lower().endswith(LIST_ENDINGS):
-        return open_list(args.source, args.root)
-    return open_source(args.source, args.channels, args.extensions)
-
-
-def _write(source: ImageSource, out: Path, settings: PackSettings, workers: int) -> PackReport:
-    from mmmim.datasets.packs import write_pack
-    from mmmim.errors import RunFailed, UsageError
-    from mmmim.launch.run_lock import run_lock
-    from mmmim.progress import progress
-
-    if out.is_file():
-        raise UsageError(f"OUT: {str(out)!r} is a file; a pack is a folder")
-    try:
-        with run_lock(out, "OUT", "packs"), progress("images", "packing") as show:
-            return write_pack(source, out, settings, workers, lambda done: show(done, len(source)))
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise RunFailed(f"{error.filename or out}: {error.strerror}; {_room(source, out, settings)}") from None
-
-
-def _room(source: ImageSource, out: Path, settings: PackSettings) -> str:
-    """Return what was finished before the disk was full, and what is left to do."""
-    sizes = [shard.stat().st_size for shard in out.glob("shard-*.zip")]
-    total = -(-len(source) // settings.images_per_shard(len(source)))
-    about = f" (about {(total - len(sizes)) * max(sizes) / 1e9:,.1f} GB)" if sizes else ""
-    return (
-        f"{len(sizes)} of {total} shards are finished and stay. Make room{about} and run the same command again, which "
-        "goes on; or choose a smaller --size or --format jpeg, and another folder"
-    )
-
-
-def _describe(report: PackReport, out: str) -> str:
-    size = f"{report.size / 1e9:,.2f} GB, {report.size / report.images / 1e3:,.1f} kB per image"
-    done = "was complete already" if report.was_complete else "is complete and was read back"
-    lines = [f"{out} {done}: {report.images:,} images in {report.shards:,} files, {size}"]
-    if report.unreadable:
-        lines.append(
-            f"{len(report.unreadable):,} images could not be read: {Path(out, 'unreadable.txt')} says why of each"
-        )
-    lines.append(f"train from it: python tools/train.py CONFIG --data {out}")
-    return "\n".join(lines)
-
-
-def verify(folder: Path) -> None:
-    """Read a pack and print whether it is what was written.
-
-    Raises:
-        RunFailed: It is not; the message names the shards.
-    """
-    from mmmim.datasets.packs import verify_pack
-    from mmmim.errors import RunFailed
-
-    found = verify_pack(folder)
-    if found.damaged:
-        which = "; ".join(f"{shard}: {wrong}" for shard, wrong in list(found.damaged.items())[:10])
-        raise RunFailed(
-            f"{folder}: {len(found.damaged)} damaged shard(s): {which}. Copy them again, or delete them and run "
-            f"python tools/pack.py {found.source} {folder}, which writes them anew"
-        )
-    written = "; the index was not, and was written anew" if found.index_written else ""
-    print(f"{folder}: {found.images:,} images, {found.size / 1e9:,.2f} GB, all as they were written{written}")
+def run(args: argparse.Namespace) -> int:
+    """Write or verify a pack; return the exit status."""
+    with libraries_loading():
+        from mmmim.commands.work.pack import pack, verify
+    return pack(args) if args.verify is None else verify(args.verify)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command and return its exit status."""
-    args = parse_args(argv)
-    from mmmim.commands.running import run_tool
-
-    return run_tool(pack, args)
+    return run_tool(run, parse_args(argv))

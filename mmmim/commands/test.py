@@ -18,7 +18,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = CommandParser(description=__doc__)
     parser.add_argument("config")
     parser.add_argument("checkpoint", help="written by a run of this config")
-    parser.add_argument("--data", metavar="DIR", help="folder of images with one sub-folder per class")
+    parser.add_argument("--data", metavar="DIR", help="folder with one sub-folder per class, pack, ...")
     parser.add_argument(
         "--out", metavar="FILE.json", help="default: test_metrics.json (or _tta.json) in the work directory"
     )

@@ -18,7 +18,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("config")
-    parser.add_argument("--data", metavar="DIR", help="folder of images, labelled by sub-folders or not")
+    parser.add_argument(
+        "--data", metavar="DIR", help="folder of images, labelled or not; pack, ZIP, WebDataset, Hugging Face datasets"
+    )
     parser.add_argument("--checkpoint", metavar="CKPT", help="pre-trained backbone, or none for random weights")
     parser.add_argument("--work-dir", metavar="DIR", help="default: work_dirs/ and the config's path below configs/")
     parser.add_argument(

@@ -20,7 +20,7 @@ from mmengine.runner import Runner
 from other_containers import save_to_disk, table_of, write_webdataset
 from PIL import Image
 
-from mmmim import progress as progress_module
+from mmmim import progress
 from mmmim.commands import pack as pack_command
 from mmmim.datasets import use_folder
 from mmmim.datasets.packs import shards
@@ -143,8 +143,8 @@ def test_a_second_command_on_the_same_pack_is_refused(images: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_is_shown(terminal: bool, images: Path, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(progress_module.sys.stderr, "isatty", lambda: terminal)
-    monkeypatch.setattr(progress_module, "SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
     monkeypatch.setenv("COLUMNS", "120")
     assert pack(images, tmp_path / "pack", "--per-shard", 8, "--workers", 1) == 0
     shown = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", capsys.readouterr().err)

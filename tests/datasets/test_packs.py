@@ -186,6 +186,14 @@ def test_pixels_have_the_channels_that_are_asked_for(channels: int, tmp_path: Pa
         ImageFolder(f"{tmp_path}/pack", channels=other)
 
 
+def test_an_unknown_range_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    np.save(tmp_path / "images" / "a.npy", np.zeros((4, 4, 3), np.float32))
+    with pytest.raises(UsageError, match=r"a\.npy: holds float32 values .*here with --channels N and --value-range"):
+        pack(tmp_path / "images", tmp_path / "pack")
+    assert not (tmp_path / "pack").exists()
+
+
 def test_a_value_range_is_applied_once(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     np.save(tmp_path / "images" / "a.npy", np.linspace(-1, 1, 48, dtype=np.float32).reshape(4, 4, 3))
@@ -519,6 +527,19 @@ def test_a_stale_handle_is_opened_again(packed: Path, monkeypatch: pytest.Monkey
     real = io.FileIO
     monkeypatch.setattr(io, "FileIO", lambda path, mode: opened.append(path) or real(path, mode))
     assert torch.equal(data[3]["inputs"], wanted) and data.bad_files == [] and opened == [f"{packed}/shard-00000.zip"]
+
+
+def test_a_process_with_too_many_open_files_closes_some(packed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, refusals, real = ImageFolder(str(packed)), [True], io.FileIO
+
+    def too_many(path: str, mode: str) -> Any:
+        if path.endswith("3.zip") and refusals and refusals.pop():
+            raise OSError(errno.EMFILE, "Too many open files", path)
+        return real(path, mode)
+
+    monkeypatch.setattr(io, "FileIO", too_many)
+    data.source.opened._opened.clear()
+    assert [data[i]["indices"] for i in (0, 12, 24, 35, 0)] == [0, 12, 24, 35, 0] and refusals == []
 
 
 def test_more_shards_than_files_may_be_open(packed: Path, monkeypatch: pytest.MonkeyPatch, class_folder: Path) -> None:

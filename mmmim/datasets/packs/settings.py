@@ -9,7 +9,7 @@ from mmmim.datasets.sources.pack import JPEG, PIXELS
 from mmmim.errors import UsageError, one_of
 
 PER_SHARD = {JPEG: 10_000, PIXELS: 4_000}  # images: about 300 MB and 1 GB at 256 pixels
-MAX_SHARDS = 512  # so that a process can keep all of them open
+MAX_SHARDS = 256  # so that a process can keep all of them open
 FORMATS = (JPEG, PIXELS)
 
 

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from mmmim.checkpoint.files import atomic_write
+from mmmim.datasets.image_files import ImageFiles
 from mmmim.datasets.sources import ImageSource, open_source
 from mmmim.datasets.sources.index import store_index
 from mmmim.datasets.sources.pack import INDEX_FILE, index_stamp
@@ -61,6 +63,7 @@ def write_pack(
         RunFailed: The storage stays away, no image is readable, or a worker was killed.
         OSError: The pack cannot be written.
     """
+    _check_kinds(source, settings)
     plan = Plan(source, folder, settings)
     before = plan.begin()
     _remove_leftovers(folder)
@@ -72,6 +75,14 @@ def write_pack(
     progress(len(source) - sum(len(plan.ids(shard)) for shard in missing))
     _write_shards(plan, missing, workers, progress)
     return _report(plan, _finish(plan, before), was_complete=False)
+
+
+def _check_kinds(source: ImageSource, settings: PackSettings) -> None:
+    """Refuse images of an unknown range or another number of channels before anything is written, as training does."""
+    try:
+        ImageFiles(source, np.full(len(source), -1), (), (), settings.channels, settings.value_range)
+    except UsageError as error:
+        raise UsageError(f"{error} (here with --channels N and --value-range LOW HIGH)") from None
 
 
 def _write_shards(plan: Plan, shards: Sequence[int], workers: int, progress: Progress) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .base import DamagedEntry
 
-MAX_OPEN = 512  # files of one source in one process
+MAX_OPEN = 256  # files of one source in one process
 
 
 class OpenFiles:
