@@ -116,6 +116,11 @@ def test_toy_pictures_depend_on_all_arguments():
     assert len(hashes) == len(settings)
 
 
+class Opaque(nn.Identity):
+    def extra_repr(self):
+        return repr(object())
+
+
 def test_weights_buffers_settings_and_structure_of_a_module_count():
     torch.manual_seed(0)
     vit = ViT(ARCH, img_size=16, patch_size=8)
@@ -126,7 +131,9 @@ def test_weights_buffers_settings_and_structure_of_a_module_count():
     assert of_module(vit, dict(type="ViT")) != plain
     assert of_module(ImagePreprocessor()) != of_module(ImagePreprocessor(std=(58, 57, 57)))
     assert of_module(nn.GELU()) != of_module(nn.GELU("tanh"))
-    with pytest.raises(Unknown, match="settings hold more than plain values"):
+    with pytest.raises(Unknown, match="by its address"):
+        of_module(Opaque())
+    with pytest.raises(Unknown, match="settings of ViT hold more than plain values"):
         of_module(vit, dict(norm=nn.LayerNorm))
 
 
