@@ -1,4 +1,4 @@
-"""Shows how far a long loop is: a bar on a terminal, a line now and then elsewhere."""
+"""Show how far something long is: a bar on a terminal, lines in a log."""
 
 from __future__ import annotations
 
@@ -6,21 +6,49 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
-from tqdm import tqdm
-
 T = TypeVar("T")
-LINE_SECONDS = 30.0  # between two lines where there is no terminal; shorter loops print nothing there
-FACTS = "{n_fmt} of {total_fmt}{unit} ({percentage:.0f} %), {rate_noinv_fmt}, {remaining} left"
-BAR = "{desc}: |{bar}| " + FACTS
-LINE = "{desc}: " + FACTS
+SECONDS_BETWEEN_LINES = 30.0
+SECONDS_BETWEEN_BARS = 0.2
+
+
+@contextmanager
+def progress(unit: str, what: str = "") -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of how many are done and how many there are; it shows the rate and the time that is left.
+
+    Args:
+        unit: What is counted, such as ``images``.
+        what: What is done to them.
+    """
+    if not sys.stderr.isatty():
+        yield _lines(unit, what)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TextColumn("{task.fields[rate]}"))
+    # without a thread of its own: data workers are forked while the bar is shown
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), auto_refresh=False) as bar:
+        task = bar.add_task("", total=None, rate="")
+        shown = time.monotonic()
+
+        def show(done: int, total: int) -> None:
+            nonlocal shown
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, total=total, rate="" if speed is None else f"{speed:,.0f} {unit}/s")
+            if time.monotonic() >= shown + SECONDS_BETWEEN_BARS or done == total:
+                shown = time.monotonic()
+                bar.refresh()
+
+        yield show
 
 
 def track(
     steps: Iterable[T], what: str, total: int, unit: str = "images", size: Callable[[T], int] = lambda _: 1
 ) -> Iterator[T]:
-    """Yield the steps of a loop and write its progress, rate and remaining time to stderr.
+    """Yield the steps of a loop and show how far it is.
 
     Args:
         what: What is done, such as ``features of the training images``.
@@ -29,51 +57,27 @@ def track(
         size: Returns how much a step is.
     """
     done = 0
-    with progress(what, total, unit) as show:
-        show(done)
+    with progress(unit, what) as show:
+        show(done, total)
         for step in steps:
             yield step
             done += size(step)
-            show(done)
+            show(done, total)
 
 
-@contextmanager
-def progress(what: str, total: int, unit: str = "images") -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how much is done, and writes as :func:`track` does.
+def _lines(unit: str, what: str) -> Callable[[int, int], None]:
+    begin = told = time.monotonic()
+    first: int | None = None
+    name = f"{what}: " if what else ""
 
-    What is done at its first call was done before: it does not count for the rate.
-    """
-    if sys.stderr.isatty():
-        with tqdm(total=total, desc=what, unit=f" {unit}", bar_format=BAR, dynamic_ncols=True, leave=False) as bar:
-            yield _Bar(bar)
-    else:
-        yield _Lines(what, total, f" {unit}")
-
-
-class _Bar:
-    def __init__(self, bar: tqdm) -> None:
-        self.bar, self.begun = bar, False
-
-    def __call__(self, done: int) -> None:
-        if self.begun:
-            self.bar.update(done - self.bar.n)
-            return
-        self.begun = True
-        self.bar.initial = self.bar.n = done
-        self.bar.refresh()
-
-
-class _Lines:
-    def __init__(self, what: str, total: int, unit: str) -> None:
-        self.what, self.total, self.unit = what, total, unit
-        self.start = self.last = time.monotonic()
-        self.before: int | None = None
-
-    def __call__(self, done: int) -> None:
-        self.before = done if self.before is None else self.before
+    def show(done: int, total: int) -> None:
+        nonlocal told, first
+        first = done if first is None else first
         now = time.monotonic()
-        if now - self.last >= LINE_SECONDS:
-            self.last = now
-            facts = dict(prefix=self.what, unit=self.unit, bar_format=LINE, initial=self.before)
-            line = tqdm.format_meter(done, self.total, now - self.start, **facts)
-            print(line, file=sys.stderr, flush=True)
+        if now < told + SECONDS_BETWEEN_LINES:
+            return
+        told, rate = now, (done - first) / (now - begin)
+        left = f", {timedelta(seconds=round((total - done) / rate))} left" if rate else ""
+        print(f"{name}{done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s{left}", file=sys.stderr, flush=True)
+
+    return show

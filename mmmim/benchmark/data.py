@@ -108,6 +108,6 @@ def pack(root: str, folder: str, kind: str) -> str:
     """Pack the images below ``root`` into a sub-folder of ``folder`` in the format ``kind``, and return it."""
     source, out = open_source(root), Path(folder, kind)
     settings = PackSettings(format=kind)
-    with progress(f"packing as {kind}", len(source)) as show:
-        write_pack(source, out, settings, available_cores(), show)
+    with progress("images", f"packing as {kind}") as show:
+        write_pack(source, out, settings, available_cores(), lambda done: show(done, len(source)))
     return str(out)

@@ -75,23 +75,16 @@ class ImageFiles(SeededImageDataset):
         return self.source.name(index)
 
     def fingerprint(self) -> str | None:
-        """Return a hash of labels, of names, of how images are read, and of each file's path, size and times of change.
+        """Return a hash of labels, of how images are read, and of the files that hold them.
 
-        It is None if a file is missing, or if a subclass reads files in its own way.
+        It is None if the source does not tell, or if a subclass reads images in its own way.
         """
-        if type(self).load is not ImageFiles.load:
+        files = self.source.stamp() if type(self).load is ImageFiles.load else None
+        if files is None:
             return None
-        how = (os.path.realpath(self.source.location), self.channels, self.value_range, self.classes)
+        how = (files, self.channels, self.value_range, self.classes)
         digest = hashlib.sha256(repr(how).encode())
         digest.update(np.ascontiguousarray(self.labels, dtype=np.int64).data)
-        digest.update(self.paths.text.data)
-        digest.update(self.paths.ends.data)
-        try:
-            for file in self.source.files():
-                found = os.stat(file)
-                digest.update(repr((found.st_size, found.st_mtime_ns, found.st_ctime_ns)).encode())
-        except OSError:
-            return None
         return digest.hexdigest()
 
     def _check_kinds(self) -> None:

@@ -105,8 +105,8 @@ def _arrays_to_tensors(loader: DataLoader) -> Iterator[list[EncodedBatch]]:
 def _keep_freed_memory() -> None:
     """Let the C library reuse the memory of activations instead of returning it to the system after each operation.
 
-    Freeing a block raises glibc's thresholds to the size of this block, 32 MiB at most (``man mallopt``). Otherwise a
-    fifth of the time of a small encoder is spent on pages that the system clears again and again.
+    Freeing a block raises glibc's thresholds to the size of this block, 32 MiB at most (``man mallopt``). Otherwise up
+    to a fifth of the time of a small encoder is spent on pages that the system clears again and again.
     """
     torch.empty(LARGEST_KEPT, dtype=torch.uint8)
 

@@ -32,8 +32,8 @@ def of_module(module: nn.Module, settings: Mapping[str, Any] | None = None) -> s
     Raises:
         Unknown: The settings hold something other than plain values.
     """
-    digest = hashlib.sha256(_plain("the encoder's settings", settings).encode())
-    digest.update(repr(module).encode())
+    digest = hashlib.sha256(_plain(f"the settings of {type(module).__name__}", settings).encode())
+    digest.update(_without_addresses(repr(module)).encode())
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         update(digest, name, tensor)
     return digest.hexdigest()
@@ -94,7 +94,14 @@ def _transform(transform: object) -> str:
     name = type(transform).__name__
     if name not in DETERMINISTIC:
         raise Unknown(f"{name} may draw random numbers")
-    return f"{name} {sorted((key, repr(value)) for key, value in vars(transform).items())}"
+    return _without_addresses(f"{name} {sorted((key, repr(value)) for key, value in vars(transform).items())}")
+
+
+def _without_addresses(text: str) -> str:
+    """Return a text, or raise Unknown if it describes something by its place in memory, which changes every time."""
+    if " at 0x" in text:
+        raise Unknown(f"{text[:200]!r} describes a part by its address")
+    return text
 
 
 def _plain(what: str, value: Any) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmmim.errors import UsageError
 from mmmim.models.classifiers.labels import check_labels
+from mmmim.progress import track
 
 DEFAULT_K = (10, 20, 100, 200)
 
@@ -77,6 +78,7 @@ def knn_scores(
     num_classes: int | None = None,
     test_chunk: int = 1024,
     train_chunk: int = 65536,
+    show_progress: bool = False,
 ) -> dict[int, Tensor]:
     """Return the class scores of the weighted k-NN classifier.
 
@@ -87,6 +89,7 @@ def knn_scores(
         train_x: ``(M, D)`` at any scale; features are L2-normalised here, in fp32.
         train_y: ``(M,)`` class ids.
         test_x: ``(T, D)``.
+        test_chunk, train_chunk: Numbers of images that are compared at a time, which bound the memory.
 
     Returns:
         The scores ``(T, num_classes)`` for each k.
@@ -107,7 +110,10 @@ def knn_scores(
     train_y = train_y.to(train_x.device)
 
     scores: dict[int, list[Tensor]] = {each: [] for each in ks}
-    for sim, ids in _nearest(train_x, test_x, ks[-1], test_chunk, train_chunk):
+    found = _nearest(train_x, test_x, ks[-1], test_chunk, train_chunk)
+    if show_progress:
+        found = track(found, "neighbours of the test images", len(test_x), size=lambda part: len(part[0]))
+    for sim, ids in found:
         # a common factor per test sample changes no vote and keeps exp() finite at low temperatures
         weights = ((sim - sim[:, :1]) / temperature).exp()  # (chunk, k)
         labels = train_y[ids]  # (chunk, k)

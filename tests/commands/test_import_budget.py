@@ -34,13 +34,13 @@ MISTAKES = [
     (["tools/replay.py", "nowhere"], "RUN: there is no folder nowhere"),
     (["tools/reproduce.py", "ccmim"], "give METHOD --list, METHOD TABLE, or --page"),
     (["tools/analysis/color_palette.py", "--images", "toy", "--out", "palette.npy"], "must end in .npz"),
-    (["tools/analysis/benchmark.py", "mae_vit-h"], "invalid choice: 'mae_vit-h'"),
+    (["tools/benchmark.py", "step", "--variants", "fp64"], "invalid choice: 'fp64'"),
     (["tools/launch.py", "--processes", "2"], "which script?"),
 ]  # fmt: skip
 
 # torchvision imports its models, and torch what compiles, wherever they are imported; these belong to other tasks.
 FOREIGN = (
-    "IPython", "matplotlib", "mmcv.cnn", "mmcv.ops", "mmdet", "mmmim.interop", "mmmim.plan", "mmmim.reproduce",
+    "IPython", "matplotlib", "mmcv.cnn", "mmcv.ops", "mmdet", "mmmim.interop", "mmmim.benchmark", "mmmim.plan", "mmmim.reproduce",
     "mmmim.visualization", "mmpretrain", "mmseg", "pandas", "scipy", "sklearn", "tensorboard",
     "torch.utils.tensorboard",
 )  # fmt: skip

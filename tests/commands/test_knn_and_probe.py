@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from mmmim.evaluation import cached_extraction
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -44,12 +46,16 @@ def test_knn_refuses_a_large_k_before_it_extracts_features(pretrain_config, caps
     assert "k: (10, 161) must lie in 1..160" in capsys.readouterr().err
 
 
-def test_probe_repeats_over_seeds(pretrain_config, tmp_path):
+def test_probe_repeats_over_seeds(pretrain_config, tmp_path, monkeypatch):
     out = tmp_path / "probe.json"
-    assert run("probe", pretrain_config, "none", "--num-test", 48, "--seeds", 2, "--out", out) == 0
+    passes = []
+    extract = cached_extraction.extract_all
+    monkeypatch.setattr(cached_extraction, "extract_all", lambda *a, **kw: passes.append(a[2]) or extract(*a, **kw))
+    assert run("probe", pretrain_config, "none", "--num-test", 48, "--seeds", 2, "--no-cache", "--out", out) == 0
     result = json.loads(out.read_text(encoding="utf-8"))
     assert "pretrained" not in result
     by_seed = result["random_init"]["by_seed"]
+    assert passes == ["training images", "test images"]
     assert len(by_seed) == 2 and result["random_init"]["top1"] == pytest.approx(sum(by_seed) / 2)
 
 

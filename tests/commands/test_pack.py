@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -140,11 +141,14 @@ def test_a_second_command_on_the_same_pack_is_refused(images: Path, tmp_path: Pa
     assert f"OUT {tmp_path}/pack: process {os.getpid()}" in told and "packs there" in told
 
 
-def test_progress_is_shown(images: Path, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown(terminal: bool, images: Path, tmp_path: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: terminal)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setenv("COLUMNS", "120")
     assert pack(images, tmp_path / "pack", "--per-shard", 8, "--workers", 1) == 0
-    lines = [" ".join(line.split()) for line in capsys.readouterr().err.splitlines()]
-    assert lines[12].startswith("packed: 12 of 24 images (50 %), ") and "images/s, " in lines[12]
+    shown = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", capsys.readouterr().err)
+    assert "24/24 images" in shown if terminal else "12 of 24 images, " in shown and "images/s, " in shown
 
 
 # ------------------------------------------------------------------ what is made of a pack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import shutil
 import tarfile
@@ -42,7 +43,7 @@ CLASSES = ("cat", "ant", "bee")  # an order that sorting does not give
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MMMIM_CACHE", str(tmp_path / "cache" / "mmmim"))
 
 
 @pytest.fixture
@@ -393,3 +394,22 @@ def test_a_grey_image_of_a_tar_is_read_in_colour(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as archive:
         archive.add(tmp_path / "a.png", "x/a.png")
     assert ImageFolder(str(tmp_path / "a.tar"))[0]["inputs"].shape == (3, 6, 8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fingerprint_changes_with_the_images(kind: str, made: Callable[[str], Path]) -> None:
+    place = made(kind)
+    whole = ImageFolder(str(place)).fingerprint()
+    assert whole is not None and ImageFolder(str(place)).fingerprint() == whole
+    others = [
+        ImageFolder(str(place), **options) for options in (dict(keep=0.5), dict(subset="train"), dict(channels=1))
+    ]
+    assert len({whole, *(other.fingerprint() for other in others)}) == 4
+    files = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+    kept = ImageFolder(str(place))
+    for file in files:
+        os.utime(file, (7, 7))
+    assert kept.fingerprint() not in (whole, None)
+    for file in files:
+        file.unlink()
+    assert kept.fingerprint() is None

@@ -1,4 +1,5 @@
 import os
+import shutil
 import sys
 
 import pytest
@@ -78,11 +79,11 @@ def test_each_change_of_a_file_counts(folder, change):
     assert of_folder(folder) != before
 
 
-def test_a_copy_of_the_folder_counts_as_another(folder, tmp_path_factory):
-    copy = tmp_path_factory.mktemp("other")
-    for name in ("ant", "bee"):
-        (copy / name).symlink_to(folder / name)
-    assert of_folder(copy) != of_folder(folder)
+def test_the_place_counts_and_not_the_way_to_it(folder, tmp_path_factory):
+    copy, link = tmp_path_factory.mktemp("other"), tmp_path_factory.mktemp("more") / "link"
+    shutil.copytree(folder, copy, dirs_exist_ok=True, copy_function=os.link)  # the same files, sizes and times
+    link.symlink_to(folder)
+    assert of_folder(copy) != of_folder(folder) == of_folder(link)
 
 
 def test_random_transforms_and_unknown_datasets_have_none(folder):
@@ -115,6 +116,11 @@ def test_toy_pictures_depend_on_all_arguments():
     assert len(hashes) == len(settings)
 
 
+class Opaque(nn.Identity):
+    def extra_repr(self):
+        return repr(object())
+
+
 def test_weights_buffers_settings_and_structure_of_a_module_count():
     torch.manual_seed(0)
     vit = ViT(ARCH, img_size=16, patch_size=8)
@@ -125,7 +131,9 @@ def test_weights_buffers_settings_and_structure_of_a_module_count():
     assert of_module(vit, dict(type="ViT")) != plain
     assert of_module(ImagePreprocessor()) != of_module(ImagePreprocessor(std=(58, 57, 57)))
     assert of_module(nn.GELU()) != of_module(nn.GELU("tanh"))
-    with pytest.raises(Unknown, match="settings hold more than plain values"):
+    with pytest.raises(Unknown, match="by its address"):
+        of_module(Opaque())
+    with pytest.raises(Unknown, match="settings of ViT hold more than plain values"):
         of_module(vit, dict(norm=nn.LayerNorm))
 
 

@@ -45,11 +45,12 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
         num_classes=len(train.classes),  # type: ignore[attr-defined]
     )
     print("{num_train} training and {num_test} test images, {num_classes} classes, pool {pool}".format(**result))
+    untrained = checkpoint is None or args.random_init
+    if untrained:
+        evaluation.expect(None, range(args.seed, args.seed + getattr(args, "seeds", 1)))
     if checkpoint is not None:
-        if args.random_init:
-            evaluation.expect(None, range(args.seed, args.seed + getattr(args, "seeds", 1)))
         result["pretrained"] = measure(evaluation, checkpoint)
-    if checkpoint is None or args.random_init:
+    if untrained:
         result["random_init"] = measure(evaluation, None)
     out = Path(args.out or (Path(cfg.work_dir) if checkpoint is None else checkpoint.parent) / f"{name}.json")
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ def measure(args: argparse.Namespace) -> None:
         train, test = evaluation.features(checkpoint, args.seed)
         ks = fitting_k(ks, len(train.x))  # smaller where files could not be read
         on_device = [each.to(evaluation.device) for each in (*train, *test)]
-        accuracy = knn_accuracy(*on_device, k=ks, temperature=args.temperature)
+        accuracy = knn_accuracy(*on_device, k=ks, temperature=args.temperature, show_progress=True)
         values = ", ".join(f"k={k}: {value:.2f}" for k, value in accuracy.items())
         print(f"{'random init' if checkpoint is None else checkpoint}: top-1 {values}")
         return {f"k{k}": value for k, value in accuracy.items()}

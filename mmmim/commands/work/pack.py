@@ -41,8 +41,8 @@ def _write(source: ImageSource, out: Path, settings: PackSettings, workers: int)
     if out.is_file():
         raise UsageError(f"OUT: {str(out)!r} is a file; a pack is a folder")
     try:
-        with run_lock(out, "OUT", "packs"), progress("packed", len(source)) as show:
-            return write_pack(source, out, settings, workers, show)
+        with run_lock(out, "OUT", "packs"), progress("images", "packing") as show:
+            return write_pack(source, out, settings, workers, lambda done: show(done, len(source)))
     except OSError as error:
         if error.errno not in FULL:
             raise

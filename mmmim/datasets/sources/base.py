@@ -6,7 +6,7 @@ import copy
 import os
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,16 +71,16 @@ class ImageSource(ABC):
         """
 
     @abstractmethod
-    def files(self) -> Iterable[str]:
-        """Return the files that the images are in."""
-
-    @abstractmethod
     def find(self, paths: PathList) -> Self:
         """Return the images of the given names, in their order; names that do not exist fail when they are read."""
 
     @abstractmethod
     def has(self, index: int) -> bool:
         """Return whether the image of a name that was given to ``find`` exists."""
+
+    def stamp(self) -> str | None:
+        """Return a hash that changes when an image does, or None if that is not known or a file is missing."""
+        return None
 
     def empty_folders(self) -> list[str]:
         """Return the first folders that hold no image, in sorted order."""

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmmim.datasets.file_listing import PathList
+from mmmim.datasets.file_stamp import file_stamp
 from mmmim.datasets.storage import read_file
 
 from .base import ImageSource
@@ -25,11 +26,11 @@ class FolderSource(ImageSource):
     def read(self, index: int) -> bytes:
         return read_file(self.name(index))
 
-    def files(self) -> Iterable[str]:
-        return map(self.name, range(len(self)))
-
     def has(self, index: int) -> bool:
         return os.path.exists(self.name(index))
+
+    def stamp(self) -> str | None:
+        return file_stamp(map(self.name, range(len(self))))
 
     def find(self, paths: PathList) -> Self:
         part = self.take(np.empty(0, np.int64))

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmmim.datasets.file_listing import PathList
+from mmmim.datasets.file_stamp import file_stamp
 from mmmim.datasets.storage import read_file
 from mmmim.datasets.text_files import path_and_label, read_lines
 from mmmim.errors import MissingFileError, UsageError
@@ -36,11 +36,11 @@ class ListedFiles(ImageSource):
     def read(self, index: int) -> bytes:
         return read_file(self._file(index))
 
-    def files(self) -> Iterable[str]:
-        return map(self._file, range(len(self)))
-
     def has(self, index: int) -> bool:
         return os.path.exists(self._file(index))
+
+    def stamp(self) -> str | None:
+        return file_stamp(map(self.name, range(len(self))))
 
     def take(self, ids: np.ndarray) -> Self:
         part = super().take(ids)

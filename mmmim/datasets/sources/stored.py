@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmmim.datasets.file_listing import PathList
+from mmmim.datasets.file_stamp import file_stamp
 
 from .base import DamagedEntry, ImageSource
 from .index import Index
@@ -27,6 +29,7 @@ class StoredImages(ImageSource):
     """
 
     columns: Mapping[str, np.ndarray]
+    files: OpenFiles
 
     def __init__(self, location: str, index: Index, folder: str) -> None:
         super().__init__(location, index.names, index.classes, index.left_out)
@@ -40,11 +43,17 @@ class StoredImages(ImageSource):
             raise DamagedEntry(f"{self.location} has no image of this name")
         return tuple(int(self.columns[name][index]) for name in columns)
 
-    def files(self) -> Iterable[str]:
-        return self.opened.paths
-
     def has(self, index: int) -> bool:
         return self._absent is None or not self._absent[index]
+
+    def stamp(self) -> str | None:
+        files = file_stamp(self.opened.paths)
+        if files is None:
+            return None
+        digest = hashlib.sha256(files.encode())
+        for values in (self.names.text, self.names.ends, *(self.columns[name] for name in sorted(self.columns))):
+            digest.update(np.ascontiguousarray(values).data)
+        return digest.hexdigest()
 
     def take(self, ids: np.ndarray) -> Self:
         part = super().take(ids)
