@@ -56,10 +56,3 @@ def _cpu() -> float:
     """Return the CPU seconds of this process and of those that it started and that have ended."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
-
-
-def print_figures(rows: dict[str, dict[str, float]]) -> None:
-    """Print a Markdown table of the figures."""
-    print("| | CPU s | wall s | images/s |\n|---|---|---|---|")
-    for name, row in rows.items():
-        print(f"| {name} | {row['cpu_s']:.2f} | {row['wall_s']:.2f} | {row['images_per_s']:,.0f} |")

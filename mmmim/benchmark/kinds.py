@@ -1,4 +1,4 @@
-"""The four kinds of measurements of ``tools/benchmark.py``: each prints a table and writes its figures."""
+"""What ``tools/benchmark.py`` measures: each kind prints a table and writes its figures."""
 
 from __future__ import annotations
 
@@ -24,36 +24,34 @@ def measure_data(args: argparse.Namespace) -> None:
         if args.peer:
             contenders.update(data.peer_contenders(root))
         timings = measure_in_worker(contenders, args.images, args.rounds)
-    report.print_timings(timings, "mmpretrain, pillow" if args.peer else "mmmim, files", "image")
-    report.write(args.out, "data", {name: each.as_dict() for name, each in timings.items()}, vars(args))
+    report.show("data", {name: each.as_dict() for name, each in timings.items()}, vars(args), args.out)
 
 
 def measure_step(args: argparse.Namespace) -> None:
     """Measure training steps of a config in each variant."""
     settings = step.StepSettings(args.batch, args.steps, args.warmup, args.block, args.threads)
     figures = step.measure(args.config, args.variants, args.peer is not None, settings)
-    step.print_figures(figures)
-    found = kernels(args.config, args.variants[0], settings) if args.profile else []
-    for kernel in found:
-        print(f"{kernel['share']:6.1%}  {kernel['name']}")
-    report.write(args.out, "step", dict(figures, kernels=found), vars(args))
+    found = dict(kernels=kernels(args.config, args.variants[0], settings)) if args.profile else {}
+    report.show("step", {**figures, **found}, vars(args), args.out)
 
 
 def measure_startup(args: argparse.Namespace) -> None:
     """Measure how long commands need to answer."""
     started = startup.commands()
     timings = startup.measure(started, args.rounds)
-    report.print_timings(timings, "import torch", "start")
-    report.write(args.out, "startup", {name: each.as_dict() for name, each in timings.items()}, vars(args))
+    report.show("startup", {name: each.as_dict() for name, each in timings.items()}, vars(args), args.out)
 
 
 def measure_evaluation(args: argparse.Namespace) -> None:
     """Measure a k-NN evaluation, the first time and again."""
     figures = evaluation.measure(args.data, args.images)
-    evaluation.print_figures(figures)
-    report.write(args.out, "eval", figures, vars(args))
+    report.show("eval", figures, vars(args), args.out)
 
 
 KINDS: dict[str, Callable[[argparse.Namespace], None]] = dict(
-    data=measure_data, step=measure_step, startup=measure_startup, eval=measure_evaluation
+    data=measure_data,
+    step=measure_step,
+    startup=measure_startup,
+    eval=measure_evaluation,
+    page=lambda args: report.write_page(),
 )

@@ -1,30 +1,56 @@
-"""Print the figures of contenders as a table, and write them to a JSON file."""
+"""Print measured figures, keep them in JSON files, and show kept ones on the page of the documentation."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmmim.config.folder import checkout
+from mmmim.errors import UsageError
+
 from .facts import machine
-from .rounds import Timing
+from .tables import TABLES
+
+PAGE, FOLDER = "docs/performance.md", "docs/performance"
+MARK = re.compile(r"<!-- (?P<name>[\w.-]+\.json) -->\n.*?<!-- end -->", re.S)
 
 
-def print_timings(timings: Mapping[str, Timing], reference: str, unit: str) -> None:
-    """Print a Markdown table: CPU time of an item, items a second, their spread, and the ratio to a reference."""
-    print(f"| | CPU ms/{unit} | {unit}s/s per core | spread | ratio |\n|---|---|---|---|---|")
-    for name, timing in timings.items():
-        ratio = f"{timings[reference].median / timing.median:.2f}" if reference in timings else ""
-        print(f"| {name} | {1e3 * timing.median:.3f} | {1 / timing.median:,.0f} | {timing.spread:.1%} | {ratio} |")
-
-
-def write(path: Path | None, kind: str, figures: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-    """Write figures with the machine and the settings that they were measured with, if a ``path`` is given."""
-    if path is None:
+def show(kind: str, figures: Mapping[str, Any], settings: Mapping[str, Any], out: Path | None) -> None:
+    """Print figures of a kind, and write them with machine and settings to ``out``, if it is given."""
+    print(TABLES[kind](figures))
+    if out is None:
         return
     kept = {key: value for key, value in settings.items() if isinstance(value, (str, int, float, list, type(None)))}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
     content = dict(kind=kind, machine=machine(), settings=kept, figures=figures)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(f"wrote {path}")
+    out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {out}")
+
+
+def page(text: str, folder: Path) -> str:
+    """Return the text of the page with the table of each JSON file of ``folder`` that it names in a comment.
+
+    Raises:
+        UsageError: A file is named that does not exist.
+    """
+
+    def table(match: re.Match[str]) -> str:
+        file = folder / match["name"]
+        if not file.exists():
+            raise UsageError(f"{PAGE} names {file}, which does not exist; measure it with --out {file}")
+        content = json.loads(file.read_text(encoding="utf-8"))
+        measured = content["machine"]
+        of = f"{measured['processor']}, {measured['cores']} cores, torch {measured['torch']}, {measured['date']}"
+        return f"<!-- {match['name']} -->\n\n{TABLES[content['kind']](content['figures'])}\n\n({of})\n\n<!-- end -->"
+
+    return MARK.sub(table, text)
+
+
+def write_page() -> None:
+    """Write the tables of docs/performance.md anew from the files in docs/performance."""
+    file = checkout() / PAGE
+    file.write_text(page(file.read_text(encoding="utf-8"), checkout() / FOLDER), encoding="utf-8")
+    print(f"wrote {PAGE}")

@@ -28,16 +28,6 @@ from .turns import Contender, compare
 AMP = {"fp32": "off", "bf16": "bf16", "fp16": "fp16"}
 # Dense FLOP/s of the data sheets in bf16, in units of 1e12, by a part of the device's name.
 PEAK_TFLOPS = {"H200": 989.0, "H100 PCIe": 756.0, "H100": 989.0, "A100": 312.0, "L40": 181.0, "A10": 125.0}
-COLUMNS = {
-    "images_per_s": ("images/s", 1.0),
-    "median_s": ("median s/step", 1.0),
-    "cpu_s": ("CPU s/step", 1.0),
-    "flops": ("GFLOP/image", 1e9),
-    "saved_bytes": ("saved MB/image", 1e6),
-    "parameters": ("parameters (M)", 1e6),
-    "mfu": ("MFU", 1.0),
-    "peak_bytes": ("peak GB", 1e9),
-}
 
 
 _NUMBERS = count()
@@ -163,15 +153,3 @@ def figures(contender: Contender, batch: int) -> dict[str, Any]:
         if peak is not None:
             found["mfu"] = contender.cost.flops * batch / median / (1e12 * peak)
     return found
-
-
-def print_figures(rows: dict[str, dict[str, Any]]) -> None:
-    """Print a Markdown table of the figures, and of the ratio of each row to the last one if there are several."""
-    known = {key: column for key, column in COLUMNS.items() if all(key in row for row in rows.values())}
-    print(f"| | {' | '.join(title for title, _ in known.values())} |\n{'|---' * (len(known) + 1)}|")
-    for name, row in rows.items():
-        print(f"| {name} | " + " | ".join(f"{row[key] / unit:.3f}" for key, (_, unit) in known.items()) + " |")
-    *others, reference = rows
-    for name in others:
-        ratios = " | ".join(f"{rows[name][key] / rows[reference][key]:.3f}" for key in known)
-        print(f"| {name} / {reference} | {ratios} |")

@@ -25,7 +25,7 @@ VARIANTS = ("fp32", "bf16", "fp16", "fp32-compile", "bf16-compile", "fp16-compil
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
-    kinds = parser.add_subparsers(dest="kind", required=True, metavar="{data,step,startup,eval}")
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="{data,step,startup,eval,page}")
     data = kinds.add_parser("data", help="images that a core reads, decodes and crops in a second")
     data.add_argument("--config", default="mae/vit-b_800e.py", help="its training transforms are used (default: MAE's)")
     data.add_argument("--data", metavar="DIR", help="folder of photographs (default: generated ones)")
@@ -46,6 +46,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     evaluation = kinds.add_parser("eval", help="k-NN of an encoder, with and without stored features")
     evaluation.add_argument("--data", metavar="DIR", help="folder with classes (default: generated pictures)")
     evaluation.add_argument("--images", type=int, default=2000, metavar="N", help="generated pictures (default: 2000)")
+    kinds.add_parser("page", help="write the tables of docs/performance.md from the JSON files in docs/performance")
     for each in (data, step):
         each.add_argument("--peer", choices=PEERS, help="measure the same with mmpretrain in between")
     for each in (data, step, startup, evaluation):

@@ -31,7 +31,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="jpeg: small, decoded at each reading; pixels: ten times as large, nothing is decoded (default: jpeg)",
     )  # fmt: skip
     parser.add_argument("--size", type=int, default=256, help="longest short side in pixels (default: 256)")
-    parser.add_argument("--quality", type=int, default=95, help="of JPEG files that are made smaller (default: 95)")
+    parser.add_argument("--quality", type=int, default=90, help="of JPEG files that are made smaller (default: 90)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument(
         "--root", metavar="DIR", help="folder that the paths in LIST start from (default: that of LIST)"

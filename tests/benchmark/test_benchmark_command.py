@@ -11,9 +11,11 @@ import pytest
 import torch
 from mmengine.registry import DATASETS
 
-from mmmim.benchmark import evaluation, peer, step
+from mmmim.benchmark import peer, report, step
+from mmmim.benchmark.tables import step_table
 from mmmim.benchmark.turns import Contender, StepCost
 from mmmim.commands.benchmark import VARIANTS, main, parse_args
+from mmmim.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 TOY = "mae/vit-tiny_toy.py"
@@ -115,14 +117,13 @@ def test_views_of_tokenizers_are_samples_too() -> None:
     assert samples[3]["token_inputs"].shape == (3, 16, 16)
 
 
-def test_the_last_row_is_the_reference(capsys) -> None:
+def test_the_last_row_is_the_reference() -> None:
     ours, other = (Contender(name, lambda: None, 1, 1, 1) for name in ("mmmim", "mmpretrain"))  # type: ignore[arg-type,return-value]
     ours.seconds, ours.cpu_seconds, ours.cost = [3.0, 1.0, 2.0], [1.0], StepCost(6e9, 2e6, 10)
     other.seconds, other.cpu_seconds, other.cost = [4.0, 4.0, 2.0], [2.0], StepCost(8e9, 4e6, 10)
     rows = {each.name: step.figures(each, batch=4) for each in (ours, other)}
     assert rows["mmmim"]["images_per_s"] == 2.0 and rows["mmmim"]["min_s"] == 1.0
-    step.print_figures(rows)
-    printed = capsys.readouterr().out
+    printed = step_table(rows)
     assert "| mmmim | 2.000 | 2.000 | 1.000 | 6.000 | 2.000 |" in printed
     assert "| mmmim / mmpretrain | 2.000 | 0.500 | 0.500 | 0.750 | 0.500 |" in printed
 
@@ -142,6 +143,19 @@ def test_wrong_command_lines(wrong: list[str], named: str, capsys) -> None:
     assert named in capsys.readouterr().err
 
 
-def test_figures_of_an_evaluation_are_printed(capsys) -> None:
-    evaluation.print_figures(dict(features=dict(cpu_s=2.0, wall_s=1.0, images_per_s=500.0)))
-    assert "| features | 2.00 | 1.00 | 500 |" in capsys.readouterr().out
+# ---------------------------------------------------------------- the page
+
+
+def test_the_page_shows_the_kept_figures() -> None:
+    text = (ROOT / report.PAGE).read_text(encoding="utf-8")
+    assert report.page(text, ROOT / report.FOLDER) == text
+    assert report.MARK.search(text)
+
+
+def test_a_table_stands_between_its_marks(tmp_path: Path) -> None:
+    report.show("eval", dict(features=dict(cpu_s=2.0, wall_s=1.0, images_per_s=500.0)), {}, tmp_path / "a.json")
+    text = report.page("before\n<!-- a.json -->\nold\n<!-- end -->\nafter", tmp_path)
+    assert "| features | 2.00 | 1.00 | 500 |" in text and "old" not in text
+    assert text.startswith("before\n<!-- a.json -->") and text.endswith("<!-- end -->\nafter")
+    with pytest.raises(UsageError, match=r"b\.json, which does not exist; measure it with --out"):
+        report.page("<!-- b.json -->\n<!-- end -->", tmp_path)

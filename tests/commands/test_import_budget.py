@@ -40,8 +40,8 @@ MISTAKES = [
 
 # torchvision imports its models, and torch what compiles, wherever they are imported; these belong to other tasks.
 FOREIGN = (
-    "IPython", "matplotlib", "mmcv.cnn", "mmcv.ops", "mmdet", "mmmim.interop", "mmmim.benchmark", "mmmim.plan", "mmmim.reproduce",
-    "mmmim.visualization", "mmpretrain", "mmseg", "pandas", "scipy", "sklearn", "tensorboard",
+    "IPython", "matplotlib", "mmcv.cnn", "mmcv.ops", "mmdet", "mmmim.benchmark", "mmmim.interop", "mmmim.plan",
+    "mmmim.reproduce", "mmmim.visualization", "mmpretrain", "mmseg", "pandas", "scipy", "sklearn", "tensorboard",
     "torch.utils.tensorboard",
 )  # fmt: skip
 ONE_STEP = """

@@ -401,7 +401,7 @@ def test_what_is_read_back_is_compared(class_folder: Path, tmp_path: Path, monke
     [
         (dict(size=128), r"half-written pack with other settings: --size 256 there, 128 here"),
         (dict(format="pixels"), r"--format jpeg there, pixels here"),
-        (dict(quality=50, per_shard=11), r"--quality 95 there, 50 here, --per-shard 10 there, 11 here"),
+        (dict(quality=50, per_shard=11), r"--quality 90 there, 50 here, --per-shard 10 there, 11 here"),
     ],
 )
 def test_a_half_written_pack_goes_on_with_its_own_settings_only(

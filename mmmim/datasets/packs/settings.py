@@ -28,7 +28,7 @@ class PackSettings:
 
     format: str = JPEG
     size: int = 256
-    quality: int = 95
+    quality: int = 90
     channels: int = 3
     value_range: ValueRange | None = None
     per_shard: int | None = None
