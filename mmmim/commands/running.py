@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -60,6 +61,7 @@ def libraries_loading() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+        atexit.register(gc.unfreeze)  # triton would report what is never freed
 
 
 def explanation(error: Exception) -> str | None:
