@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -59,6 +60,7 @@ def libraries_loading() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        atexit.register(gc.unfreeze)  # what is frozen at the end is a leak to nanobind, which lists all of it
         gc.enable()
 
 
