@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "golden"
@@ -55,6 +57,15 @@ def float64() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
+def trunc_normal(tensor: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Any:
+    """Fill a tensor with a truncated normal distribution, by its inverse; releases of torch draw in different ways."""
+    import torch
+
+    low, high = (math.erf((bound - mean) / std / math.sqrt(2)) for bound in (a, b))
+    with torch.no_grad():
+        return tensor.uniform_(low, high).erfinv_().mul_(std * math.sqrt(2)).add_(mean).clamp_(a, b)
+
+
 def exact_picture(index: int) -> Any:
     """Return a picture of 96 x 96 pixels that is drawn and enlarged in whole numbers.
 
@@ -70,7 +81,7 @@ def exact_picture(index: int) -> Any:
 
 
 def exact_run(cfg: Any) -> Any:
-    """Return the Runner of a config in float64, on pictures that are the same on every machine."""
+    """Return the Runner of a config in float64, with weights and pictures that are the same on every machine."""
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
 
@@ -78,7 +89,8 @@ def exact_run(cfg: Any) -> Any:
         def before_train(self, runner: Any) -> None:
             runner.train_dataloader.dataset.load = exact_picture
 
-    runner = Runner.from_cfg(cfg)
+    with patch("torch.nn.init.trunc_normal_", trunc_normal):
+        runner = Runner.from_cfg(cfg)
     runner.model.double()  # also buffers that set their own precision
     runner.register_hook(ExactPictures(), priority="VERY_HIGH")
     return runner
