@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
@@ -335,15 +336,16 @@ def test_finished_shards_are_kept_and_the_started_one_is_written_again(
     assert_same(samples(tmp_path / "pack"), samples(class_folder))
 
 
-def _pack_slowly(folder: Path, out: Path) -> None:
+def _pack_slowly(folder: Path, out: Path, workers: int = 1) -> None:
     encode = shards.encode
 
     def slow(*arguments: Any) -> Any:
         time.sleep(0.02)
+        Path(f"{out}.{os.getpid()}.pid").touch()
         return encode(*arguments)
 
     shards.encode = slow
-    pack(folder, out)
+    pack(folder, out, workers)
 
 
 def test_a_killed_writer_leaves_nothing_broken(class_folder: Path, tmp_path: Path) -> None:
@@ -358,6 +360,29 @@ def test_a_killed_writer_leaves_nothing_broken(class_folder: Path, tmp_path: Pat
     assert not pack(class_folder, tmp_path / "pack").was_complete
     assert list((tmp_path / "pack").glob(".*")) == []
     assert_same(samples(tmp_path / "pack"), samples(class_folder))
+
+
+def test_workers_end_when_the_command_is_killed(class_folder: Path, tmp_path: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(
+        target=_pack_slowly, args=(class_folder, tmp_path / "pack", 2)
+    )
+    process.start()
+    while len(workers := [int(path.suffixes[-2][1:]) for path in tmp_path.glob("pack.*.pid")]) < 2:
+        assert process.is_alive()
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    deadline = time.monotonic() + 30
+    while any(map(_runs, workers)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert not pack(class_folder, tmp_path / "pack").was_complete
+
+
+def _runs(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    return False
 
 
 def test_a_worker_that_is_killed_is_told(class_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +29,7 @@ from .settings import PackSettings
 from .shards import UNREADABLE_FILE, index_shards, is_whole, write_shard
 
 SECONDS_BETWEEN_REPORTS = 0.2
+SECONDS_BETWEEN_LOOKS = 0.5  # of a worker at its parent
 Progress = Callable[[int], None]  # is called with the number of images that are done
 
 
@@ -99,7 +102,8 @@ def _write_shards(plan: Plan, shards: Sequence[int], workers: int, progress: Pro
             write_shard(plan, shard, after_image)
         return
     count_of_all, stop = multiprocessing.Value("q", done), multiprocessing.Event()
-    with ProcessPoolExecutor(workers, initializer=_begin_worker, initargs=(plan, count_of_all, stop)) as pool:
+    shared = plan, count_of_all, stop, os.getpid()
+    with ProcessPoolExecutor(workers, initializer=_begin_worker, initargs=shared) as pool:
         running = {pool.submit(_work, shard) for shard in shards}
         try:
             while running:
@@ -120,10 +124,18 @@ def _write_shards(plan: Plan, shards: Sequence[int], workers: int, progress: Pro
 _of_worker: dict[str, Any] = {}
 
 
-def _begin_worker(plan: Plan, count: Any, stop: Any) -> None:
+def _begin_worker(plan: Plan, count: Any, stop: Any, parent: int) -> None:
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process gets it too, and stops the workers
     torch.set_num_threads(1)
     _of_worker.update(plan=plan, count=count, stop=stop)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent was killed; it would wait for work for ever."""
+    while os.getppid() == parent:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    os._exit(1)
 
 
 def _work(shard: int) -> None:
