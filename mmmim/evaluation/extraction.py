@@ -17,7 +17,6 @@ from mmmim.launch.cores import available_cores
 from mmmim.progress import track
 
 from .features import EncodedBatch, Features, collect_features, encode
-from .onednn_linear import fast_linear
 
 IMAGES_PER_WORKER = 256  # fewer images are done before another worker has started
 CPU_BATCH, DEVICE_BATCH = 32, 256  # on a CPU the activations of a small batch stay in its cache
@@ -48,7 +47,7 @@ class FrozenEncoders:
     def __call__(self, batch: dict) -> list[EncodedBatch]:
         """Return the features of a batch by each encoder."""
         precision = torch.autocast(self.device.type, torch.bfloat16) if self.amp else nullcontext()
-        with torch.inference_mode(), precision, fast_linear():
+        with torch.inference_mode(), precision:
             return [encode(each, batch, self.preprocessor, self.pool) for each in self.encoders]
 
     def collate(self, samples: list[dict]) -> list[Row]:
