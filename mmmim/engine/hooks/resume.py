@@ -79,6 +79,7 @@ class ResumeHook(Hook):
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         file, resumes = start_of(runner)
         if resumes and "optimizer" in checkpoint:
+            runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)  # as MMEngine does after this call
             regroup(checkpoint, runner, str(file))
 
     def before_train(self, runner: Any) -> None:
