@@ -62,6 +62,7 @@ def libraries_loading() -> Iterator[None]:
         gc.freeze()
         atexit.register(gc.unfreeze)  # what is frozen at the end is a leak to nanobind, which lists all of it
         gc.enable()
+        atexit.register(gc.unfreeze)  # triton would report what is never freed
 
 
 def explanation(error: Exception) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,6 +114,20 @@ def test_a_process_that_alone_meets_an_error_says_so(capsys, monkeypatch) -> Non
     assert capsys.readouterr().err == ""  # the first process says it
     assert run_tool(raises(OSError(errno.ENOSPC, "No space left on device", "/local/a"))) == 2
     assert capsys.readouterr().err == "error on process 3: /local/a: No space left on device\n"
+
+
+def test_what_libraries_hold_is_freed_at_the_end() -> None:
+    """Extensions such as triton's otherwise report thousands of leaks in the last lines of every command."""
+    script = """
+import atexit, gc
+atexit.register(lambda: print("frozen at the end:", gc.get_freeze_count()))
+from mmmim.commands.running import libraries_loading
+with libraries_loading():
+    import decimal
+print("frozen:", gc.get_freeze_count() > 0)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ended.stdout.splitlines() == ["frozen: True", "frozen at the end: 0"]
 
 
 # These start other programs, and end with their statuses.

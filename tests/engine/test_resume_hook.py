@@ -96,7 +96,7 @@ def test_nothing_is_said_without_a_change(tmp_path: Path, capfd) -> None:
             dict(optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, _delete_=True))),
             "another optimizer than SGD, with amsgrad",
         ),
-        ({"optim_wrapper.paramwise_cfg": GROUPS}, "1 groups of 6 parameters, the config 6 of 6"),
+        ({"optim_wrapper.paramwise_cfg": GROUPS}, "1 groups of 6 parameters, the config 2 of 6"),
         ({"model.width": 24}, r"a parameter of \(16, 48\) where the config has \(24, 48\)"),
     ],
 )

@@ -60,7 +60,7 @@ def test_flops_of_a_step(config: str) -> None:
     [("ccmim/vit-b_800e", 30), ("mae/vit-b_800e", 53), ("simmim/swin-b_100e", 109)],
 )
 def test_memory_kept_for_the_backward_pass(config: str, megabytes: float) -> None:
-    """At most 0.70 of mmpretrain's 86.3 (MAE) and 163.5 (SimMIM): docs/benchmark.md."""
+    """At most 0.70 of mmpretrain's 86.3 (MAE) and 163.5 (SimMIM), see docs/performance.md."""
     model = build(f"configs/{config}.py", "cpu")
     weights = {p.untyped_storage()._cdata for p in model.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}

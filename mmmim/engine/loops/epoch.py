@@ -3,11 +3,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import torch
 from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import BatchSampler
 
 from mmmim.engine.internals import end_workers
+from mmmim.engine.loops.side_stream import on_device
 from mmmim.engine.train_layout import LAYOUT, train_layout
 from mmmim.errors import UsageError
 from mmmim.registry import LOOPS
@@ -68,9 +70,10 @@ class EpochTrainLoop(EpochBasedTrainLoop):
             self.runner.logger.warning(
                 f"{type(self.sampler).__name__} has no set_start: loading and dropping {done} batches to find the place"
             )
+        device = next((param.device for param in self.runner.model.parameters()), torch.device("cpu"))
         asked = time.perf_counter()
         # No variable refers to the iterator, so its workers end with this loop even if a traceback keeps the frame.
-        for idx, batch in enumerate(self.dataloader, start=done if self.can_skip else 0):
+        for idx, batch in enumerate(on_device(self.dataloader, device), start=done if self.can_skip else 0):
             self.data_seconds = time.perf_counter() - asked
             if idx >= done:
                 self.run_iter(idx, batch)
