@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from mmmim.errors import RunFailed, UsageError
 from mmmim.launch.run_lock import run_lock
 from mmmim.progress import progress
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 STOPPED = 130  # the exit status of a command that Ctrl-C ended
 
 
@@ -40,24 +38,8 @@ def _open(args: argparse.Namespace) -> ImageSource:
 def _write(source: ImageSource, out: Path, settings: PackSettings, workers: int) -> PackReport:
     if out.is_file():
         raise UsageError(f"OUT: {str(out)!r} is a file; a pack is a folder")
-    try:
-        with run_lock(out, "OUT", "packs"), progress("images", "packing") as show:
-            return write_pack(source, out, settings, workers, lambda done: show(done, len(source)))
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise RunFailed(f"{error.filename or out}: {error.strerror}; {_room(source, out, settings)}") from None
-
-
-def _room(source: ImageSource, out: Path, settings: PackSettings) -> str:
-    """Return what was finished before the disk was full, and what is left to do."""
-    sizes = [shard.stat().st_size for shard in out.glob("shard-*.zip")]
-    total = -(-len(source) // settings.images_per_shard(len(source)))
-    about = f" (about {(total - len(sizes)) * max(sizes) / 1e9:,.1f} GB)" if sizes else ""
-    return (
-        f"{len(sizes)} of {total} shards are finished and stay. Make room{about} and run the same command again, which "
-        "goes on; or choose a smaller --size or --format jpeg, and another folder"
-    )
+    with run_lock(out, "OUT", "packs"), progress("images", "packed") as show:
+        return write_pack(source, out, settings, workers, lambda done: show(done, len(source)))
 
 
 def _describe(report: PackReport, out: str) -> str:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import errno
 import os
-import signal
-import threading
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mmmim.checkpoint.files import atomic_write
 from mmmim.datasets.image_files import ImageFiles
@@ -25,16 +18,11 @@ from mmmim.datasets.sources.pack import INDEX_FILE, index_stamp
 from mmmim.errors import RunFailed, UsageError
 
 from .plan import Plan, write_facts
+from .pool import Progress, write_shards
 from .settings import PackSettings
-from .shards import UNREADABLE_FILE, index_shards, is_whole, write_shard
+from .shards import UNREADABLE_FILE, index_shards, is_whole
 
-SECONDS_BETWEEN_REPORTS = 0.2
-SECONDS_BETWEEN_LOOKS = 0.5  # of a worker at its parent
-Progress = Callable[[int], None]  # is called with the number of images that are done
-
-
-class Stopped(Exception):
-    """The main process asked a worker to stop."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -61,23 +49,45 @@ def write_pack(
 ) -> PackReport:
     """Pack the images of ``source`` into ``folder``; shards that a stopped run finished are kept.
 
+    Args:
+        progress: Is called with the number of images that are done.
+
     Raises:
         UsageError: The folder holds something else, or a pack of other images or settings.
-        RunFailed: The storage stays away, no image is readable, or a worker was killed.
-        OSError: The pack cannot be written.
+        RunFailed: The storage stays away, the disk is full, no image is readable, or a worker was killed.
+        OSError: The pack cannot be written for another reason.
     """
     _check_kinds(source, settings)
     plan = Plan(source, folder, settings)
+    try:
+        return _write(plan, workers, progress)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise RunFailed(f"{error.filename or folder}: {error.strerror}; {_room(plan)}") from None
+
+
+def _write(plan: Plan, workers: int, progress: Progress) -> PackReport:
     before = plan.begin()
-    _remove_leftovers(folder)
+    _remove_leftovers(plan.folder)
     sizes = {shard["file"]: shard["bytes"] for shard in before["shards"]}
     missing = [shard for shard in range(plan.num_shards) if not _is_done(plan.path(shard), sizes)]
-    if before["complete"] and not missing and _opens(folder):
+    if before["complete"] and not missing and _opens(plan.folder):
         return _report(plan, before, was_complete=True)
-    write_facts(folder, dict(before, complete=False))
-    progress(len(source) - sum(len(plan.ids(shard)) for shard in missing))
-    _write_shards(plan, missing, workers, progress)
+    write_facts(plan.folder, dict(before, complete=False))
+    progress(len(plan.source) - sum(len(plan.ids(shard)) for shard in missing))
+    write_shards(plan, missing, workers, progress)
     return _report(plan, _finish(plan, before), was_complete=False)
+
+
+def _room(plan: Plan) -> str:
+    """Return what was finished before the disk was full, and what is left to do."""
+    sizes = [plan.path(shard).stat().st_size for shard in range(plan.num_shards) if plan.path(shard).exists()]
+    about = f" (about {(plan.num_shards - len(sizes)) * max(sizes) / 1e9:,.1f} GB)" if sizes else ""
+    return (
+        f"{len(sizes)} of {plan.num_shards} shards are finished and stay. Make room{about} and run the same command "
+        "again, which goes on; or choose a smaller --size or --format jpeg, and another folder"
+    )
 
 
 def _check_kinds(source: ImageSource, settings: PackSettings) -> None:
@@ -86,66 +96,6 @@ def _check_kinds(source: ImageSource, settings: PackSettings) -> None:
         ImageFiles(source, np.full(len(source), -1), (), (), settings.channels, settings.value_range)
     except UsageError as error:
         raise UsageError(f"{error} (here with --channels N and --value-range LOW HIGH)") from None
-
-
-def _write_shards(plan: Plan, shards: Sequence[int], workers: int, progress: Progress) -> None:
-    done = len(plan.source) - sum(len(plan.ids(shard)) for shard in shards)
-    if min(workers, len(shards)) <= 1:
-        count = done
-
-        def after_image() -> None:
-            nonlocal count
-            count += 1
-            progress(count)
-
-        for shard in shards:
-            write_shard(plan, shard, after_image)
-        return
-    count_of_all, stop = multiprocessing.Value("q", done), multiprocessing.Event()
-    shared = plan, count_of_all, stop, os.getpid()
-    with ProcessPoolExecutor(workers, initializer=_begin_worker, initargs=shared) as pool:
-        running = {pool.submit(_work, shard) for shard in shards}
-        try:
-            while running:
-                ended, running = wait(running, SECONDS_BETWEEN_REPORTS, FIRST_EXCEPTION)
-                progress(count_of_all.value)
-                for future in ended:
-                    future.result()
-        except BrokenProcessPool:
-            raise RunFailed(
-                "a worker process was killed, perhaps because memory ran out; what is finished stays: run the same "
-                "command again, with fewer --workers"
-            ) from None
-        finally:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-_of_worker: dict[str, Any] = {}
-
-
-def _begin_worker(plan: Plan, count: Any, stop: Any, parent: int) -> None:
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process gets it too, and stops the workers
-    torch.set_num_threads(1)
-    _of_worker.update(plan=plan, count=count, stop=stop)
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent was killed; it would wait for work for ever."""
-    while os.getppid() == parent:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    os._exit(1)
-
-
-def _work(shard: int) -> None:
-    def after_image() -> None:
-        if _of_worker["stop"].is_set():
-            raise Stopped
-        with _of_worker["count"].get_lock():
-            _of_worker["count"].value += 1
-
-    write_shard(_of_worker["plan"], shard, after_image)
 
 
 def _finish(plan: Plan, facts: dict[str, Any]) -> dict[str, Any]:
