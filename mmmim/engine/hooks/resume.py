@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop
 
 from mmmim.checkpoint.files import is_validated, read_stored_run
@@ -78,7 +79,7 @@ class ResumeHook(Hook):
 
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         file, resumes = start_of(runner)
-        if resumes and "optimizer" in checkpoint:
+        if resumes and "optimizer" in checkpoint and isinstance(runner.optim_wrapper, OptimWrapper):
             regroup(checkpoint, runner, str(file))
 
     def before_train(self, runner: Any) -> None:
