@@ -62,7 +62,7 @@ def test_a_nan_in_a_weight_is_named(finished: Path, tmp_path: Path, capsys: pyte
     assert replay.main([str(finished), "--iteration", "3", "--checkpoint", str(tmp_path / "broken.pth")]) == 0
     said = capsys.readouterr().out
     assert "weights that are not finite: backbone.blocks.1.mlp.fc1.weight" in said
-    assert "first module whose output is not finite: backbone.blocks.1.mlp.fc1 (Linear), from finite inputs" in said
+    assert "first module whose output is not finite: backbone.blocks.1.mlp (LeanMlp), from finite inputs" in said
     assert "gradients that are not finite: " in said and "none" not in said.splitlines()[-1]
 
 
