@@ -72,7 +72,12 @@ def crop_reduction(
 
 
 class RandomResizedCrop(v2.RandomResizedCrop):
-    """torchvision's transform of this name, on the fast path for uint8 tensors."""
+    """torchvision's transform of this name, with the same random numbers, on the fast path for uint8 tensors."""
+
+    def forward(self, *inputs: Any) -> Any:
+        if len(inputs) != 1 or not _is_image(inputs[0]):
+            return super().forward(*inputs)
+        return self.transform(inputs[0], self.make_params([inputs[0]]))  # without looking for images in containers
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         if not _is_image(inpt):
@@ -83,6 +88,15 @@ class RandomResizedCrop(v2.RandomResizedCrop):
     def largest_reduction(self, height: int, width: int) -> int:
         """Return by which factor an image may be smaller, see :func:`crop_reduction`."""
         return crop_reduction((height, width), self.size, self.scale, self.ratio)
+
+
+class RandomHorizontalFlip(v2.RandomHorizontalFlip):
+    """torchvision's transform of this name, with the same random numbers, on the fast path for uint8 tensors."""
+
+    def forward(self, *inputs: Any) -> Any:
+        if len(inputs) != 1 or type(inputs[0]) is not Tensor:
+            return super().forward(*inputs)
+        return inputs[0].flip(-1) if torch.rand(1) < self.p else inputs[0]
 
 
 class Resize(v2.Resize):

@@ -64,10 +64,16 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
         OSError: The storage gave an error.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise NotAFile(f"{os.fspath(path)} is no regular file")
-        return file.read()
+        content = os.read(descriptor, found.st_size)
+        while len(content) < found.st_size and (rest := os.read(descriptor, found.st_size - len(content))):
+            content += rest  # a read gives 2 GiB at most
+        return content
+    finally:
+        os.close(descriptor)
 
 
 def append_line(path: Path, line: str) -> None:

@@ -21,9 +21,9 @@ from mmmim.registry import TRANSFORMS
 
 from .decode import to_tensor
 from .jpeg import Reduction
-from .resize import RandomResizedCrop, Reducible, Resize, crop_and_resize, crop_reduction
+from .resize import RandomHorizontalFlip, RandomResizedCrop, Reducible, Resize, crop_and_resize, crop_reduction
 
-_OWN = {"RandomResizedCrop": RandomResizedCrop, "Resize": Resize}
+_OWN = {each.__name__: each for each in (RandomHorizontalFlip, RandomResizedCrop, Resize)}
 _REPLACED = {"Transform", "Compose", "RandAugment", "CutMix", "MixUp", "ToTensor"}
 
 
