@@ -17,12 +17,16 @@ from .rounds import Timing, in_turns
 
 TOY = "mae/vit-tiny_toy.py"
 FIRST_STEP = """
-import sys, tempfile
+import os, shutil, sys, tempfile
 from mmmim.commands import train
-with tempfile.TemporaryDirectory() as folder:
-    sys.exit(train.main([{config!r}, "--work-dir", folder, "--iters", "1", "--cfg-options",
-                         "train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False",
-                         "train_dataloader.batch_size=16"]))
+folder = tempfile.mkdtemp()
+def end(hook, runner, *rest, **named):
+    shutil.rmtree(folder)
+    os._exit(0)
+from mmmim.engine.hooks.runtime_info import BufferedRuntimeInfoHook
+BufferedRuntimeInfoHook.after_train_iter = end
+sys.exit(train.main([{config!r}, "--work-dir", folder, "--cfg-options", "train_dataloader.num_workers=0",
+                     "train_dataloader.persistent_workers=False", "train_dataloader.batch_size=16"]) or 1)
 """
 
 
