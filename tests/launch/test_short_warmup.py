@@ -60,7 +60,9 @@ def test_a_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     )
     monkeypatch.setattr(work, "build_runner", lambda cfg: runner)
     options = {"auto_scale_lr.recipe_num_images": 1_000_000}
-    none = dict.fromkeys(("data", "accumulate", "amp", "epochs", "iters", "resume", "checkpoint", "world_size"))
+    none = dict.fromkeys(
+        ("data", "accumulate", "amp", "compile", "epochs", "iters", "resume", "checkpoint", "world_size")
+    )
     work.train(
         SimpleNamespace(
             config=TOY,
