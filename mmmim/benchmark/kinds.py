@@ -1,4 +1,4 @@
-"""What ``tools/benchmark.py`` measures: each kind prints a table and writes its figures."""
+"""Print and write the figures of each kind that ``tools/benchmark.py`` measures."""
 
 from __future__ import annotations
 

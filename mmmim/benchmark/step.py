@@ -10,7 +10,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, TRANSFORMS
@@ -59,20 +58,16 @@ class SamplesInMemory(Dataset):
         pictures = ToyImages(distinct, 256, transforms=transforms)
         self.length = length
         self.samples: list[Any] = [pictures[index] for index in range(distinct)]
-        for step in (
-            [] if pipeline is None else [lambda sample: dict(img=_array(sample)), *map(TRANSFORMS.build, pipeline)]
-        ):
-            self.samples = [step(sample) for sample in self.samples]
+        if pipeline is not None:
+            self.samples = [dict(img=sample["inputs"].permute(1, 2, 0).numpy()) for sample in self.samples]
+            for step in map(TRANSFORMS.build, pipeline):
+                self.samples = [step(sample) for sample in self.samples]
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, key: Any) -> Any:
         return self.samples[int(getattr(key, "index", key)) % len(self.samples)]
-
-
-def _array(sample: dict) -> np.ndarray:
-    return sample["inputs"].permute(1, 2, 0).numpy()
 
 
 def our_config(config: str, variant: str) -> Config:

@@ -21,7 +21,7 @@ from .shards import find_damage, index_shards
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found in a pack.
+    """The result of reading a pack.
 
     Attributes:
         images: Number of images.

@@ -27,7 +27,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 @dataclass(frozen=True)
 class PackReport:
-    """What was packed.
+    """The result of packing.
 
     Attributes:
         images: Number of images in the pack.

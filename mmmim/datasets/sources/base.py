@@ -22,7 +22,7 @@ class DamagedEntry(ValueError):
 
 
 class ImageSource(ABC):
-    """Where images come from: their names in sorted order, and the bytes of each.
+    """A place that images come from: their names in sorted order, and the bytes of each.
 
     A source looks like a folder of files. Names are paths below ``location``, and their first folders are the classes.
     It does not change, and reading keeps no position, so that worker processes may share it.
