@@ -15,6 +15,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.timeout(3600))
     marked = [item for item in items if "gpu" in item.keywords]
     if not marked:
         return
