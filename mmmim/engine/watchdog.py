@@ -59,12 +59,18 @@ class Watchdog:
         """Note that training goes on."""
         self._last, self._told = time.monotonic(), False
 
-    def stop(self) -> None:
-        """End the thread and delete what it wrote, unless it had something to tell."""
+    def stop(self, keep_signs: bool = False) -> None:
+        """End the thread and delete what it wrote, unless it had something to tell.
+
+        Args:
+            keep_signs: Leave the last sign of life for the other processes, which then know where this one failed.
+        """
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+            if keep_signs:
+                return
             with suppress(OSError):
                 self._file(self.rank).unlink()
                 self.folder.rmdir()

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmengine.runner import Runner
 
+from mmmim.engine.hooks.releasing import ReleasingHook
 from mmmim.engine.stuck_loader import SILENT_MINUTES, stuck_workers_named
 from mmmim.errors import UsageError
 
@@ -97,8 +98,13 @@ class CheckedRunner(Runner):
             return Runner.build_dataloader(dataloader, *args, **kwargs)
 
     def train(self) -> Any:
-        with stuck_workers_named(self):
-            return super().train()
+        try:
+            with stuck_workers_named(self):
+                return super().train()
+        finally:
+            for hook in self.hooks:
+                if isinstance(hook, ReleasingHook):
+                    hook.release()
 
     def val(self) -> Any:
         with stuck_workers_named(self):

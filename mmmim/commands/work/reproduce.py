@@ -142,11 +142,12 @@ def build(args: argparse.Namespace, table: Table) -> int:
         submit(runs, args.slurm)
         print("While they run and when they have ended, the same command with --collect writes the table.")
         return 0
-    signal.signal(
-        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
-    )  # also ends the runs, which then save their state
     runner = Runner(available_cores(), lanes=2 if settings.scale == "toy" else 1, ended=table_so_far)
-    runner.run(runs)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        runner.run(runs)  # the exit also ends the runs, which then save their state
+    finally:
+        signal.signal(signal.SIGTERM, before)
     print(f"\n{table_so_far().read_text(encoding='utf-8')}")
     for run, why in runner.failed.items():
         print(f"failed: {run.name}: {why}", file=sys.stderr)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from ctypes import c_bool, c_int64
 from typing import Any
 
 import torch
@@ -50,14 +51,15 @@ def write_shards(plan: Plan, shards: Sequence[int], workers: int, progress: Prog
         for shard in shards:
             write_shard(plan, shard, after_image)
         return
-    count_of_all, stop = multiprocessing.Value("q", done), multiprocessing.Event()
-    shared = plan, count_of_all, stop, os.getpid()
+    # without locks: a worker that is killed while it holds one would block all others
+    counts, stop = multiprocessing.RawArray(c_int64, max(shards) + 1), multiprocessing.RawValue(c_bool, False)
+    shared = plan, counts, stop, os.getpid()
     with ProcessPoolExecutor(workers, initializer=_begin_worker, initargs=shared) as pool:
         running = {pool.submit(_work, shard) for shard in shards}
         try:
             while running:
                 ended, running = wait(running, SECONDS_BETWEEN_REPORTS, FIRST_EXCEPTION)
-                progress(count_of_all.value)
+                progress(done + sum(counts))
                 for future in ended:
                     future.result()
         except BrokenProcessPool:
@@ -66,18 +68,18 @@ def write_shards(plan: Plan, shards: Sequence[int], workers: int, progress: Prog
                 "command again, with fewer --workers"
             ) from None
         finally:
-            stop.set()
+            stop.value = True
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 _of_worker: dict[str, Any] = {}
 
 
-def _begin_worker(plan: Plan, count: Any, stop: Any, parent: int) -> None:
+def _begin_worker(plan: Plan, counts: Any, stop: Any, parent: int) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process gets it too, and stops the workers
     torch.set_num_threads(1)
-    _of_worker.update(plan=plan, count=count, stop=stop)
+    _of_worker.update(plan=plan, counts=counts, stop=stop)
 
 
 def _end_with(parent: int) -> None:
@@ -89,9 +91,8 @@ def _end_with(parent: int) -> None:
 
 def _work(shard: int) -> None:
     def after_image() -> None:
-        if _of_worker["stop"].is_set():
+        if _of_worker["stop"].value:
             raise Stopped
-        with _of_worker["count"].get_lock():
-            _of_worker["count"].value += 1
+        _of_worker["counts"][shard] += 1
 
     write_shard(_of_worker["plan"], shard, after_image)

@@ -26,12 +26,13 @@ from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
 from .best_checkpoint import SafeBestCheckpoint
+from .releasing import ReleasingHook
 
 ROLLING = "rolling.pth"
 
 
 @HOOKS.register_module()
-class SafeCheckpointHook(SafeBestCheckpoint):
+class SafeCheckpointHook(SafeBestCheckpoint, ReleasingHook):
     """MMEngine's ``CheckpointHook`` whose newest file survives a crash, a full disk or a pre-emption.
 
     A file is written under a temporary name and renamed when it is complete and on the disk; older files are deleted
@@ -143,9 +144,12 @@ class SafeCheckpointHook(SafeBestCheckpoint):
         super().after_train(runner)
         self._writer.wait()
         self._report_failure(runner)
-        self.stop_signal.restore()
+        self.release()
         if is_main_process() and self.last_ckpt is not None and not self.last_ckpt.endswith(ROLLING):
             remove_checkpoint(Path(self.out_dir, ROLLING))
+
+    def release(self) -> None:
+        self.stop_signal.restore()
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         make_plain(checkpoint)
@@ -250,7 +254,7 @@ class SafeCheckpointHook(SafeBestCheckpoint):
 
     def _stop(self, runner, place: dict) -> None:
         self._write(runner, ROLLING, place, is_last=True)
-        self.stop_signal.restore()
+        self.release()
         runner.logger.warning(
             f"{self.stop_signal.received or 'a signal on another process'}: saved {self.last_ckpt}; "
             f"exiting with code {self.stop_signal.exit_code}, start again with --resume"

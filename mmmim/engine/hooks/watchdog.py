@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.dist import get_rank, get_world_size
-from mmengine.hooks import Hook
 
 from mmmim.engine.watchdog import Watchdog
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
+from .releasing import ReleasingHook
+
 
 @HOOKS.register_module()
-class WatchdogHook(Hook):
+class WatchdogHook(ReleasingHook):
     """Reports which process hangs, and where, when the training took no step for some time.
 
     The report is a line on the standard error output, and ``<work_dir>/watchdog`` holds the stacks of all processes. A
@@ -39,6 +40,11 @@ class WatchdogHook(Hook):
     def after_train(self, runner: Any) -> None:
         if self.watchdog is not None:
             self.watchdog.stop()
+            self.watchdog = None
+
+    def release(self) -> None:
+        if self.watchdog is not None:  # the training failed
+            self.watchdog.stop(keep_signs=True)
             self.watchdog = None
 
     def _after_iter(
