@@ -21,7 +21,7 @@ from .decode import to_tensor
 from .patient import PatientReader
 from .seeding import SampleKey, seeded_sample
 from .storage import append_line
-from .transforms import ToUint8Tensor, build_transform, reduction_of
+from .transforms import ToUint8Tensor, build_transform, draws_from_torch, reduction_of
 
 MAX_WARNINGS = 20
 MAX_DRAWS = 1000  # of replacements, before the whole dataset is searched
@@ -54,6 +54,7 @@ class SeededImageDataset(PatientReader, Dataset, ABC):
         self.transforms = [build_transform(t) for t in transforms]
         self.reduction = reduction_of(self.transforms)
         self.to_tensor = ToUint8Tensor()
+        self.torch_only = all(map(draws_from_torch, self.transforms))
         self._is_bad = torch.zeros(length, dtype=torch.bool).share_memory_()
         self._num_named = 0
         self.prepare_reading()
@@ -85,7 +86,7 @@ class SeededImageDataset(PatientReader, Dataset, ABC):
             raise IndexError(f"index: expected 0..{len(self) - 1}, got {wanted}")
         index, loaded = self._load_readable(seed, epoch, wanted)
         image: Any = to_tensor(loaded)
-        with seeded_sample(seed, epoch, wanted):
+        with seeded_sample(seed, epoch, wanted, self.torch_only):
             for transform in self.transforms:
                 image = transform(image)
         views = image if isinstance(image, dict) else dict(inputs=image)
@@ -101,7 +102,7 @@ class SeededImageDataset(PatientReader, Dataset, ABC):
         """Return the wanted sample, or the first readable one of a stream of samples drawn for this key."""
         drawn = (derive_seed(seed, epoch, wanted, draw) % len(self) for draw in range(MAX_DRAWS))
         for index in chain([wanted], drawn, range(len(self))):
-            if self._is_bad[index]:
+            if self._is_bad.numpy()[index]:
                 continue
             try:
                 return index, self.load_patiently(index, partial(self.load, index))

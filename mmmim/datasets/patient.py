@@ -53,13 +53,14 @@ class PatientReader(ABC):
         """
         worker = get_worker_info()
         place = 0 if worker is None else worker.id % MAX_WORKERS
-        self.reading[place] = index
+        reading = self.reading.numpy()  # which sets a number in less time than torch
+        reading[place] = index
         try:
             return read_patiently(
                 load, lambda: self.name(index), lambda: self._readable_neighbours(index), self.policy.outage_minutes
             )
         finally:
-            self.reading[place] = -1
+            reading[place] = -1
 
     def _readable_neighbours(self, index: int) -> tuple[int, int]:
         near = [other for other in range(index - 4, index + 5) if 0 <= other < len(self) and other != index]

@@ -28,16 +28,29 @@ class SampleKey(NamedTuple):
 
 
 @contextmanager
-def seeded_sample(seed: int, epoch: int, index: int) -> Iterator[None]:
+def seeded_sample(seed: int, epoch: int, index: int, torch_only: bool = False) -> Iterator[None]:
     """Seed ``random``, numpy's global state and torch's CPU generator, and restore the previous states on exit.
 
     Library transforms draw from these three, so inside they are pure functions of the arguments. CUDA generators are
     not changed. numpy receives the two halves of the 64-bit seed; torch's Mersenne Twister uses its lower half.
     A worker of a dataloader has no other use for the generators, so there the old states are not restored, which saves
     most of the time.
+
+    Args:
+        torch_only: Seed torch's generator alone, for code that draws from no other.
     """
     value = derive_seed(seed, epoch, index)
-    if get_worker_info() is not None:
+    in_worker = get_worker_info() is not None
+    if torch_only:
+        state = None if in_worker else torch.default_generator.get_state()
+        torch.default_generator.manual_seed(value)
+        try:
+            yield
+        finally:
+            if state is not None:
+                torch.default_generator.set_state(state)
+        return
+    if in_worker:
         _seed_all(value)
         yield
         return

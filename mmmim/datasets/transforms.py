@@ -144,6 +144,14 @@ def build_transform(config: dict | Callable) -> Callable:
     return TRANSFORMS.build(config)
 
 
+def draws_from_torch(transform: Callable) -> bool:
+    """Return whether a transform certainly draws from no other generator than torch's, as those of torchvision do."""
+    if isinstance(transform, v2.Lambda) or hasattr(transform, "transforms"):  # they call others
+        return False
+    known = type(transform) in (*_OWN.values(), TwoSizeRandomResizedCrop, ToUint8Tensor)
+    return known or type(transform).__module__.startswith("torchvision.")
+
+
 def reduction_of(transforms: Sequence[Callable]) -> Reduction | None:
     """Return by which factor the first transform lets images be decoded smaller, or None if it needs all pixels."""
     first = next(iter(transforms), None)

@@ -59,3 +59,13 @@ def test_mix_is_stable():
 def test_plain_integer_is_a_key():
     assert SampleKey.of(5) == SampleKey(0, 0, 5)
     assert SampleKey.of(np.int64(5)).index == 5
+
+
+def test_torch_alone():
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    expected = _draw(), _draw()
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    first = _draw()
+    with seeded_sample(7, 3, 11, torch_only=True):
+        inside = float(torch.rand(()))
+    assert inside == _inside(7, 3, 11)[2] and (first, _draw()) == expected

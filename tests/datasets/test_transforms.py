@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +11,8 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode, v2
 
 from mmmim.datasets import ToyImages, build_transform, seeded_sample
+from mmmim.datasets.decode import to_tensor
+from mmmim.datasets.transforms import draws_from_torch
 
 
 @pytest.fixture
@@ -135,3 +140,60 @@ def test_views_become_keys_of_the_sample() -> None:
 def test_unknown_interpolation_of_the_token_view() -> None:
     with pytest.raises(ValueError, match="token_interpolation"):
         build_transform(dict(type="TwoSizeRandomResizedCrop", token_interpolation="lanzcos"))
+
+
+FROM_TORCH = [
+    dict(type="RandomResizedCrop", size=24, interpolation="bicubic"),
+    dict(type="RandomHorizontalFlip"),
+    dict(type="ColorJitter", brightness=0.4, hue=0.1),
+    dict(type="AutoAugment"),
+    dict(type="TrivialAugmentWide"),
+    dict(type="RandomErasing", p=1.0),
+    dict(type="GaussianBlur", kernel_size=3),
+    dict(type="TwoSizeRandomResizedCrop", size=24, token_size=12),
+    dict(type="ToUint8Tensor"),
+]
+
+
+@pytest.mark.parametrize("config", FROM_TORCH, ids=lambda config: config["type"])
+def test_what_is_said_to_draw_from_torch_draws_from_nothing_else(config: dict, image: Image.Image) -> None:
+    transform = build_transform(config)
+    assert draws_from_torch(transform)
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    for _ in range(5):
+        transform(to_tensor(image))
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+
+
+def double(image: Image.Image) -> Image.Image:
+    return image
+
+
+class OwnCrop(v2.RandomCrop):
+    pass
+
+
+UNKNOWN = [
+    dict(type="RandAugment", policy="rand-m9"),
+    dict(type="Lambda", lambd=double),
+    dict(type="RandomApply", transforms=[dict(type="Lambda", lambd=double)]),
+    double,
+    OwnCrop(4),
+]
+
+
+@pytest.mark.parametrize("transform", UNKNOWN, ids=str)
+def test_what_may_draw_from_any_generator(transform: Callable | dict) -> None:
+    assert not draws_from_torch(build_transform(transform))
+
+
+def test_all_generators_are_seeded_where_a_transform_may_draw_from_any() -> None:
+    draws = []
+
+    def draw(image: torch.Tensor) -> torch.Tensor:
+        draws.append((random.random(), float(np.random.rand()), float(torch.rand(()))))
+        return image
+
+    images = ToyImages(2, 16, transforms=[draw])
+    images[1], images[0], images[1]
+    assert draws[0] == draws[2] and all(a != b for a, b in zip(*draws[:2], strict=True))
