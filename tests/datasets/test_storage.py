@@ -164,6 +164,7 @@ def test_a_few_broken_files_of_a_small_folder_do_not_stop_it() -> None:
 def strange(folder: Path) -> Path:
     os.mkfifo(folder / "class0" / "pipe.jpg")
     (folder / "class0" / "loop.jpg").symlink_to("loop.jpg")
+    (folder / "loop.jpg").symlink_to("loop.jpg")
     (folder / "class0" / "nothing.jpg").symlink_to("not there.jpg")
     (folder / "class0" / "device.jpg").symlink_to("/dev/null")
     (folder / "class1" / "again").symlink_to(folder)
@@ -182,6 +183,7 @@ def test_pipes_devices_sockets_and_loops_are_left_out_and_named(strange: Path) -
     for expected in (
         "1 pipe (class0/pipe.jpg)",
         "1 link loop (class0/loop.jpg)",
+        "1 link loop (loop.jpg)",
         "1 link to nothing (class0/nothing.jpg)",
         "1 device (class0/device.jpg)",
         "1 socket (socket.jpg)",

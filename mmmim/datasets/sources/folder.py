@@ -38,6 +38,6 @@ class FolderSource(ImageSource):
         return part
 
     def empty_folders(self) -> list[str]:
-        with os.scandir(self.location) as entries:
-            folders = {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
+        _, below, _ = next(os.walk(self.location))
+        folders = {name for name in below if not name.startswith(".")}
         return sorted(folders - set(first_folders(self.names) or folders))

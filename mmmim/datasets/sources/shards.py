@@ -51,11 +51,8 @@ def _sorted_out(location: str, files: Iterable[str]) -> Shards | None:
 
 
 def _files_in(location: str, folder: str) -> list[str]:
-    path = os.path.join(location, folder)
-    if not os.path.isdir(path):
-        return []
-    with os.scandir(path) as entries:
-        return [os.path.join(folder, entry.name) for entry in entries if _is_shown(entry.name) and not entry.is_dir()]
+    _, _, files = next(os.walk(os.path.join(location, folder)), ("", [], []))
+    return [os.path.join(folder, name) for name in filter(_is_shown, files)]
 
 
 def _files_below(location: str) -> Iterator[str]:
