@@ -50,7 +50,7 @@ run_alone_if_nothing_to_start() { # tool config gpus arguments...
         run "$PYTHON" "$ROOT/$tool" "$config" "$@"
         exit
     fi
-    if [[ ! -f $config ]]; then
+    if [[ ! -f $config ]] && ! "$PYTHON" -m mmmim.config.find "$config"; then
         run "$PYTHON" "$ROOT/$tool" "$config" "$@" # names the nearest config
         exit 2
     fi
@@ -90,7 +90,7 @@ check_node() { # processes on this node
 launch_torchrun() { # script tool positionals arguments...
     local script=$1 tool=$2 count=$3
     shift 3
-    (($# > count)) || fail "usage: $script CONFIG $( ((count == 2)) && echo 'CKPT ')GPUS [arguments of $tool]"
+    (($# > count)) || fail "usage: ${MMMIM_CALLED_AS:-$script} CONFIG $( ((count == 2)) && echo 'CKPT ')GPUS [arguments of $tool]"
     local positionals=("${@:1:count}") gpus=${*:count+1:1}
     shift $((count + 1))
     require_count GPUS "$gpus"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmmim.config.folder import checkout
+from mmmim.config.folder import project_folder
 from mmmim.errors import UsageError
 
 from .facts import machine
@@ -51,6 +51,6 @@ def page(text: str, folder: Path) -> str:
 
 def write_page() -> None:
     """Write the tables of docs/performance.md anew from the files in docs/performance."""
-    file = checkout() / PAGE
-    file.write_text(page(file.read_text(encoding="utf-8"), checkout() / FOLDER), encoding="utf-8")
+    file = project_folder() / PAGE
+    file.write_text(page(file.read_text(encoding="utf-8"), project_folder() / FOLDER), encoding="utf-8")
     print(f"wrote {PAGE}")

@@ -21,7 +21,7 @@ from typing import Any
 
 from mmmim.commands.command_line import CommandParser
 from mmmim.commands.running import run_tool
-from mmmim.config.folder import checkout
+from mmmim.config.folder import workplace
 from mmmim.launch.cores import available_cores
 from mmmim.reproduce.stages import StageFailed, Stages, fresh_folder
 
@@ -193,7 +193,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo, write and print its summary, and return 1 where something is wrong with it."""
-    os.chdir(checkout())
+    os.chdir(workplace())
     cores = args.cores or min(8, available_cores())
     folder = Path(args.work_dir) if args.seeds == 1 else Path(f"{args.work_dir}-seeds")
     fresh_folder(folder)

@@ -1,4 +1,7 @@
-"""Report what is installed, what fits together and what does not. The exit status is 1 where something cannot work."""
+"""Report what is installed, what fits together and what does not. The exit status is 1 where something cannot work.
+
+python tools/doctor.py
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from mmmim.commands.command_line import CommandParser
+from mmmim.commands.running import run_tool
+
 # import name -> (distribution mmmim is tested with, classic distributions of the same import name)
 OPENMMLAB = {
     "mmengine": ("onedl-mmengine", ["mmengine", "mmengine-lite"]),
@@ -20,6 +25,11 @@ OPENMMLAB = {
     "mmdet": ("onedl-mmdetection", ["mmdet"]),
 }
 OPTIONAL = {"mmseg": "seg", "mmdet": "det"}
+TWO_OPENCV = (
+    "opencv-python and opencv-python-headless share the folder cv2; this works as long as the machine has libGL. Keep "
+    "the headless build alone: pip uninstall -y opencv-python opencv-python-headless && pip install "
+    "opencv-python-headless"
+)
 problems: list[str] = []
 
 
@@ -91,14 +101,14 @@ def check_operators() -> None:
     how = "compiled" if compiled else "not compiled; NMS and RoIAlign come from torchvision (enough for Mask R-CNN)"
     say("ok", f"mmcv operators: {how}")
     if installed("opencv-python") and installed("opencv-python-headless"):
-        say("note", "opencv-python and opencv-python-headless share one folder; the headless build is enough")
+        say("note", TWO_OPENCV)
 
 
 def check_machine() -> None:
     """Report cores, disk space, shared memory and GPUs."""
     import torch
 
-    free = shutil.disk_usage(ROOT).free / 2**30
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
     say("ok" if free > 5 else "note", f"{os.cpu_count()} CPU cores, {free:.0f} GiB free on this disk")
     if Path("/dev/shm").is_dir():
         shared = shutil.disk_usage("/dev/shm").total / 2**30
@@ -118,11 +128,12 @@ def check_machine() -> None:
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line, which has no options."""
-    return argparse.ArgumentParser(description=__doc__).parse_args(argv)
+    return CommandParser(description=__doc__).parse_args(argv)
 
 
-def main() -> int:
-    """Run all checks and return 1 where there is a problem."""
+def run(args: argparse.Namespace) -> bool:
+    """Run all checks and return whether there is a problem."""
+    problems.clear()
     checks: list[Callable[[], None]] = [
         check_python,
         check_torch,
@@ -140,6 +151,6 @@ def main() -> int:
     return bool(problems)
 
 
-if __name__ == "__main__":
-    parse_args()
-    sys.exit(main())
+def main(argv: list[str] | None = None) -> int:
+    """Run the command and return its exit status, 1 where something cannot work."""
+    return run_tool(run, parse_args(argv))

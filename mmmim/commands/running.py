@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from mmmim.commands.command_line import as_called
 from mmmim.commands.terminal import print_in_any_locale
 from mmmim.errors import RunFailed, UsageError
 from mmmim.launch.process import close_launcher, is_first_process, process_id
@@ -36,7 +37,7 @@ def run_tool(tool: Callable[..., object], *args: Any) -> int:
         if message is None or os.environ.get("MMMIM_TRACEBACK") == "1":
             raise
         if is_first_process():
-            print(f"error: {message}", file=sys.stderr)
+            print(f"error: {as_called(message)}", file=sys.stderr)
         elif isinstance(error, OSError):  # the machines of the other processes may not have this error
             print(f"error on process {process_id()}: {message}", file=sys.stderr)
         return FAILED if isinstance(error, RunFailed) else USAGE_ERROR

@@ -1,25 +1,62 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from mmmim.config.folder import configs_folder, project_folder
 from mmmim.config.renamed import new_place
 from mmmim.errors import UsageError, nearest
 
+FOLDERS = ("configs", "projects")
+
 
 def find_config(path: str) -> Path:
-    """Return ``path`` itself, or its new name where the config was renamed.
+    """Return the file that a config's path or name stands for.
+
+    A file of the current folder comes first, then the shipped configs: ``configs/mae/vit-tiny_toy.py``,
+    ``mae/vit-tiny_toy.py`` and ``mae/vit-tiny_toy`` are the same one from anywhere. Where the config was renamed, this
+    is its new place.
 
     Raises:
         UsageError: there is no such config; names the existing ones most like it.
     """
-    file = Path(path)
-    if file.is_file():
-        return file
-    if (renamed := new_place(file)) is not None and renamed.is_file():
-        return renamed
-    known = {str(known) for folder in ("configs", "projects") for known in sorted(Path(folder).rglob("*.py"))}
-    by_name = [known_path for known_path in sorted(known) if Path(known_path).name == file.name]
-    near = list(dict.fromkeys([*nearest(path, known, 0.5), *by_name]))[:3]
-    what = "is a folder" if file.is_dir() else "does not exist"
+    for file in _candidates(Path(path)):
+        if file.is_file():
+            return file
+        if (renamed := new_place(file)) is not None and renamed.is_file():
+            return renamed
+    known = sorted(set(_known(Path())) | set(_known(project_folder())))
+    by_name = [name for name in known if Path(name).stem == Path(path).stem]
+    near = list(dict.fromkeys([*nearest(path, known, 0.5), *nearest(f"configs/{path}.py", known), *by_name]))[:3]
+    what = "is a folder" if Path(path).is_dir() else "does not exist"
     hint = f"; did you mean {' or '.join(near)}?" if near else f" (looked from {Path.cwd()})"
     raise UsageError(f"config {path} {what}{hint}")
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    yield path
+    if path.is_absolute():
+        return
+    with_suffix = path if path.suffix == ".py" else path.with_name(f"{path.name}.py")
+    yield from (project_folder() / with_suffix, configs_folder() / with_suffix)
+
+
+def _known(folder: Path) -> Iterator[str]:
+    for name in FOLDERS:
+        yield from (file.relative_to(folder).as_posix() for file in (folder / name).rglob("*.py"))
+
+
+def config_names() -> list[str]:
+    """Return the names of all shipped configs, such as ``mae/vit-tiny_toy``, sorted."""
+    folder = configs_folder()
+    files = (file.relative_to(folder) for file in folder.rglob("*.py"))
+    return sorted(str(file.with_suffix("").as_posix()) for file in files if not file.parts[0].startswith("_"))
+
+
+if __name__ == "__main__":  # tools/launch.sh asks whether a name is that of a config
+    import sys
+
+    try:
+        find_config(sys.argv[1])
+    except UsageError:
+        sys.exit(2)

@@ -8,25 +8,40 @@ import mmmim
 from mmmim.errors import MissingFileError
 
 CONFIGS_VARIABLE = "MMMIM_CONFIGS"
+CLONE = Path(mmmim.__file__).resolve().parents[1]
+INSTALLED = Path(mmmim.__file__).resolve().parent / ".mim"  # where OpenMMLab's tools look for it too
 
 
 @cache
 def configs_folder() -> Path:
-    """Return the folder of the shipped configs, which ``MMMIM_CONFIGS`` names, or ``configs`` beside the package.
+    """Return the folder of the shipped configs.
+
+    ``MMMIM_CONFIGS`` may name it. Otherwise it is ``configs`` of the clone around the package, or the copy of it that an
+    installed package contains.
 
     Raises:
         MissingFileError: The folder does not contain ``_base_``.
     """
-    beside = Path(mmmim.__file__).resolve().parents[1] / "configs"
-    folder = Path(os.environ.get(CONFIGS_VARIABLE) or beside).resolve()
-    if not (folder / "_base_").is_dir():
+    named = os.environ.get(CONFIGS_VARIABLE)
+    candidates = [Path(named)] if named else [INSTALLED / "configs", CLONE / "configs"]
+    folder = next(filter(_is_shipped, candidates), None)
+    if folder is None:
         raise MissingFileError(
-            f"{folder} does not hold the shipped configs (no _base_ in it); set {CONFIGS_VARIABLE} to the folder "
-            "configs of a clone of mmmim"
+            f"{candidates[0].absolute()} does not hold the shipped configs (no _base_ in it); set "
+            f"{CONFIGS_VARIABLE} to the folder configs of a clone of mmmim, or install mmmim again"
         )
-    return folder
+    return folder.resolve()  # an editable installation links to the clone
 
 
-def checkout() -> Path:
-    """Return the folder that contains ``configs``, ``tools`` and ``docs``."""
+def _is_shipped(configs: Path) -> bool:
+    return (configs / "_base_").is_dir()
+
+
+def project_folder() -> Path:
+    """Return the folder that contains ``configs``, ``tools`` and ``projects``, in a clone or in an installed package."""
     return configs_folder().parent
+
+
+def workplace() -> Path:
+    """Return the folder below which commands write by default: the clone, or without one the current folder."""
+    return Path.cwd() if project_folder() == INSTALLED else project_folder()

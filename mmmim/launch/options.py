@@ -44,7 +44,8 @@ def load_config(
     compat.setup()
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
-    if (file := find_config(path)) != Path(path):
+    file = find_config(path)
+    if file.stem != Path(path.removesuffix(".py")).name:
         print_log(f"config {path} is now {file}; its old name goes with the next release", level=logging.WARNING)
     cfg = Config.fromfile(file)
     if own_images:
@@ -61,7 +62,7 @@ def load_config(
     check_config(cfg)
     if isinstance(level := cfg.get("log_level") or "INFO", str):
         one_of("log_level", level, LOG_LEVELS)
-    cfg.work_dir = work_dir or cfg.get("work_dir") or str(default_work_dir(Path(path)))
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(default_work_dir(file))
     return cfg
 
 

@@ -13,7 +13,7 @@ from mmengine.config import Config
 from torch import Tensor, nn
 
 from mmmim.checkpoint.names import PRETRAIN_ONLY, differing_facts, listing, matching
-from mmmim.config.folder import checkout
+from mmmim.config.folder import project_folder
 from mmmim.config.types import default_scope
 from mmmim.launch.options import checkpoint_slot
 from mmmim.plan.memory import build_without_storage
@@ -79,7 +79,7 @@ def stage_of(cfg: Config) -> str:
 @cache
 def merged_config(config: str, options: Options) -> Config:
     """Return the config with the words after ``--cfg-options`` merged in."""
-    cfg = Config.fromfile(checkout() / config)
+    cfg = Config.fromfile(project_folder() / config)
     cfg.merge_from_dict(parsed_options(options))
     return cfg
 

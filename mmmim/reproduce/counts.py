@@ -11,7 +11,7 @@ import torch
 from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 
-from mmmim.config.folder import checkout
+from mmmim.config.folder import project_folder, workplace
 from mmmim.plan.dry_run import image_shape
 from mmmim.plan.memory import ValuesReadAsZero, build_without_storage, fake_copy
 from mmmim.reproduce.cost import gflop
@@ -28,7 +28,7 @@ def counted(method: str, table: Table, row: Row, metric: str, count: Count) -> f
         return relative_cost(method, table, row, metric)
     name = count.config or row.config
     assert name is not None
-    config = str(config_path(method, name, f"row '{row.name}'").relative_to(checkout()))
+    config = str(config_path(method, name, f"row '{row.name}'").relative_to(project_folder()))
     options = tuple(cfg_options(row.overrides)) if count.config is None else ()
     return step_gflop(config, options) if count.what == "gflop" else encoder_gmacs(config, options)
 
@@ -61,7 +61,7 @@ def relative_cost(method: str, table: Table, row: Row, metric: str) -> float | N
     The times come from ``tools/reproduce.py --time``; without them the result is None.
     """
     try:
-        seconds = json.loads((checkout() / times_file(method, table)).read_text(encoding="utf-8"))["seconds"]
+        seconds = json.loads((workplace() / times_file(method, table)).read_text(encoding="utf-8"))["seconds"]
     except FileNotFoundError:
         return None
     reference = next((each for each in table.rows if each.published.get(metric) == 1.0), None)
@@ -85,4 +85,4 @@ def source(method: str, row: Row) -> tuple[str, Options]:
     """Return the row's config, relative to the root of the repository, and the words after ``--cfg-options``."""
     assert row.config is not None
     config = config_path(method, row.config, f"row '{row.name}'")
-    return str(config.relative_to(checkout())), tuple(cfg_options(row.overrides))
+    return str(config.relative_to(project_folder())), tuple(cfg_options(row.overrides))

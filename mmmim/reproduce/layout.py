@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine.config import Config, DictAction
 
-from mmmim.config.folder import checkout
+from mmmim.config.folder import project_folder
 from mmmim.launch.lr_scaling import BatchSize, batch_size, optim_wrappers
 from mmmim.launch.options import load_config
 from mmmim.launch.run_length import run_length, use_length
@@ -125,7 +125,7 @@ def layout(config: str, options: tuple[str, ...], words: tuple[str, ...], gpus: 
 
 def read(config: str, options: Sequence[str]) -> Config:
     """Return a config of the repository with the words after ``--cfg-options`` merged in."""
-    return load_config(str(checkout() / config), parsed_options(options))
+    return load_config(str(project_folder() / config), parsed_options(options))
 
 
 def parsed_options(words: Sequence[str]) -> dict[str, Any]:

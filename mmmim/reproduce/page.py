@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mmmim.config.folder import checkout
+from mmmim.config.folder import workplace
 from mmmim.errors import UsageError
 from mmmim.reproduce.collect import TOY_NOTE, cells, markdown_table, numbers_note
 
@@ -74,12 +74,12 @@ def runs_note(runs: dict[str, Any]) -> str:
 
 def results_folder() -> Path:
     """Return the folder of the tables that the page shows."""
-    return checkout() / "docs" / "results"
+    return workplace() / "docs" / "results"
 
 
 def page_file() -> Path:
     """Return the file that the page is written to."""
-    return checkout() / "docs" / "results.md"
+    return workplace() / "docs" / "results.md"
 
 
 def page(results: Path | None = None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mmmim.config.folder import checkout
+from mmmim.config.folder import project_folder
 from mmmim.errors import UsageError
 from mmmim.launch.lr_scaling import short
 from mmmim.reproduce.command import TOOLS, Run
@@ -177,7 +177,7 @@ def without_data(extra: Sequence[str]) -> list[str]:
 
 def relative(path: Path) -> str:
     """Return a path relative to the root of the repository."""
-    return str(path.relative_to(checkout()))
+    return str(path.relative_to(project_folder()))
 
 
 def unique(plans: Sequence[RowPlan]) -> list[Run]:

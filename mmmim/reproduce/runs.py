@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from mmmim.config.folder import checkout
+from mmmim.config.folder import project_folder, workplace
 from mmmim.reproduce.command import MEASURING, Run
 from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.stages import environment
@@ -33,13 +33,13 @@ def finished(run: Run) -> bool:
 
     The name of the run's folder identifies its command.
     """
-    return (checkout() / run.result).is_file() and bool(metrics_of(run))
+    return (workplace() / run.result).is_file() and bool(metrics_of(run))
 
 
 def read_record(run: Run) -> dict[str, Any]:
     """Return the ``run.json`` of a run; empty where there is none or it cannot be read."""
     try:
-        record = json.loads((checkout() / run.folder / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((workplace() / run.folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -49,7 +49,7 @@ def metrics_of(run: Run) -> dict[str, float]:
     """Return all numbers that a finished run gave, in percent."""
     if run.tool in MEASURING:
         try:
-            measured = json.loads((checkout() / run.result).read_text(encoding="utf-8"))
+            measured = json.loads((workplace() / run.result).read_text(encoding="utf-8"))
         except (OSError, ValueError):  # just set aside by another lane, or left incomplete by a killed run
             return {}
         if run.tool == "test":
@@ -73,7 +73,7 @@ def in_percent(last: dict[str, float]) -> dict[str, float]:
 
 def scalars(run: Run) -> Iterator[dict[str, Any]]:
     """Yield what was logged, oldest first; a line that a killed run left unfinished is skipped."""
-    for file in sorted((checkout() / run.folder).glob("*/vis_data/scalars.json")):
+    for file in sorted((workplace() / run.folder).glob("*/vis_data/scalars.json")):
         for line in file.read_text(encoding="utf-8").splitlines():
             try:
                 yield json.loads(line)
@@ -96,8 +96,8 @@ def start_record(run: Run) -> dict[str, Any]:
 
 def write_record(run: Run, record: dict[str, Any]) -> None:
     """Write the ``run.json`` of a run."""
-    (checkout() / run.folder).mkdir(parents=True, exist_ok=True)
-    (checkout() / run.folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    (workplace() / run.folder).mkdir(parents=True, exist_ok=True)
+    (workplace() / run.folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 @cache
@@ -106,7 +106,7 @@ def git_commit() -> str | None:
 
     def git(*words: str) -> str:
         return subprocess.run(
-            ["git", *words], cwd=checkout(), capture_output=True, text=True, check=True
+            ["git", *words], cwd=workplace(), capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
@@ -138,8 +138,8 @@ def device() -> str:
 @contextmanager
 def exclusive(run: Run) -> Iterator[None]:
     """Hold the lock of a run, waiting for another process that makes the same run."""
-    (checkout() / run.folder).mkdir(parents=True, exist_ok=True)
-    with (checkout() / run.folder / ".lock").open("w", encoding="utf-8") as file:
+    (workplace() / run.folder).mkdir(parents=True, exist_ok=True)
+    with (workplace() / run.folder / ".lock").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -205,7 +205,7 @@ class Runner:
             self.ended()
 
     def _start(self, run: Run) -> None:
-        set_aside(checkout() / run.result)
+        set_aside(workplace() / run.result)
         record = start_record(run)
         write_record(run, record)
         print(f"running: {shlex.join(run.command())}", flush=True)
@@ -223,11 +223,12 @@ class Runner:
 
     def execute(self, run: Run) -> int:
         """Run the command, append its output to the run's log, and return its exit status."""
-        command = [sys.executable if word == "python" else word for word in run.command()]
-        with (checkout() / log_of(run)).open("a", encoding="utf-8") as file:
+        start, tool, *words = run.command()
+        command = [sys.executable if start == "python" else start, str(project_folder() / tool), *words]
+        with (workplace() / log_of(run)).open("a", encoding="utf-8") as file:
             process = subprocess.Popen(
                 command,
-                cwd=checkout(),
+                cwd=workplace(),
                 env=environment(self.cores // self.lanes),
                 stdout=file,
                 stderr=subprocess.STDOUT,

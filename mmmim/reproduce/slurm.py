@@ -6,7 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 
-from mmmim.config.folder import checkout
+from mmmim.config.folder import workplace
 from mmmim.errors import UsageError
 from mmmim.reproduce.command import TOOLS, Run
 from mmmim.reproduce.runs import finished, start_record, write_record
@@ -46,7 +46,7 @@ def submit(runs: Sequence[Run], partition: str) -> dict[Run, str]:
         write_record(run, start_record(run) | dict(device=f"Slurm partition {partition}"))
         print(f"submitting: {shlex.join(command)}", flush=True)
         try:
-            done = subprocess.run(command, cwd=checkout(), capture_output=True, text=True, check=True)
+            done = subprocess.run(command, cwd=workplace(), capture_output=True, text=True, check=True)
         except FileNotFoundError as error:
             raise UsageError(
                 f"--slurm {partition}: no sbatch on this machine; leave --slurm out to run here"

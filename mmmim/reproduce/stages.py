@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmmim.config.folder import project_folder
 from mmmim.errors import RunFailed, UsageError
 
 LOG_PREFIX = re.compile(r"^[\d/]+ [\d:]+ - mmengine - [A-Z]+ - ")
@@ -32,13 +33,13 @@ class Stages:
     cpu_seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, name: str, command: list[str], threads: int | None = None) -> None:
-        """Run a command to its end, showing its progress."""
+        """Run a command, which begins with a tool, to its end, showing its progress."""
         log = self.folder / f"{name}.log"
         print(f"\n{name}: python {' '.join(command)}", flush=True)
         started = shown = time.perf_counter()
         with log.open("w", encoding="utf-8") as file:
             process = subprocess.Popen(
-                [sys.executable, *command],
+                [sys.executable, str(project_folder() / command[0]), *command[1:]],
                 env=environment(threads or self.cores),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -16,7 +16,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 
 from mmmim.config.crops import crop_size
-from mmmim.config.folder import checkout
+from mmmim.config.folder import workplace
 from mmmim.errors import UsageError
 from mmmim.launch.options import fit_to_device
 from mmmim.reproduce.counts import source, times_file
@@ -49,7 +49,7 @@ def time_rows(method: str, table: Table, images: int, rounds: int = 8) -> Path:
         if key not in steps:
             steps[key] = training_step(cfg, images)
     taken = time_in_turns(steps, rounds)
-    file = checkout() / times_file(method, table)
+    file = workplace() / times_file(method, table)
     file.parent.mkdir(parents=True, exist_ok=True)
     seconds = {name: taken[key] / images for name, key in of_row.items()}
     origin = dict(images=images, rounds=rounds, device=device(), versions=versions(), commit=git_commit())

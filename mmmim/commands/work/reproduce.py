@@ -9,7 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mmmim.config.folder import checkout
+from mmmim.config.folder import workplace
 from mmmim.errors import UsageError
 from mmmim.launch.cores import available_cores
 from mmmim.reproduce.chain import incompatible_starts
@@ -87,10 +87,10 @@ def keep_metrics(plans: list[RowPlan], names: list[str], table: Table) -> list[R
 
 def reproduce(args: argparse.Namespace) -> int:
     """List tables, write the results page, or plan and run one table; return the exit status."""
-    os.chdir(checkout())
+    os.chdir(workplace())
     if args.page:
         page_file().write_text(page(), encoding="utf-8")
-        print(f"written to {page_file().relative_to(checkout())}")
+        print(f"written to {page_file().relative_to(workplace())}")
         return 0
     tables = load_tables(args.method)
     if args.list:
@@ -124,7 +124,7 @@ def build(args: argparse.Namespace, table: Table) -> int:
     if args.time is not None:
         from mmmim.reproduce.timing import time_rows
 
-        print(f"written to {time_rows(args.method, table, args.time).relative_to(checkout())}")
+        print(f"written to {time_rows(args.method, table, args.time).relative_to(workplace())}")
 
     def table_so_far() -> Path:
         return write(collect(args.method, table, plans, settings), Path(args.out))
