@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from mmmim import __version__
 from mmmim.commands.command_line import PROGRAM, CommandParser
 from mmmim.config.folder import project_folder
 from mmmim.errors import did_you_mean
+from mmmim.version import __version__
 
 VERBS = {
     "train": "train any config: pre-training, probing, fine-tuning, segmentation, detection",
@@ -19,6 +19,8 @@ VERBS = {
     "dist-test": "test with several processes: CONFIG CKPT GPUS ...",
     "probe": "train a linear classifier on frozen features",
     "knn": "classify by the nearest neighbours of frozen features",
+    "embed": "write the features of a folder of images as a table",
+    "list-models": "list the shipped models",
     "export": "write an encoder for other libraries",
     "convert": "read a checkpoint of the authors' code",
     "visualize": "draw reconstructions, masks, attention, losses",

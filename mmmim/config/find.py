@@ -50,7 +50,8 @@ def config_names() -> list[str]:
     """Return the names of all shipped configs, such as ``mae/vit-tiny_toy``, sorted."""
     folder = configs_folder()
     files = (file.relative_to(folder) for file in folder.rglob("*.py"))
-    return sorted(str(file.with_suffix("").as_posix()) for file in files if not file.parts[0].startswith("_"))
+    names = (file.with_suffix("").as_posix() for file in files if not file.parts[0].startswith("_"))
+    return sorted(name for name in names if not name.endswith("/tables"))  # those of the papers
 
 
 if __name__ == "__main__":  # tools/launch.sh asks whether a name is that of a config

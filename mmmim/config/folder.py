@@ -4,19 +4,18 @@ import os
 from functools import cache
 from pathlib import Path
 
-import mmmim
 from mmmim.errors import MissingFileError
 
 CONFIGS_VARIABLE = "MMMIM_CONFIGS"
-CLONE = Path(mmmim.__file__).resolve().parents[1]
-INSTALLED = Path(mmmim.__file__).resolve().parent / ".mim"  # where OpenMMLab's tools look for it too
+CLONE = Path(__file__).resolve().parents[2]
+INSTALLED = Path(__file__).resolve().parents[1] / ".mim"  # where OpenMMLab's tools look for it too
 
 
 @cache
 def configs_folder() -> Path:
     """Return the folder of the shipped configs.
 
-    ``MMMIM_CONFIGS`` may name it. Otherwise it is ``configs`` of the clone around the package, or the copy of it that an
+    ``MMMIM_CONFIGS`` may name it. Otherwise it is ``configs`` of the clone around the package, or the copy that an
     installed package contains.
 
     Raises:
@@ -38,7 +37,7 @@ def _is_shipped(configs: Path) -> bool:
 
 
 def project_folder() -> Path:
-    """Return the folder that contains ``configs``, ``tools`` and ``projects``, in a clone or in an installed package."""
+    """Return the folder of ``configs``, ``tools`` and ``projects``, in a clone or in an installed package."""
     return configs_folder().parent
 
 

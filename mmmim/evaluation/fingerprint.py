@@ -15,8 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import mmmim
-
 # Transforms without random numbers, whoever defines them under these names.
 DETERMINISTIC = {"CenterCrop", "Grayscale", "Pad", "Resize", "RGB", "ToImage"}
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "simplejpeg", "opencv-python-headless", "tifffile")
@@ -73,7 +71,7 @@ def of_code(used: Iterable[object]) -> str:
 @cache
 def _own_code() -> str:
     digest = hashlib.sha256()
-    for file in sorted(Path(mmmim.__file__).parent.rglob("*.py")):
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(file.read_bytes())
     for name in LIBRARIES:
         with suppress(PackageNotFoundError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from mmengine.config import Config
 from torch.utils.data import Dataset
@@ -47,7 +48,10 @@ def labelled_splits(
 
 def _dataset_configs(cfg: Config, crop_ratio: float | None, num_test: int | None) -> tuple[dict, dict | None]:
     """Return the configs of training and test set; None where the config has no test set."""
-    train = dict(cfg.train_dataloader.dataset, transforms=_transforms(cfg.model.backbone, crop_ratio))
+    train = dict(
+        cfg.train_dataloader.dataset,
+        transforms=evaluation_transforms(cfg.model.backbone.get("img_size", 224), crop_ratio),
+    )
     if is_classifier(cfg) and cfg.get("val_dataloader"):
         test = dict(cfg.val_dataloader.dataset)
         transforms = test.get("transforms", []) if crop_ratio is None else train["transforms"]
@@ -68,8 +72,13 @@ def _data_dir(root: str) -> str:
     return os.path.dirname(root) if os.path.basename(root) in TRAIN_FOLDERS else root
 
 
-def _transforms(backbone: dict, crop_ratio: float | None) -> list[dict]:
-    size = backbone.get("img_size", 224)
+def evaluation_transforms(size: int | Sequence[int], crop_ratio: float | None = None) -> list[dict]:
+    """Return configs of transforms that resize an image, keeping its aspect ratio, and crop its centre.
+
+    Args:
+        size: Pixels of the result, ``int`` or ``(H, W)``.
+        crop_ratio: Crop size divided by the resized short side. Default: 0.875, and 1 for images below 128 pixels.
+    """
     height, width = (size, size) if isinstance(size, int) else size
     longest = max(height, width)
     if crop_ratio is None:

@@ -57,7 +57,7 @@ def reconstruction_columns(
     original = to_rgb(denormalize(prediction["images"], mean, std))
     columns = [Column("original", original), Column(input_title(prediction), input_images(prediction, mean, std))]
     output = output_images(prediction, mean, std)
-    if _has_input_pixels(prediction):
+    if is_of_input_pixels(prediction):
         columns.append(Column("reconstruction", output))
         caption = "Reconstruction: predicted pixels where the input was hidden or altered, the input elsewhere."
     else:
@@ -91,7 +91,7 @@ def target_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Seq
 def output_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float]) -> list[Any]:
     """Return the predictions; where they cover the input's pixels, patches that the encoder saw stay the input's."""
     drawn = _drawable(prediction, "output", mean, std)
-    if _has_input_pixels(prediction):
+    if is_of_input_pixels(prediction):
         images, corrupted, mask = prediction["images"], prediction["corrupted"], prediction["mask"]
         grid = tuple(images.shape[2:]) if mask is None else tuple(mask.shape[1:])
         unseen = unseen_patches(images, corrupted, mask, grid)
@@ -106,6 +106,7 @@ def _drawable(prediction: Mapping[str, Any], key: str, mean: Sequence[float], st
     return stretch(values.float())
 
 
-def _has_input_pixels(prediction: Mapping[str, Any]) -> bool:
+def is_of_input_pixels(prediction: Mapping[str, Any]) -> bool:
+    """Return whether the output of a prediction is a picture of its input's pixels."""
     shapes = {prediction[key].shape for key in ("images", "corrupted", "output")}
     return str(prediction["target_space"]).startswith(PIXELS) and len(shapes) == 1

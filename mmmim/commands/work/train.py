@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from contextlib import nullcontext
 
+from mmmim.apis.training import run_prepared
 from mmmim.launch import options
 from mmmim.launch.prepare import PreparedRun, Settings, prepare
 from mmmim.launch.process import is_first_process
-from mmmim.launch.processes import num_processes, setup_launcher
-from mmmim.launch.run_lock import check_unfinished, run_lock
-from mmmim.launch.runner import build_runner
+from mmmim.launch.processes import num_processes
 
 
 def train(args: argparse.Namespace) -> None:
@@ -32,20 +30,7 @@ def train(args: argparse.Namespace) -> None:
     if args.dry_run:
         _print_plan(prepared)
         return
-    setup_launcher(prepared.cfg, args.launcher)
-    with run_lock(cfg.work_dir) if is_first_process() else nullcontext():
-        if is_first_process():
-            check_unfinished(cfg.work_dir, bool(prepared.cfg.get("resume")), args.overwrite)
-        _train(prepared)
-
-
-def _train(prepared: PreparedRun) -> None:
-    runner = build_runner(prepared.cfg)
-    for line in prepared.arithmetic:
-        runner.logger.info(line)
-    for remark in prepared.remarks_on(len(runner.train_loop.dataloader.dataset)):
-        runner.logger.warning(remark)
-    runner.train()
+    run_prepared(prepared, args.launcher, args.overwrite)
 
 
 def _print_plan(prepared: PreparedRun) -> None:

@@ -11,11 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import mmmim
 from mmmim.checkpoint.files import atomic_write
 from mmmim.datasets.sources import ImageSource
 from mmmim.datasets.sources.pack import KIND, PACK_FILE, VERSION, is_pack, read_facts, shard_name
 from mmmim.errors import UsageError
+from mmmim.version import __version__
 
 from .settings import PackSettings
 
@@ -64,7 +64,7 @@ class Plan:
             about=ABOUT,
             kind=KIND,
             version=VERSION,
-            mmmim=mmmim.__version__,
+            mmmim=__version__,
             complete=False,
             source=os.path.abspath(self.source.location),
             images=len(self.source),

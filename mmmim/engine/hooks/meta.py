@@ -5,9 +5,9 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
-import mmmim
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
+from mmmim.version import __version__
 
 STAGES = ("ssl", "ft")
 
@@ -39,7 +39,7 @@ class MetaHook(Hook):
             stage=self.stage or getattr(model, "stage", "ssl"),
             epoch=checkpoint["meta"]["epoch"],
             iter=checkpoint["meta"]["iter"],
-            version=mmmim.__version__,
+            version=__version__,
             to_rgb=True,
         )
         for name in ("mean", "std"):

@@ -9,11 +9,11 @@ import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-import mmmim
 from mmmim.checkpoint.files import atomic_write
 from mmmim.checkpoint.foreign import Source, read_source
 from mmmim.checkpoint.names import ENCODER_PREFIX, listing
 from mmmim.errors import UsageError, did_you_mean
+from mmmim.version import __version__
 
 from .beit import BEIT, CONMIM, INCEPTION
 from .layout import NO_PLACE, Choices, Layout
@@ -195,7 +195,7 @@ def _facts(backbone: Any, state: dict[str, Tensor], source: Source, layout: str)
         stage="ft" if tuned else "ssl",
         epoch=source.epoch,
         iter=None,
-        version=mmmim.__version__,
+        version=__version__,
         to_rgb=True,
         converted_from=layout,
     )

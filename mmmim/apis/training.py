@@ -1,0 +1,89 @@
+"""Train a config, from Python or from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmmim.checkpoint.files import stored_checkpoints
+from mmmim.launch import options as launch_options
+from mmmim.launch.prepare import PreparedRun, Settings, prepare
+from mmmim.launch.process import is_first_process
+from mmmim.launch.processes import setup_launcher
+from mmmim.launch.run_lock import check_unfinished, run_lock
+from mmmim.launch.runner import build_runner
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training left.
+
+    Attributes:
+        work_dir: Folder of the run.
+        checkpoint: The newest checkpoint.
+        last: The last value of everything that was logged, such as ``loss``.
+    """
+
+    work_dir: Path
+    checkpoint: Path | None
+    last: dict[str, float]
+
+
+def train(
+    config: str | os.PathLike[str],
+    data: str | os.PathLike[str] | None = None,
+    *,
+    work_dir: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    cfg_options: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> TrainingResult:
+    """Train a config in this process and return where its results are.
+
+    Args:
+        config: Path or name of a config, such as ``mae/vit-tiny_toy``.
+        data: A folder of images to use in place of the config's data.
+        work_dir: Default: ``work_dirs/`` and the name of the config.
+        overwrite: Delete the checkpoints of an unfinished run in the work directory.
+        cfg_options: Changes to the config, by key: ``{"model.masker.mask_ratio": 0.6}``.
+        settings: ``checkpoint``, ``resume``, ``amp``, ``accumulate``, ``compile``, ``epochs`` and ``iters`` of
+            :class:`~mmmim.launch.prepare.Settings`.
+
+    Raises:
+        UsageError: Something in the config or the settings is wrong; nothing was trained.
+    """
+    folder = None if data is None else os.fspath(data)
+    path = None if work_dir is None else os.fspath(work_dir)
+    cfg = launch_options.load_config(os.fspath(config), dict(cfg_options or {}), path, own_images=folder is not None)
+    prepared = prepare(cfg, Settings(data=folder, **settings))
+    run_prepared(prepared, "none", overwrite)
+    done = Path(prepared.cfg.work_dir)
+    return TrainingResult(done, next(iter(stored_checkpoints(done, done)), None), _last_logged(done))
+
+
+def run_prepared(prepared: PreparedRun, launcher: str, overwrite: bool) -> None:
+    """Train a prepared run in this process, which ``launcher`` started, unless another one trains in its folder."""
+    cfg = prepared.cfg
+    setup_launcher(cfg, launcher)
+    with run_lock(cfg.work_dir) if is_first_process() else nullcontext():
+        if is_first_process():
+            check_unfinished(cfg.work_dir, bool(cfg.get("resume")), overwrite)
+        runner = build_runner(cfg)
+        for line in prepared.arithmetic:
+            runner.logger.info(line)
+        for remark in prepared.remarks_on(len(runner.train_loop.dataloader.dataset)):
+            runner.logger.warning(remark)
+        runner.train()
+
+
+def _last_logged(work_dir: Path) -> dict[str, float]:
+    last: dict[str, float] = {}
+    for file in sorted(work_dir.glob("*/vis_data/scalars.json"))[-1:]:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            last |= {key: float(value) for key, value in json.loads(line).items() if isinstance(value, (int, float))}
+    return last
