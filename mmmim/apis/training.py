@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from mmmim.checkpoint.files import stored_checkpoints
 from mmmim.launch import options as launch_options
@@ -60,6 +61,7 @@ def train(
     folder = None if data is None else os.fspath(data)
     path = None if work_dir is None else os.fspath(work_dir)
     cfg = launch_options.load_config(os.fspath(config), dict(cfg_options or {}), path, own_images=folder is not None)
+    cfg.setdefault("experiment_name", f"{Path(config).stem}_{uuid4().hex[:8]}")  # by which MMEngine finds loggers again
     prepared = prepare(cfg, Settings(data=folder, **settings))
     run_prepared(prepared, "none", overwrite)
     done = Path(prepared.cfg.work_dir)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import builtins
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import mmmim
+from mmmim.apis import Embeddings, TrainingResult
+from mmmim.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def table(trained: TrainingResult, pictures: Path) -> Embeddings:
+    return mmmim.embed(trained.work_dir, pictures, cache=False)
+
+
+def test_rows_are_the_encoder_s_features_in_the_order_of_the_names(
+    table: Embeddings, trained: TrainingResult, pictures: Path
+) -> None:
+    assert table.names == sorted(table.names) and len(table) == 12
+    assert table.classes == ("blue", "red") and table.class_names() == ["blue"] * 6 + ["red"] * 6
+    encoder = mmmim.load_encoder(trained.work_dir)
+    images = torch.stack([encoder.default_transform(pictures / name) for name in table.names])
+    with torch.no_grad():
+        np.testing.assert_allclose(table.features, encoder(images).numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_an_encoder_is_taken_as_well(table: Embeddings, trained: TrainingResult, pictures: Path) -> None:
+    encoder = mmmim.load_encoder(trained.work_dir, pool="cls")
+    found = mmmim.embed(encoder, pictures, cache=False)
+    assert found.facts["pool"] == "cls" and not np.allclose(found.features, table.features)
+
+
+def test_a_file_that_cannot_be_read_has_no_row(trained: TrainingResult, pictures: Path, tmp_path: Path) -> None:
+    for name in ("a", "c"):
+        (tmp_path / f"{name}.png").write_bytes(next((pictures / "red").iterdir()).read_bytes())
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    found = mmmim.embed(trained.work_dir, tmp_path, cache=False, workers=0)
+    assert found.names == ["a.png", "c.png"] and found.features.shape == (2, 16)
+    assert found.class_names() == ["", ""]
+
+
+def test_neighbours_are_the_nearest_by_cosine(table: Embeddings) -> None:
+    x = table.features / np.linalg.norm(table.features, axis=1, keepdims=True)
+    similar = x @ x.T
+    np.fill_diagonal(similar, -2)
+    found = table.neighbours([0, 5], k=3)
+    for row, near in zip([0, 5], found, strict=True):
+        assert row not in near and similar[row, near].tolist() == pytest.approx(sorted(similar[row])[::-1][:3])
+    assert table.neighbours([1], k=100).shape == (1, 11)
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".parquet"])
+def test_a_table_is_read_by_other_libraries(suffix: str, table: Embeddings, tmp_path: Path) -> None:
+    file = table.save(tmp_path / "new" / f"features{suffix}")
+    if suffix == ".npz":
+        stored: Any = np.load(file)
+        names, features, facts = stored["names"].tolist(), stored["features"], json.loads(str(stored["facts"]))
+    else:
+        from pyarrow import parquet
+
+        read = parquet.read_table(file)
+        names, features = read["name"].to_pylist(), np.array(read["features"].to_pylist(), np.float32)
+        facts = json.loads(read.schema.metadata[b"mmmim"])
+        assert read["class"].to_pylist() == table.class_names()
+    assert names == table.names and np.array_equal(features, table.features) and facts == table.facts
+
+
+def test_bad_input_is_one_line(
+    table: Embeddings, trained: TrainingResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=r"must end in \.npz or \.parquet"):
+        table.save(tmp_path / "features.csv")
+    with pytest.raises(UsageError, match="no image"):
+        mmmim.embed(trained.work_dir, tmp_path)
+    real = builtins.__import__
+
+    def without_pyarrow(name: str, *rest: Any) -> Any:
+        if name.startswith("pyarrow"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_pyarrow)
+    with pytest.raises(UsageError, match=r"needs pyarrow: pip install 'mmmim\[hf\]'; or write \.npz"):
+        table.save(tmp_path / "features.parquet")
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    from mmmim.commands.embed import main
+
+    def call(*words: object) -> tuple[int, str, str]:
+        try:
+            status = main(list(map(str, words)))
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def test_the_command_writes_table_and_picture(
+    command: Callable, trained: TrainingResult, pictures: Path, tmp_path: Path
+) -> None:
+    words = ["--data", pictures, "--out", tmp_path / "a.npz", "--picture", tmp_path / "b" / "near.png", "--num", 3]
+    status, out, _ = command(trained.work_dir, *words, "--workers", 0)
+    assert status == 0 and "12 images, 16 features each" in out
+    assert (tmp_path / "b" / "near.png").read_bytes().startswith(b"\x89PNG") and len(
+        np.load(tmp_path / "a.npz")["names"]
+    ) == 12
+
+
+def test_mistakes_of_the_command(command: Callable, trained: TrainingResult, pictures: Path, tmp_path: Path) -> None:
+    assert command(trained.work_dir, "--data", pictures, "--out", "a.csv")[0] == 2
+    assert command(trained.work_dir, "--data", pictures, "--out", "a.npz", "--num", "0")[0] == 2
+    (tmp_path / "file").touch()
+    status, _, err = command(trained.work_dir, "--data", pictures, "--out", tmp_path / "file" / "a.npz")
+    assert status == 2 and err.count("\n") == 1 and "file" in err
+
+
+def test_the_help_has_groups(command: Callable) -> None:
+    status, out, _ = command("--help")
+    assert status == 0 and {"features:", "picture:", "speed:"} <= {line.strip() for line in out.splitlines()}

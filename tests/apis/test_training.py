@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import TINY
+
+import mmmim
+from mmmim.apis import TrainingResult
+from mmmim.errors import UsageError
+
+
+def test_a_training_says_what_it_left(trained: TrainingResult) -> None:
+    assert trained.checkpoint == trained.work_dir / "epoch_1.pth" and trained.checkpoint.is_file()
+    assert trained.last["epoch"] == 1 and trained.last["step"] == 3 and 0 < trained.last["loss"] < 5
+
+
+def test_two_trainings_in_one_second_have_logs_of_their_own(pictures: Path, tmp_path: Path) -> None:
+    settings = dict(cfg_options=TINY, epochs=1)
+    first = mmmim.train("mae/vit-tiny_toy", pictures, work_dir=tmp_path / "a", **settings)
+    second = mmmim.train("mae/vit-tiny_toy", pictures, work_dir=tmp_path / "b", **settings)
+    assert first.work_dir != second.work_dir and first.last["loss"] == pytest.approx(second.last["loss"], rel=1e-4)
+
+
+def test_a_finished_run_can_be_resumed(pictures: Path, tmp_path: Path) -> None:
+    settings = dict(work_dir=tmp_path, cfg_options=TINY)
+    mmmim.train("mae/vit-tiny_toy", pictures, epochs=1, **settings)
+    longer = mmmim.train("mae/vit-tiny_toy", pictures, epochs=2, resume="latest", **settings)
+    assert longer.last["epoch"] == 2
+
+
+def test_mistakes_are_told_before_anything_is_written(pictures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(UsageError, match=r"did you mean configs/mae/vit-tiny_toy.py"):
+        mmmim.train("mae/vit-tiny_toi", pictures, work_dir=folder)
+    with pytest.raises(UsageError, match=r"model\.maskr"):
+        mmmim.train("mae/vit-tiny_toy", pictures, work_dir=folder, cfg_options={"model.maskr.mask_ratio": 0.5})
+    with pytest.raises(TypeError, match="epoch"):
+        mmmim.train("mae/vit-tiny_toy", pictures, work_dir=folder, epoch=3)
+    with pytest.raises(UsageError, match=r"no folder|not exist|no image"):
+        mmmim.train("mae/vit-tiny_toy", tmp_path / "nowhere", work_dir=folder)
+    assert not folder.exists()
