@@ -1,11 +1,10 @@
-"""Train a config, from Python or from the command line."""
+"""Train a config from Python."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,8 @@ from uuid import uuid4
 
 from mmmim.checkpoint.files import stored_checkpoints
 from mmmim.launch import options as launch_options
-from mmmim.launch.prepare import PreparedRun, Settings, prepare
-from mmmim.launch.process import is_first_process
-from mmmim.launch.processes import setup_launcher
-from mmmim.launch.run_lock import check_unfinished, run_lock
-from mmmim.launch.runner import build_runner
+from mmmim.launch.prepare import Settings, prepare
+from mmmim.launch.run_prepared import run_prepared
 
 
 @dataclass(frozen=True)
@@ -63,24 +59,9 @@ def train(
     cfg = launch_options.load_config(os.fspath(config), dict(cfg_options or {}), path, own_images=folder is not None)
     cfg.setdefault("experiment_name", f"{Path(config).stem}_{uuid4().hex[:8]}")  # by which MMEngine finds loggers again
     prepared = prepare(cfg, Settings(data=folder, **settings))
-    run_prepared(prepared, "none", overwrite)
+    run_prepared(prepared, overwrite=overwrite)
     done = Path(prepared.cfg.work_dir)
     return TrainingResult(done, next(iter(stored_checkpoints(done, done)), None), _last_logged(done))
-
-
-def run_prepared(prepared: PreparedRun, launcher: str, overwrite: bool) -> None:
-    """Train a prepared run in this process, which ``launcher`` started, unless another one trains in its folder."""
-    cfg = prepared.cfg
-    setup_launcher(cfg, launcher)
-    with run_lock(cfg.work_dir) if is_first_process() else nullcontext():
-        if is_first_process():
-            check_unfinished(cfg.work_dir, bool(cfg.get("resume")), overwrite)
-        runner = build_runner(cfg)
-        for line in prepared.arithmetic:
-            runner.logger.info(line)
-        for remark in prepared.remarks_on(len(runner.train_loop.dataloader.dataset)):
-            runner.logger.warning(remark)
-        runner.train()
 
 
 def _last_logged(work_dir: Path) -> dict[str, float]:

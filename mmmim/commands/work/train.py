@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from mmmim.apis.training import run_prepared
 from mmmim.launch import options
 from mmmim.launch.prepare import PreparedRun, Settings, prepare
 from mmmim.launch.process import is_first_process
 from mmmim.launch.processes import num_processes
+from mmmim.launch.run_prepared import run_prepared
 
 
 def train(args: argparse.Namespace) -> None:
