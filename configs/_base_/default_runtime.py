@@ -20,7 +20,6 @@ custom_hooks = []
 
 log_processor = dict(type="ThroughputLogProcessor", by_epoch=True, window_size=50)
 log_level = "INFO"
-# TensorBoard as well: docs/training.md, "The log line".
 visualizer = dict(type="LazyVisualizer", vis_backends=[dict(type="LocalVisBackend")])
 
 env_cfg = dict(

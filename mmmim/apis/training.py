@@ -48,8 +48,8 @@ def train(
         work_dir: Default: ``work_dirs/`` and the name of the config.
         overwrite: Delete the checkpoints of an unfinished run in the work directory.
         cfg_options: Changes to the config, by key: ``{"model.masker.mask_ratio": 0.6}``.
-        settings: ``checkpoint``, ``resume``, ``amp``, ``accumulate``, ``compile``, ``epochs`` and ``iters`` of
-            :class:`~mmmim.launch.prepare.Settings`.
+        settings: ``checkpoint``, ``resume``, ``amp``, ``accumulate``, ``compile``, ``log``, ``epochs`` and ``iters``
+            of :class:`~mmmim.launch.prepare.Settings`.
 
     Raises:
         UsageError: Something in the config or the settings is wrong; nothing was trained.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from mmmim.errors import UsageError
 from mmmim.launch import options
 from mmmim.launch.data_paths import check_paths
 from mmmim.launch.dense_checks import check_dense
+from mmmim.launch.loggers import use_loggers
 from mmmim.launch.lr_scaling import BatchSize, scale_lr
 from mmmim.launch.run_length import check_loops, length_warnings, use_length
 from mmmim.launch.schedule import Schedule, schedule_of, warmup_warnings
@@ -32,6 +33,7 @@ class Settings:
         amp: Precision of the training step: ``bf16``, ``fp16`` or ``off``.
         accumulate: Number of batches per optimizer update.
         compile: Whether to compile the blocks of the model.
+        log: Programs that show the run: ``tensorboard``, ``wandb``, ``mlflow``.
         epochs, iters: Length of the run; the schedule is stretched to it.
         processes: World size.
         planned: Whether nothing will be trained here, so that data and checkpoint may be missing.
@@ -43,6 +45,7 @@ class Settings:
     amp: str | None = None
     accumulate: int | None = None
     compile: bool = False
+    log: Sequence[str] = ()
     epochs: int | None = None
     iters: int | None = None
     processes: int = 1
@@ -95,6 +98,7 @@ def prepare(cfg: Config, settings: Settings | None = None) -> PreparedRun:
     cfg = options.use_data(copy.deepcopy(cfg), settings.data)
     options.use_accumulation(cfg, settings.accumulate)
     options.use_compilation(cfg, settings.compile)
+    use_loggers(cfg, settings.log)
     options.use_amp(cfg, settings.amp)
     use_length(cfg, settings.epochs, settings.iters)
     check_loops(cfg)
