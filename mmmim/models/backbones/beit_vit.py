@@ -185,7 +185,7 @@ class BEiTViT(RelativePositionViT):
         if mask is not None:
             x = self._hide(x, mask, grid)
         if self.cls_token is not None:
-            x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
+            x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         if self.pos_embed is None:
             return x
         return x + resize_pos_embed(self.pos_embed, self.grid_size, grid, self.num_prefix)
