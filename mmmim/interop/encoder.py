@@ -45,15 +45,9 @@ class StoredEncoder(NamedTuple):
         return encoder_class(self.kind).settings_from(self.meta, self.state)
 
     @property
-    def has_windows(self) -> bool:
-        """Return whether this is a ViT with windows beside global attention, as detectors run it."""
-        return self.kind == "BEiTViT" and "window_size" in self.meta
-
-    @property
-    def is_plain_vit(self) -> bool:
-        """Return whether timm's and mmpretrain's ``VisionTransformer`` have everything of it, under the same names."""
-        extras = [self.meta.get(name) for name in ("rel_pos", "layer_scale", "qkv_bias")]
-        return self.kind == "ViT" or (extras == ["none", None, "qkv"] and not self.has_windows)
+    def architecture(self) -> str:
+        """Return the name of its architecture in the tables of exports: ``vit``, ``beit``, ``swin``, ..."""
+        return encoder_class(self.kind).architecture(self.meta)
 
 
 def encoder_class(kind: Any) -> type[Encoder]:

@@ -47,7 +47,7 @@ def torchvision_model(encoder: StoredEncoder, classifier: Classifier | None = No
     Raises:
         UsageError: torchvision has no such model.
     """
-    if encoder.kind != "ResNet":
+    if encoder.architecture != "resnet":
         raise UsageError(f"--to torchvision: only a ResNet has torchvision's parameter names, this is a {encoder.kind}")
     check_stem(encoder.meta, encoder.state, "torchvision")
     check_head("torchvision", classifier is not None and classifier.has_fc_norm)

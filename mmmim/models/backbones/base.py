@@ -137,6 +137,18 @@ class Encoder(Part, BaseModule):
         return dict(img_size=tuple(meta["img_size"]), in_channels=meta["in_channels"])
 
     @classmethod
+    def architecture(cls, meta: Mapping[str, Any]) -> str:
+        """Return the name by which exports know the architecture: ``vit``, ``beit``, ``swin``, ``swinv2``, ``resnet``.
+
+        The tables of ``mmmim/interop`` have an entry per name. An encoder that has another name, here that of its
+        class, goes to timm by :meth:`timm_model` and to every target that needs no names of its own.
+
+        Args:
+            meta: What the encoder said of itself with :meth:`describe`.
+        """
+        return cls.__name__.lower()
+
+    @classmethod
     def timm_model(
         cls, meta: Mapping[str, Any], state: Mapping[str, Tensor], pool: str | None = None, fc_norm: bool = False
     ) -> TimmModel:

@@ -258,6 +258,14 @@ class BEiTViT(RelativePositionViT):
         return dict(super().settings_from(meta, state), **own, mask_mode=None)
 
     @classmethod
+    def architecture(cls, meta: Mapping[str, Any]) -> str:
+        """Return ``vit`` where nothing is BEiT's own, ``windowed_vit`` where blocks have windows, else ``beit``."""
+        if "window_size" in meta:
+            return "windowed_vit"
+        is_plain = (meta["rel_pos"], meta["layer_scale"], meta["qkv_bias"]) == ("none", None, "qkv")
+        return "vit" if is_plain else "beit"
+
+    @classmethod
     def timm_model(
         cls, meta: Mapping[str, Any], state: Mapping[str, Tensor], pool: str | None = None, fc_norm: bool = False
     ) -> TimmModel:
