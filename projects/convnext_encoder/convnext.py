@@ -113,4 +113,12 @@ class ConvNeXt(StagedEncoder):
         weights = dict(state) | {f"head.norm.{name}": value for name, value in fresh.items()}
         named = isinstance(meta["arch"], str) and meta["in_channels"] == 3
         name = f"convnext_{meta['arch']}" if named else None
-        return TimmModel("convnext.ConvNeXt", arguments, weights, name, head="head.fc", fc_norm="head.norm")
+        return TimmModel(
+            "convnext.ConvNeXt",
+            arguments,
+            weights,
+            name,
+            head="head.fc",
+            fc_norm="head.norm",
+            architecture=name or "convnext_tiny",  # which takes the arguments
+        )
