@@ -12,6 +12,8 @@ from mmmim.checkpoint.names import listing
 from mmmim.config.text import config_value
 from mmmim.interop.encoder import StoredEncoder
 
+from .classifier import Classifier
+from .segmentor import Segmentor
 from .target import Head
 
 FIGURES = (
@@ -35,7 +37,8 @@ LIBRARIES = {
     "onnx": Library("onnx", "import onnxruntime"),
     "torch-export": Library("pytorch", "import torch"),
 }
-METHODS = {"ViTMAEForPreTraining": "AutoModelForPreTraining"}
+TASKS: dict[type, str] = {Classifier: "image-classification", Segmentor: "image-segmentation"}
+STAGES = {"ssl": ", pre-training without labels", "ft": ", fine-tuned with labels"}
 
 
 def write_card(
@@ -43,19 +46,18 @@ def write_card(
 ) -> None:
     """Write ``README.md`` into an exported folder."""
     library = LIBRARIES[target]
-    task = "image-feature-extraction"
-    if head is not None:
-        task = "image-segmentation" if hasattr(head, "neck") else "image-classification"
+    task = TASKS.get(type(head), "image-feature-extraction")
     meta = encoder.meta
     method, stage = meta.get("method", "unknown"), meta.get("stage")
     (height, width), channels = meta["img_size"], meta["in_channels"]
     what = f"{meta['backbone']} {_arch(meta.get('arch'))}, images {height}x{width} with {channels} channels"
     rows = {
         "encoder": what,
-        "method": f"{method}{dict(ssl=', pre-training without labels', ft=', fine-tuned with labels').get(str(stage), '')}",
+        "method": f"{method}{STAGES.get(str(stage), '')}",
+        "run": _run(encoder.config),
         "data": _data(encoder.config),
         "recipe": _recipe(encoder),
-        "classes": listing(list(encoder.classes), 10) if head is not None and encoder.classes else "",
+        "classes": listing(list(encoder.classes), 10) if type(head) in TASKS else "",
         "normalisation": _normalisation(meta),
         "written by": f"mmmim {_text(meta.get('version', ''))}, `tools/export.py --to {target}`",
         "check": f"the largest difference from mmmim's own output on two random images is {difference:.1e}",
@@ -108,6 +110,12 @@ def _arch(arch: Any) -> str:
 def _text(value: Any, limit: int = 80) -> str:
     """Return a value of a checkpoint as one harmless line."""
     return re.sub(r"[^\w.,:+@/ \[\]()=-]", "", str(value))[:limit]
+
+
+def _run(config: str | None) -> str:
+    """Return the end of the work directory, by default the config's path below ``configs/``: ``mae/vit-b_800e``."""
+    folder = config_value(config, "work_dir")
+    return _text("/".join(Path(folder).parts[-2:])) if isinstance(folder, str) else ""
 
 
 def _data(config: str | None) -> str:

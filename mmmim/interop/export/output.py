@@ -42,6 +42,7 @@ def staged(out: Path, is_folder: bool) -> Iterator[Path]:
         yield place
         if is_folder and out.is_dir():
             out.rmdir()  # it is empty
+        _open_to_others(desk)
         for written in desk.iterdir():  # one; two where an ONNX file keeps its weights in another beside it
             os.replace(written, out.parent / written.name)
     except OSError as error:
@@ -50,3 +51,12 @@ def staged(out: Path, is_folder: bool) -> Iterator[Path]:
         raise UsageError(f"--out {out}: cannot be written ({error.strerror})") from None
     finally:
         shutil.rmtree(desk, ignore_errors=True)
+
+
+def _open_to_others(desk: Path) -> None:
+    """Give files the permissions that new files of this user have; safetensors makes them private."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in desk.rglob("*"):
+        if path.is_file():
+            path.chmod(0o666 & ~mask)

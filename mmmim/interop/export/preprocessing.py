@@ -48,9 +48,8 @@ def preprocessing(encoder: StoredEncoder, target: str) -> Preprocessing:
         )
     size = (int(meta["img_size"][0]), int(meta["img_size"][1]))
     short_side, interpolation = _resize(encoder.config, size)
-    return Preprocessing(
-        size, short_side, [value / 255 for value in mean], [value / 255 for value in std], interpolation
-    )
+    shares = ([round(value / 255, 8) for value in values] for values in (mean, std))
+    return Preprocessing(size, short_side, *shares, interpolation)
 
 
 def _numbers(values: Any, count: int) -> list[float] | None:

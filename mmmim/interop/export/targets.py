@@ -15,7 +15,7 @@ from .classifier import Classifier, build_classifier, read_classifier
 from .decoder import Decoder, build_decoding, has_decoder, read_decoder
 from .graphs import ONNX, ONNX_FILE, TORCH_EXPORT, TORCH_FILE, network
 from .official import build_official, official_layout, official_usage, write_official
-from .output import staged
+from .output import check_output, staged
 from .segmentor import is_segmentor, read_segmentor
 from .target import DOUBLE, Head, Target
 from .timm_models import TIMM_FILE, TIMM_FOLDER
@@ -23,6 +23,7 @@ from .torchvision_models import TORCHVISION
 from .transformers import TRANSFORMERS
 
 TOLERANCE = DOUBLE
+OFFICIAL = ("official", "mae", "beit", "simmim")
 SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")  # names that end so are files
 
 
@@ -39,6 +40,7 @@ def export(encoder: StoredEncoder, target: str, out: str | Path, with_head: bool
     """
     out = Path(out)
     form, file = form_of(target, out)
+    check_output(out, form.is_folder)
     head = _head(encoder, target, form) if with_head else None
     usage = form.explain(encoder, out / file, head)  # raises before anything is written if the target has no such model
     with staged(out, form.is_folder) as place:
@@ -76,12 +78,11 @@ def form_of(target: str, out: Path) -> tuple[Target, str]:
 
 def _head(encoder: StoredEncoder, target: str, form: Target) -> Head:
     kind = _kind_of_head(encoder)
+    if target in OFFICIAL:
+        raise UsageError(f"--with-head: --to {target} always writes the head; leave the option out")
     if kind not in form.heads:
         others = [name for name, each in TARGETS.items() if kind in each.heads]
-        official = "; --to official always has the head" if kind == "classifier" else ""
-        raise UsageError(
-            f"--with-head: a {kind} is for --to {' or '.join(others)}, --to {target} has the encoder alone{official}"
-        )
+        raise UsageError(f"--with-head: a {kind} is for --to {', '.join(others)}; --to {target} has the encoder alone")
     readers = dict(segmentor=read_segmentor, decoder=read_decoder, classifier=read_classifier)
     return readers[kind](encoder)  # type: ignore[operator]
 
@@ -162,6 +163,6 @@ TARGETS: dict[str, Target] = {
     "torchvision": TORCHVISION,
     "safetensors": SAFETENSORS,
     "mmpretrain": MMPRETRAIN,
-    **{name: _official(name) for name in ("official", "mae", "beit", "simmim")},
+    **{name: _official(name) for name in OFFICIAL},
 }
 FILES = {"onnx": ONNX_FILE, "torch-export": TORCH_FILE}  # the file in the folder, whose suffix also names a single file

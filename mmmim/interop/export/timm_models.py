@@ -70,7 +70,7 @@ def write_folder(encoder: StoredEncoder, folder: Path, classifier: Classifier | 
     found, images = timm_model(encoder, classifier), preprocessing(encoder, "timm")
     arguments: Any = dict(found.plain_arguments, num_classes=_num_classes(classifier))
     assert found.architecture is not None  # folder_code has checked it
-    model = timm.create_model(found.architecture, **arguments)
+    model = timm.create_model(found.architecture, pretrained_cfg=_traits(found.architecture), **arguments)
     model.load_state_dict(timm_state(encoder, classifier))
     height, width = images.size
     data = dict(
@@ -87,6 +87,13 @@ def write_folder(encoder: StoredEncoder, folder: Path, classifier: Classifier | 
     timm.models.save_for_hf(
         model, str(folder), model_config=config, model_args=arguments, safe_serialization=True, data_config=data
     )
+
+
+def _traits(architecture: str) -> dict[str, Any]:
+    """Return what timm knows of an architecture's modules, without what belongs to its published weights."""
+    known = timm.get_pretrained_cfg(architecture).to_dict()
+    names = ("architecture", "fixed_input_size", "pool_size", "first_conv", "classifier")
+    return {name: known[name] for name in names if name in known}
 
 
 def run_folder(encoder: StoredEncoder, folder: Path, classifier: Classifier | None = None) -> Features:

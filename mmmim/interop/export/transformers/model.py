@@ -28,7 +28,7 @@ class TransformersModel(NamedTuple):
 Adapter = Callable[[StoredEncoder, Head | None], TransformersModel]
 
 
-def refuse(reason: str, instead: str = "--to timm or --to safetensors") -> UsageError:
+def refuse(reason: str, instead: str = "--to timm, --to onnx or --to safetensors") -> UsageError:
     """Return the error for what a model of transformers cannot be."""
     return UsageError(f"--to transformers: {reason}; use {instead}")
 
