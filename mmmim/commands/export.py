@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
         from mmmim.visualization.sources import checkpoint_file
     encoder = read_encoder(checkpoint_file(args.checkpoint), args.custom_imports)
     usage, difference = export(encoder, args.to, args.out, args.with_head)
-    print(f"encoder of {len(encoder.state)} tensors of {encoder.file} written to {args.out}")
+    print(f"encoder of {len(encoder.state)} tensors written to {args.out} (from {encoder.file})")
     compared = "outputs of the head" if args.with_head else "token features"
     print(f"{compared} of 2 random images differ by at most {difference:.1e} (limit {TARGETS[args.to].tolerance:.0e})")
     print(f"\n{usage}")

@@ -39,10 +39,8 @@ def network(encoder: StoredEncoder, head: Head | None) -> nn.Module:
     """Return what is exported, in single precision: the encoder alone, a classifier or a segmentation model."""
     if head is None:
         return Last(encoder_model(encoder, encoder.state))
-    model: nn.Module = (
-        build_classifier(encoder, head) if isinstance(head, Classifier) else build_segmentor(encoder, head)
-    )
-    return model.float().eval()
+    build: Any = build_classifier if isinstance(head, Classifier) else build_segmentor
+    return build(encoder, head).float().eval()
 
 
 def output_name(head: Head | None) -> str:
@@ -118,7 +116,7 @@ def explain_torch_export(encoder: StoredEncoder, file: Path, head: Head | None =
     )
 
 
-def _shapes(encoder: StoredEncoder, head: Head | None) -> str:
+def _shapes(encoder: StoredEncoder, head: Any) -> str:
     height, width = encoder.meta["img_size"]
     result = "tokens (B, N, D)"
     if head is not None:

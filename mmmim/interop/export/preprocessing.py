@@ -44,12 +44,12 @@ def preprocessing(encoder: StoredEncoder, target: str) -> Preprocessing:
     if mean is None or std is None or min(std) <= 0:
         raise UsageError(
             f"--to {target}: the checkpoint does not say how its images were normalised (meta['mmmim'] needs 'mean' "
-            f"and 'std' of {channels} channels, from 0 to 255); name --out FILE.pth to write its weights alone"
+            f"and 'std' of {channels} channels, from 0 to 255); use --to timm --out FILE.pth, which writes its weights alone"
         )
     size = (int(meta["img_size"][0]), int(meta["img_size"][1]))
     short_side, interpolation = _resize(encoder.config, size)
-    shares = ([round(value / 255, 8) for value in values] for values in (mean, std))
-    return Preprocessing(size, short_side, *shares, interpolation)
+    mean, std = ([round(value / 255, 8) for value in values] for values in (mean, std))
+    return Preprocessing(size, short_side, mean, std, interpolation)
 
 
 def _numbers(values: Any, count: int) -> list[float] | None:

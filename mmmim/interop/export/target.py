@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -26,9 +26,9 @@ class Target(NamedTuple):
     model; ``run`` computes features, or the output of the head, from what was written.
     """
 
-    explain: Callable[[StoredEncoder, Path, Head | None], str]
-    write: Callable[[StoredEncoder, Path, Head | None], None]
-    run: Callable[[StoredEncoder, Path, Head | None], Features]
+    explain: Callable[[StoredEncoder, Path, Any], str]  # the head is None, or of one of the kinds ``heads``
+    write: Callable[[StoredEncoder, Path, Any], None]
+    run: Callable[[StoredEncoder, Path, Any], Features]
     heads: tuple[str, ...] = ()  # the kinds of heads that can go with the encoder
     is_folder: bool = False
     dtype: torch.dtype = torch.float64

@@ -91,7 +91,7 @@ def write_folder(encoder: StoredEncoder, folder: Path, classifier: Classifier | 
 
 def _traits(architecture: str) -> dict[str, Any]:
     """Return what timm knows of an architecture's modules, without what belongs to its published weights."""
-    known = timm.get_pretrained_cfg(architecture).to_dict()
+    known = timm.get_pretrained_cfg(architecture, allow_unregistered=False).to_dict()  # type: ignore[union-attr]
     names = ("architecture", "fixed_input_size", "pool_size", "first_conv", "classifier")
     return {name: known[name] for name in names if name in known}
 
