@@ -117,7 +117,10 @@ def test_a_pre_training_by_mae_keeps_its_decoder(tmp_path: Path) -> None:
     assert torch.equal(told.mask.bool().view(2, 4, 4), mask.mask)
     target = model.target_generator(images)
     torch.testing.assert_close(
-        told.loss.double(), ((predicted - target).square().mean(-1) * mask.mask.flatten(1)).sum() / 16, rtol=1e-5, atol=0
+        told.loss.double(),
+        ((predicted - target).square().mean(-1) * mask.mask.flatten(1)).sum() / 16,
+        rtol=1e-5,
+        atol=0,
     )
     # Without the decoder it is a ViT, whose features are those of the whole image.
     assert export(read_encoder(tmp_path / "mae.pth"), "transformers", tmp_path / "vit")[1] < 1e-10
@@ -127,7 +130,10 @@ def test_a_pre_training_by_mae_keeps_its_decoder(tmp_path: Path) -> None:
 def test_images_are_prepared_as_the_config_says(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "run.pth", ViT)
     checkpoint = torch.load(tmp_path / "run.pth")
-    steps = [dict(type="Resize", size=40, interpolation="bicubic", antialias=True), dict(type="CenterCrop", size=[32, 48])]
+    steps = [
+        dict(type="Resize", size=40, interpolation="bicubic", antialias=True),
+        dict(type="CenterCrop", size=[32, 48]),
+    ]
     loader = dict(dataset=dict(type="ImageFolder", root="x", transforms=steps))
     checkpoint["meta"]["cfg"] = Config(dict(val_dataloader=loader)).pretty_text
     torch.save(checkpoint, tmp_path / "run.pth")

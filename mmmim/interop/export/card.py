@@ -109,7 +109,7 @@ def _arch(arch: Any) -> str:
 
 def _text(value: Any, limit: int = 80) -> str:
     """Return a value of a checkpoint as one harmless line."""
-    return re.sub(r"[^\w.,:+@/ \[\]()=-]", "", str(value))[:limit]
+    return re.sub(r"[^\w.,:+@/ \[\]=-]", "", str(value))[:limit]
 
 
 def _run(config: str | None) -> str:
