@@ -44,7 +44,7 @@ def preprocessing(encoder: StoredEncoder, target: str) -> Preprocessing:
     if mean is None or std is None or min(std) <= 0:
         raise UsageError(
             f"--to {target}: the checkpoint does not say how its images were normalised (meta['mmmim'] needs 'mean' "
-            f"and 'std' of {channels} channels, from 0 to 255); use --to timm --out FILE.pth, which writes its weights alone"
+            f"and 'std' of {channels} channels, from 0 to 255); use --to timm --out FILE.pth, which needs neither"
         )
     size = (int(meta["img_size"][0]), int(meta["img_size"][1]))
     short_side, interpolation = _resize(encoder.config, size)
