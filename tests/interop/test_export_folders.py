@@ -211,7 +211,7 @@ def test_the_card_says_what_the_run_was(tmp_path: Path) -> None:
         train_dataloader=dict(
             batch_size=64, dataset=dict(type="mmmim.ImageFolder", root="/home/me/data/imagenet/train")
         ),
-        optim_wrapper=dict(optimizer=dict(type="AdamW", lr=1.5e-4, betas=(0.9, 0.95), weight_decay=0.05)),
+        optim_wrapper=dict(optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=0.05)),
         train_cfg=dict(max_epochs=800),
     )
 
@@ -232,7 +232,7 @@ def test_the_card_says_what_the_run_was(tmp_path: Path) -> None:
         "| method | CCMIM, pre-training without labels |",
         "| run | ccmim/vit-b_800e |",
         "| data | ImageFolder imagenet/train |",
-        "trained for 3 epochs, 99 iterations; of 800 epochs; images per process and step 64; optimizer AdamW lr=0.00015",
+        "trained for 3 epochs, 99 iterations; of 800 epochs; images per process and step 64; optimizer AdamW lr=0.0001",
         "| knn.json | k10 | 49.5 |",
         "## Licence",
         'model = timm.create_model("local-dir:out", pretrained=True)',

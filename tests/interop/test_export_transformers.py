@@ -197,7 +197,7 @@ def test_decoders_that_are_no_vit_mae_are_refused(tmp_path: Path) -> None:
         export(read_encoder(tmp_path / "mae.pth"), "transformers", tmp_path / "out", with_head=True)
     checkpoint["meta"]["cfg"] = "model = dict(neck=dict(num_heads=5))"
     torch.save(checkpoint, tmp_path / "mae.pth")
-    with pytest.raises(UsageError, match="neck.num_heads=5 does not divide the decoder's width"):
+    with pytest.raises(UsageError, match=r"neck\.num_heads=5 does not divide the decoder's width"):
         export(read_encoder(tmp_path / "mae.pth"), "transformers", tmp_path / "out", with_head=True)
 
 
@@ -212,6 +212,6 @@ def test_tensors_that_a_release_does_not_know_stop_the_export(tmp_path: Path, mo
 
     monkeypatch.setitem(ADAPTERS, "resnet", renamed)
     write_checkpoint(tmp_path / "run.pth", ResNet)
-    with pytest.raises(UsageError, match="has other tensors: .*detour.*nothing is written"):
+    with pytest.raises(UsageError, match=r"has other tensors: .*detour.*nothing is written"):
         export(read_encoder(tmp_path / "run.pth"), "transformers", tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.pth"]
