@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from timm.models.swin_transformer import get_relative_position_index
 from torch import Tensor
 
 from mmmim.interop.encoder import StoredEncoder
@@ -35,7 +36,7 @@ def swin(encoder: StoredEncoder, head: Head | None) -> TransformersModel:
     window = encoder.meta["window_size"][0]
     if smaller := [each for each in stage_windows(encoder.meta) if min(each) < window]:
         raise refuse(f"its Swin has windows of {window} in all stages, here the maps of {len(smaller)} are smaller")
-    return _model(encoder, head, "Swin", {})
+    return _model(encoder, head, "Swin", {}, get_relative_position_index(window, window))
 
 
 def swinv2(encoder: StoredEncoder, head: Head | None) -> TransformersModel:
@@ -45,7 +46,9 @@ def swinv2(encoder: StoredEncoder, head: Head | None) -> TransformersModel:
     return _model(encoder, head, "Swinv2", dict(pretrained_window_sizes=list(pretrained_windows(encoder.meta))))
 
 
-def _model(encoder: StoredEncoder, head: Head | None, kind: str, more: dict[str, Any]) -> TransformersModel:
+def _model(
+    encoder: StoredEncoder, head: Head | None, kind: str, more: dict[str, Any], index: Tensor | None = None
+) -> TransformersModel:
     meta, model_type = encoder.meta, kind.lower()
     check_windows(encoder, "transformers")
     window, (height, width) = meta["window_size"][0], grid_of_meta(meta)
@@ -65,6 +68,9 @@ def _model(encoder: StoredEncoder, head: Head | None, kind: str, more: dict[str,
         **more,
     )
     state = _names(encoder)
+    if index is not None:  # published files have it, and releases before 5.24 ask for it
+        tables = [name for name in state if name.endswith("relative_position_bias_table")]
+        state |= {name.replace("bias_table", "index"): index.clone() for name in tables}
     if head is None:
         return TransformersModel(f"{kind}Model", model_type, config, state)
     assert isinstance(head, Classifier)  # a mean of normed cells; read_classifier refuses a second norm
