@@ -207,9 +207,9 @@ def test_the_card_says_what_the_run_was(tmp_path: Path) -> None:
     run.mkdir(parents=True)
     write_checkpoint(run / "epoch_3.pth", ViT)
     config = dict(
-        work_dir="/home/me/work_dirs/ccmim/vit-b_800e",
+        work_dir="/disks/me/work_dirs/ccmim/vit-b_800e",
         train_dataloader=dict(
-            batch_size=64, dataset=dict(type="mmmim.ImageFolder", root="/home/me/data/imagenet/train")
+            batch_size=64, dataset=dict(type="mmmim.ImageFolder", root="/disks/me/data/imagenet/train")
         ),
         optim_wrapper=dict(optimizer=dict(type="AdamW", lr=1e-4, betas=(0.9, 0.95), weight_decay=0.05)),
         train_cfg=dict(max_epochs=800),
@@ -239,7 +239,7 @@ def test_the_card_says_what_the_run_was(tmp_path: Path) -> None:
     ):
         assert line in card, (line, card)
     assert "12" not in card.split("## Figures")[1].split("## Use")[0]  # of another checkpoint
-    assert "/home/me" not in card and str(tmp_path) not in card
+    assert "/disks/me" not in card and str(tmp_path) not in card
 
 
 def test_a_card_holds_no_text_that_a_checkpoint_could_abuse(tmp_path: Path, checkpoint: Path) -> None:

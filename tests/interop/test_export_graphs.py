@@ -152,6 +152,11 @@ def test_upernet_on_other_encoders(tmp_path: Path, config: str, changes: dict) -
             "channels=65,\n        dropout_ratio",
             "tensors are not those of the model",
         ),
+        (
+            "norm_cfg=dict(requires_grad=True, type='SyncBN')",
+            "norm_cfg=dict(type='os.BN')",
+            r"norm_cfg\.type is 'os\.BN'",
+        ),
         ("num_classes=3", "num_classes='3'", "does not say how its decode_head is built"),
     ],
 )

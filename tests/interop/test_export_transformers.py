@@ -80,13 +80,15 @@ def test_classifiers_give_our_logits(tmp_path: Path, backbone: dict, norm: objec
         torch.testing.assert_close(loaded(images).logits, model.double()(images), rtol=1e-5, atol=1e-5)
 
 
-def write_pretraining(path: Path, **neck: object) -> torch.nn.Module:
+def write_pretraining(path: Path, img_size: int = 32) -> torch.nn.Module:
     """Write a whole pre-training by MAE."""
     settings = dict(
         type="MaskedImageModel",
-        backbone=dict(type="mmmim.ViT", arch=dict(embed_dims=32, depth=2, num_heads=2), img_size=32, patch_size=8),
+        backbone=dict(
+            type="mmmim.ViT", arch=dict(embed_dims=32, depth=2, num_heads=2), img_size=img_size, patch_size=8
+        ),
         masker=dict(type="RandomMasker", mask_ratio=0.5),
-        neck=dict(type="MAEDecoder", dims=16, depth=2, num_heads=4, mlp_ratio=3.0, **neck),
+        neck=dict(type="MAEDecoder", dims=16, depth=2, num_heads=4, mlp_ratio=3.0),
         target_generator=dict(type="PixelTarget", norm_pix="patch"),
         head=dict(type="ReconstructionHead", loss="l2"),
     )
@@ -157,7 +159,7 @@ def test_images_are_prepared_as_the_config_says(tmp_path: Path) -> None:
         (ViT, dict(with_cls_token=False), "always has a class token"),
         (ViT, dict(final_norm=False), "images are 32x48"),
         (BEiTViT, {}, "resizes position tables as those of a square"),
-        (BEiTViT, dict(window_size=2, rel_pos="block"), "no adapter for a windowed_vit"),
+        (BEiTViT, dict(window_size=2, rel_pos="block"), "no adapter is known for a windowed_vit"),
         (Swin, {}, "its windows are square"),
         (Swin, dict(img_size=32, window_size=8), "windows of 8 in all stages, here the maps of 1 are smaller"),
         (Swin, dict(img_size=32, dynamic_size=True), "does not shift windows in a stage whose map is not larger"),
@@ -191,9 +193,16 @@ def test_heads_that_transformers_has_not_are_refused(tmp_path: Path, backbone: d
 def test_decoders_that_are_no_vit_mae_are_refused(tmp_path: Path) -> None:
     write_pretraining(tmp_path / "mae.pth")
     checkpoint = torch.load(tmp_path / "mae.pth")
-    checkpoint["state_dict"]["neck.decoder_pred.weight"] = torch.zeros(7, 16)
+    checkpoint["state_dict"] |= {
+        "neck.decoder_pred.weight": torch.zeros(7, 16),
+        "neck.decoder_pred.bias": torch.zeros(7),
+    }
     torch.save(checkpoint, tmp_path / "mae.pth")
     with pytest.raises(UsageError, match="predicts pixels, this decoder something else"):
+        export(read_encoder(tmp_path / "mae.pth"), "transformers", tmp_path / "out", with_head=True)
+    checkpoint["state_dict"]["neck.decoder_norm.bias"] = torch.zeros(15)
+    torch.save(checkpoint, tmp_path / "mae.pth")
+    with pytest.raises(UsageError, match=r"not those of MAE's decoder: decoder_norm\.bias"):
         export(read_encoder(tmp_path / "mae.pth"), "transformers", tmp_path / "out", with_head=True)
     checkpoint["meta"]["cfg"] = "model = dict(neck=dict(num_heads=5))"
     torch.save(checkpoint, tmp_path / "mae.pth")

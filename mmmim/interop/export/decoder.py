@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from mmmim.checkpoint.names import strip_prefix
-from mmmim.errors import UsageError
+from mmmim.checkpoint.names import listing, strip_prefix
+from mmmim.errors import UsageError, WeightsError
 from mmmim.interop.encoder import Features, StoredEncoder
 from mmmim.models.layers import PatchMask, grid_of
 from mmmim.models.necks import MAEDecoder
@@ -57,7 +57,25 @@ def read_decoder(encoder: StoredEncoder) -> Decoder:
         raise UsageError(f"--with-head: neck.num_heads={heads!r:.80} does not divide the decoder's width")
     if not isinstance(ratio, (int, float)) or not 0 < ratio < 1:
         raise UsageError(f"--with-head: masker.mask_ratio={ratio!r:.80} is no ratio between 0 and 1")
-    return Decoder(state, heads, float(ratio), target.get("norm_pix", "patch") != "none")
+    found = Decoder(state, heads, float(ratio), target.get("norm_pix", "patch") != "none")
+    with torch.device("meta"):
+        wanted = {name: value.shape for name, value in _neck(encoder, found).state_dict().items()}
+    if wrong := [name for name in wanted | state if name not in state or state[name].shape != wanted.get(name)]:
+        raise WeightsError(f"--with-head: the tensors are not those of MAE's decoder: {listing(wrong)}")
+    return found
+
+
+def _neck(encoder: StoredEncoder, decoder: Decoder) -> MAEDecoder:
+    return MAEDecoder(
+        encoder.meta["embed_dims"],
+        decoder.state["decoder_pred.weight"].shape[0],
+        grid_of(tuple(encoder.meta["img_size"]), tuple(encoder.meta["patch_size"])),
+        decoder.dims,
+        decoder.depth,
+        decoder.num_heads,
+        decoder.mlp_dims / decoder.dims,
+        use_mask_token="mask_token" in decoder.state,
+    )
 
 
 def ids_of_mask(encoder: StoredEncoder, batch: int) -> Tensor:
@@ -71,18 +89,10 @@ def build_decoding(encoder: StoredEncoder, decoder: Decoder) -> Features:
     arguments: dict[str, Any] = dict(encoder.arguments, type=f"mmmim.{encoder.kind}", out_type="raw", mask_mode="drop")
     backbone = MODELS.build(arguments)
     backbone.load_state_dict(encoder.state, strict=False)
-    neck = MAEDecoder(
-        encoder.meta["embed_dims"],
-        decoder.state["decoder_pred.weight"].shape[0],
-        backbone.grid_size,
-        decoder.dims,
-        decoder.depth,
-        decoder.num_heads,
-        decoder.mlp_dims / decoder.dims,
-        use_mask_token="mask_token" in decoder.state,
-    )
+    neck = _neck(encoder, decoder)
     neck.load_state_dict(decoder.state)
-    backbone.eval().double(), neck.eval().double()
+    backbone.eval().double()
+    neck.eval().double()
 
     def predictions(images: Tensor) -> Tensor:
         ids = ids_of_mask(encoder, images.shape[0]).argsort(dim=1)

@@ -14,8 +14,9 @@ from mmmim.errors import UsageError, WeightsError
 from mmmim.interop.encoder import StoredEncoder
 from mmmim.registry import MODELS
 
-NECKS = ("ViTPyramid", "SimpleFPN", "FPN")
-HEADS = ("UPerHead", "FCNHead", "FPNHead")
+# The names under which parts are built; a registry would import what a name of a file has before its dot.
+NECKS = {"ViTPyramid": "mmmim.ViTPyramid", "SimpleFPN": "mmmim.SimpleFPN", "FPN": "mmseg.FPN"}
+HEADS = {name: f"mmseg.{name}" for name in ("UPerHead", "FCNHead", "FPNHead")}
 LEFT_OUT = ("init_cfg", "loss_decode", "sampler", "type")
 PLAIN = (int, float, str, bool, type(None))
 
@@ -72,23 +73,26 @@ def read_segmentor(encoder: StoredEncoder) -> Segmentor:
     )
 
 
-def _part(settings: Mapping[str, Any], name: str, known: tuple[str, ...]) -> dict[str, Any]:
+def _part(settings: Mapping[str, Any], name: str, known: Mapping[str, str]) -> dict[str, Any]:
     kind = str(settings.get("type")).rpartition(".")[2]
     if kind not in known:
         raise UsageError(f"--with-head: {name}.type={kind!r:.80} is not exported; known are {', '.join(known)}")
     plain = {key: _plain(value, f"{name}.{key}") for key, value in settings.items() if key not in LEFT_OUT}
-    if "norm_cfg" in plain and str(dict(plain["norm_cfg"] or {}).get("type")) in ("SyncBN", "naiveSyncBN"):
+    norm = plain.get("norm_cfg")
+    if isinstance(norm, dict) and norm.get("type") in ("SyncBN", "naiveSyncBN"):
         plain["norm_cfg"] = dict(type="BN", requires_grad=True)  # the same in one process
-    return dict(plain, type=settings["type"])
+    return dict(plain, type=known[kind])
 
 
 def _plain(value: Any, place: str, depth: int = 0) -> Any:
+    if isinstance(value, str) and place.endswith(".type") and not value.isidentifier():
+        raise UsageError(f"--with-head: {place} is {value!r:.80}, not the name of a class")
     if isinstance(value, PLAIN):
         return value
     if isinstance(value, (list, tuple)) and depth < 3 and len(value) < 1000:
         return [_plain(each, place, depth + 1) for each in value]
     if isinstance(value, Mapping) and depth < 3:
-        return {str(key): _plain(each, place, depth + 1) for key, each in value.items()}
+        return {str(key): _plain(each, f"{place}.{key}", depth + 1) for key, each in value.items()}
     raise UsageError(f"--with-head: {place} is {value!r:.80}, not a number, a name or a list of these")
 
 

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from mmmim.interop.encoder import StoredEncoder
+from mmmim.models.backbones.transformers_model import TransformersModel
 
 from ..classifier import Classifier
 from ..target import Head
-from .model import TransformersModel, beneath, refuse
+from .model import beneath, refuse
 from .vit_names import vit_config, vit_names
 
 TABLE = "relative_position_bias.relative_position_bias_table"

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from mmmim.checkpoint.names import listing
 from mmmim.errors import UsageError
-from mmmim.interop.encoder import Features, StoredEncoder
+from mmmim.interop.encoder import Features, StoredEncoder, encoder_class
+from mmmim.models.backbones.transformers_model import TransformersModel
 
 from ..classifier import Classifier
 from ..decoder import Decoder, ids_of_mask
@@ -18,7 +19,7 @@ from ..extra import need
 from ..preprocessing import preprocessing
 from ..target import Head, Target
 from .beit import beit
-from .model import Adapter, TransformersModel, refuse
+from .model import Adapter, refuse
 from .resnet import resnet
 from .swin import swin, swinv2
 from .vit import vit
@@ -33,9 +34,14 @@ def adapted(encoder: StoredEncoder, head: Head | None) -> TransformersModel:
     Raises:
         UsageError: There is none.
     """
-    if encoder.architecture not in ADAPTERS:
-        raise refuse(f"has no adapter for a {encoder.architecture} (known: {', '.join(ADAPTERS)})")
-    return ADAPTERS[encoder.architecture](encoder, head)
+    if encoder.architecture in ADAPTERS:
+        return ADAPTERS[encoder.architecture](encoder, head)
+    found = encoder_class(encoder.kind).transformers_model(encoder.meta, encoder.state)
+    if found is None:
+        raise refuse(f"no adapter is known for a {encoder.architecture}, only for {', '.join(ADAPTERS)}")
+    if head is not None:
+        raise refuse(f"a {encoder.kind} is exported without its head", "it without --with-head")
+    return found
 
 
 def explain(encoder: StoredEncoder, folder: Path, head: Head | None = None) -> str:

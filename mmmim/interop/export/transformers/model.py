@@ -1,29 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor
 
 from mmmim.errors import UsageError
 from mmmim.interop.encoder import StoredEncoder
+from mmmim.models.backbones.transformers_model import TransformersModel
 
 from ..target import Head
-
-
-class TransformersModel(NamedTuple):
-    """A model of transformers: its class, its configuration, and weights under the names of files on the hub.
-
-    The names are those that have been published since the model exists; every release of transformers reads them,
-    whatever its modules are called.
-    """
-
-    name: str  # of the class
-    model_type: str
-    config: dict[str, Any]
-    state: dict[str, Tensor]
-    auto: str = "AutoModel"  # the class that opens it
-
 
 Adapter = Callable[[StoredEncoder, Head | None], TransformersModel]
 

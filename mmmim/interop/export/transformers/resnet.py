@@ -6,10 +6,11 @@ import re
 
 from mmmim.interop.encoder import StoredEncoder
 from mmmim.models.backbones.resnet_timm import block_class, output_stride_of
+from mmmim.models.backbones.transformers_model import TransformersModel
 
 from ..classifier import Classifier
 from ..target import Head
-from .model import TransformersModel, beneath, refuse
+from .model import beneath, refuse
 
 PARTS = {"conv": "convolution", "bn": "normalization"}
 

@@ -11,10 +11,11 @@ from torch import Tensor
 from mmmim.interop.encoder import StoredEncoder
 from mmmim.interop.mmpretrain_layout import check_windows
 from mmmim.models.backbones.swin_timm import grid_of_meta, is_dynamic, pretrained_windows, stage_windows
+from mmmim.models.backbones.transformers_model import TransformersModel
 
 from ..classifier import Classifier
 from ..target import Head
-from .model import TransformersModel, beneath, one_or_pair, refuse, split_qkv
+from .model import beneath, one_or_pair, refuse, split_qkv
 
 NAMES = (
     (r"^patch_embed\.proj\.", "embeddings.patch_embeddings.projection."),

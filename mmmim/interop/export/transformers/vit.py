@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from mmmim.interop.encoder import StoredEncoder
+from mmmim.models.backbones.transformers_model import TransformersModel
 
 from ..classifier import Classifier
 from ..decoder import Decoder
 from ..target import Head
 from .beit import beit
-from .model import TransformersModel, beneath, refuse
+from .model import beneath, refuse
 from .vit_names import block_names, vit_config, vit_names
 
 
