@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -23,6 +24,11 @@ from .torchvision_models import TORCHVISION
 from .transformers import TRANSFORMERS
 
 TOLERANCE = DOUBLE
+HEADS: dict[str, Callable[[StoredEncoder], Head]] = {
+    "segmentor": read_segmentor,
+    "decoder": read_decoder,
+    "classifier": read_classifier,
+}
 OFFICIAL = ("official", "mae", "beit", "simmim")
 SUFFIXES = (".pth", ".pt", ".bin", ".safetensors")  # names that end so are files
 
@@ -83,8 +89,7 @@ def _head(encoder: StoredEncoder, target: str, form: Target) -> Head:
     if kind not in form.heads:
         others = [name for name, each in TARGETS.items() if kind in each.heads]
         raise UsageError(f"--with-head: a {kind} is for --to {', '.join(others)}; --to {target} has the encoder alone")
-    readers = dict(segmentor=read_segmentor, decoder=read_decoder, classifier=read_classifier)
-    return readers[kind](encoder)  # type: ignore[operator]
+    return HEADS[kind](encoder)
 
 
 def _kind_of_head(encoder: StoredEncoder) -> str:
