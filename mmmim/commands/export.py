@@ -1,14 +1,17 @@
-"""Write the encoder of a checkpoint as a plain file for other libraries, and check that its features agree there.
+"""Write the encoder of a checkpoint for other libraries, and check that its features agree there.
 
 Encoders are ViT, BEiTViT, Swin, SwinV2, ResNet and your own. One that a library has no model for is refused with the
-reason.
+reason. timm, transformers, onnx and torch-export write a folder with a model card; docs/export.md says how each is
+opened.
 
-python tools/export.py work_dirs/ccmim/vit-b_800e/epoch_800.pth --to timm --out vit-b.pth
+python tools/export.py work_dirs/mae/vit-b_800e --to timm --out vit-b
+python tools/export.py CKPT --to transformers --out vit-b
+python tools/export.py FINETUNED.pth --to transformers --with-head --out classifier
+python tools/export.py UPERNET.pth --to onnx --with-head --out segmentor
+python tools/export.py CKPT --to torch-export --out vit-b.pt2
+python tools/export.py CKPT --to timm --out vit-b.pth
 python tools/export.py CKPT --to torchvision --out resnet50.pth
-python tools/export.py CKPT --to safetensors --out vit-b.safetensors
-python tools/export.py CKPT --to mmpretrain --out vit-b_mmpretrain.pth
-python tools/export.py FINETUNED.pth --to timm --with-head --out classifier.pth
-python tools/export.py CKPT --to timm --out own.pth --custom-imports projects.convnext_encoder
+python tools/export.py CKPT --to timm --out own --custom-imports projects.convnext_encoder
 python tools/export.py CKPT --to official --out simmim_swin-b.pth
 """
 
@@ -18,22 +21,37 @@ import argparse
 
 from mmmim.commands.command_line import CommandParser
 from mmmim.commands.running import libraries_loading, run_tool
+from mmmim.errors import UsageError, one_of
+
+TARGETS = (
+    *("timm", "transformers", "onnx", "torch-export"),
+    *("torchvision", "safetensors", "mmpretrain", "official", "mae", "beit", "simmim"),
+)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
-    parser.add_argument("checkpoint", metavar="CKPT", help="written by tools/train.py")
+    parser.add_argument("checkpoint", metavar="CKPT", help="written by tools/train.py, or the work directory of a run")
     parser.add_argument(
         "--to",
         required=True,
-        choices=("timm", "torchvision", "safetensors", "mmpretrain", "official", "mae", "beit", "simmim"),
-        help="parameter names and file format; torchvision: ResNet only; official: mae, beit or simmim, whichever "
-        "authors' code has such an encoder",
+        type=_target,
+        metavar="TARGET",
+        help=f"{', '.join(TARGETS)}; torchvision: ResNet only; official: mae, beit or simmim, whichever authors' code "
+        "has such an encoder",
     )
-    parser.add_argument("--out", required=True, metavar="FILE")
     parser.add_argument(
-        "--with-head", action="store_true", help="the whole classifier of a fine-tuned checkpoint (timm, torchvision)"
+        "--out",
+        required=True,
+        metavar="FOLDER",
+        help="a new folder; or a file, .pth or .safetensors of timm, .onnx, .pt2, and .pth of the others",
+    )
+    parser.add_argument(
+        "--with-head",
+        action="store_true",
+        help="the whole model: a fine-tuned or probed classifier (timm, transformers, onnx, torch-export, "
+        "torchvision), UperNet (onnx, torch-export), MAE with its decoder (transformers)",
     )
     parser.add_argument(
         "--custom-imports", nargs="+", default=[], metavar="MODULE", help="modules that define an encoder of your own"
@@ -41,15 +59,23 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _target(word: str) -> str:
+    try:
+        return one_of("--to", word, TARGETS)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error).removeprefix("--to=")) from None
+
+
 def run(args: argparse.Namespace) -> None:
-    """Write the exported file, and print how well its features agree and how to load it."""
+    """Write the export, and print how well its features agree and how to load it."""
     with libraries_loading():
-        from mmmim.interop.export import TOLERANCE, export, read_encoder
-    encoder = read_encoder(args.checkpoint, args.custom_imports)
+        from mmmim.interop.export import TARGETS, export, read_encoder
+        from mmmim.visualization.sources import checkpoint_file
+    encoder = read_encoder(checkpoint_file(args.checkpoint), args.custom_imports)
     usage, difference = export(encoder, args.to, args.out, args.with_head)
-    print(f"encoder of {len(encoder.state)} tensors written to {args.out}")
-    compared = "logits" if args.with_head else "token features"
-    print(f"{compared} of 2 random images differ by at most {difference:.1e} (limit {TOLERANCE:.0e})")
+    print(f"encoder of {len(encoder.state)} tensors written to {args.out} (from {encoder.file})")
+    compared = "outputs of the head" if args.with_head else "token features"
+    print(f"{compared} of 2 random images differ by at most {difference:.1e} (limit {TARGETS[args.to].tolerance:.0e})")
     print(f"\n{usage}")
 
 

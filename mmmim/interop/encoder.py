@@ -8,13 +8,13 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmmim.checkpoint.names import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, model_state, strip_prefix
 from mmmim.checkpoint.reader import read_file
 from mmmim.config.text import config_value
 from mmmim.errors import UsageError, WeightsError
-from mmmim.interop.facts import parse_facts
+from mmmim.interop.facts import class_names, parse_facts
 from mmmim.models.backbones import Encoder
 from mmmim.registry import MODELS
 
@@ -28,6 +28,9 @@ class StoredEncoder(NamedTuple):
     meta: dict[str, Any]
     others: Mapping[str, Tensor] = MappingProxyType({})  # the other tensors under full names: mask token, decoder, head
     settings: Mapping[str, Any] = MappingProxyType({})  # settings of the whole model, as far as its config is known
+    config: str | None = None  # the text of the run's config, which is read and never run
+    classes: tuple[str, ...] = ()  # names of the classes of the training data, where they are known
+    file: Path | None = None
 
     @property
     def kind(self) -> str:
@@ -45,15 +48,9 @@ class StoredEncoder(NamedTuple):
         return encoder_class(self.kind).settings_from(self.meta, self.state)
 
     @property
-    def has_windows(self) -> bool:
-        """Return whether this is a ViT with windows beside global attention, as detectors run it."""
-        return self.kind == "BEiTViT" and "window_size" in self.meta
-
-    @property
-    def is_plain_vit(self) -> bool:
-        """Return whether timm's and mmpretrain's ``VisionTransformer`` have everything of it, under the same names."""
-        extras = [self.meta.get(name) for name in ("rel_pos", "layer_scale", "qkv_bias")]
-        return self.kind == "ViT" or (extras == ["none", None, "qkv"] and not self.has_windows)
+    def architecture(self) -> str:
+        """Return the name of its architecture in the tables of exports: ``vit``, ``beit``, ``swin``, ..."""
+        return encoder_class(self.kind).architecture(self.meta)
 
 
 def encoder_class(kind: Any) -> type[Encoder]:
@@ -108,9 +105,11 @@ def read_encoder(file: str | Path, imports: Sequence[str] = ()) -> StoredEncoder
     for name in matching(list(state), (*PRETRAIN_ONLY, *task_norms)):
         del state[name]
     others = {name: value for name, value in everything.items() if name.removeprefix(ENCODER_PREFIX) not in state}
-    settings = facts.get("classifier") or config_value(meta.get("cfg"), "model")
+    config = meta.get("cfg")
+    settings = facts.get("classifier") or config_value(config, "model")
     parts = {key: value for key, value in settings.items() if value} if isinstance(settings, Mapping) else {}
-    return _checked(StoredEncoder(state, facts, others, parts), str(file))
+    text = config if isinstance(config, str) else None
+    return _checked(StoredEncoder(state, facts, others, parts, text, class_names(meta), Path(file)), str(file))
 
 
 def _checked(encoder: StoredEncoder, file: str) -> StoredEncoder:
@@ -161,9 +160,14 @@ def import_modules(names: Sequence[str]) -> None:
             raise UsageError(f"--custom-imports {name}: {error} (looked from {Path.cwd()})") from None
 
 
-def build_encoder(encoder: StoredEncoder, state: dict[str, Tensor]) -> Features:
-    """Return a function from images to token features by mmmim's own model, in double precision."""
+def encoder_model(encoder: StoredEncoder, state: dict[str, Tensor]) -> nn.Module:
+    """Return mmmim's own model with the weights ``state``, in eval mode; it returns tokens."""
     model = MODELS.build(dict(encoder.arguments, type=f"mmmim.{encoder.kind}", out_type="raw")).eval()
     model.load_state_dict(state)
-    model.double()
+    return model
+
+
+def build_encoder(encoder: StoredEncoder, state: dict[str, Tensor]) -> Features:
+    """Return a function from images to token features by mmmim's own model, in double precision."""
+    model = encoder_model(encoder, state).double()
     return lambda images: model(images)[-1]

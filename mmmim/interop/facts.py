@@ -35,6 +35,16 @@ def parse_facts(meta: Mapping[Any, Any], state: Mapping[str, Tensor], file: str)
     return facts
 
 
+def class_names(meta: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Return the names of the classes that a checkpoint's ``meta`` lists; none where they are no printable names."""
+    data = meta.get("dataset_meta")
+    names = data.get("classes") if isinstance(data, Mapping) else None
+    if not isinstance(names, (list, tuple)) or len(names) > LARGEST:
+        return ()
+    usable = all(isinstance(name, str) and name.isprintable() and 0 < len(name) <= 200 for name in names)
+    return tuple(map(str, names)) if usable else ()
+
+
 def _numbers(value: Any) -> list[float]:
     if isinstance(value, (list, tuple)):
         return [number for each in value for number in _numbers(each)]

@@ -41,6 +41,17 @@ SWIN: Names = (
     (r"^layers\.(\d+)\.downsample\.", r"stages.\1.downsample."),
 )
 CLASSES = {"VisionTransformer": VIT, "BEiTViT": BEIT, "SwinTransformer": SWIN, "SwinTransformerV2": SWIN}
+CLASS_OF = {
+    "vit": "VisionTransformer",
+    "beit": "BEiTViT",
+    "swin": "SwinTransformer",
+    "swinv2": "SwinTransformerV2",
+}
+REFUSED = {
+    "resnet": "its ResNet has the names of torchvision, as ours has; "
+    "use the checkpoint itself, init_cfg=dict(type='Pretrained', checkpoint=CKPT, prefix='backbone.')",
+    "windowed_vit": "its BEiTViT has a class token and no windows; use --to safetensors",
+}
 # A merge concatenates the pixels (row, column) = (0,0), (1,0), (0,1), (1,1); unfold counts them row by row.
 UNFOLD_ORDER = (0, 2, 1, 3)
 
@@ -51,23 +62,15 @@ def mmpretrain_class(encoder: StoredEncoder) -> str:
     Raises:
         UsageError: mmpretrain has no such model.
     """
-    if encoder.kind == "ResNet":
-        raise UsageError(
-            "--to mmpretrain: its ResNet has the names of torchvision, as ours has; "
-            "use the checkpoint itself, init_cfg=dict(type='Pretrained', checkpoint=CKPT, prefix='backbone.')"
-        )
-    if encoder.is_plain_vit:
-        return "VisionTransformer"
-    if encoder.has_windows:
-        raise UsageError("--to mmpretrain: its BEiTViT has a class token and no windows; use --to safetensors")
-    if encoder.kind == "BEiTViT" and encoder.meta["qkv_bias"] == "qkv":
+    architecture = encoder.architecture
+    if architecture not in CLASS_OF:
+        unknown = f"has no names for a {encoder.kind}; use --to timm or --to safetensors"
+        raise UsageError(f"--to mmpretrain: {REFUSED.get(architecture, unknown)}")
+    if architecture == "beit" and encoder.meta["qkv_bias"] == "qkv":
         raise UsageError("--to mmpretrain: its BEiTViT has no bias of the keys; use --to safetensors")
-    if encoder.kind in ("Swin", "SwinV2"):
+    if "depths" in encoder.meta:
         check_windows(encoder, "mmpretrain")
-    found = {"BEiTViT": "BEiTViT", "Swin": "SwinTransformer", "SwinV2": "SwinTransformerV2"}.get(encoder.kind)
-    if found is None:
-        raise UsageError(f"--to mmpretrain: has no names for a {encoder.kind}; use --to timm or --to safetensors")
-    return found
+    return CLASS_OF[architecture]
 
 
 def check_windows(encoder: StoredEncoder, target: str) -> None:
@@ -142,7 +145,7 @@ def _buffers(encoder: StoredEncoder, state: dict[str, Tensor]) -> dict[str, Tens
     tables = [name for name in state if name.endswith("relative_position_bias_table")]
     buffers = {}
     for name in tables:
-        if encoder.kind == "Swin":
+        if "depths" in encoder.meta:
             index = get_relative_position_index(*stage_windows(encoder.meta)[int(name.split(".")[1])])
         else:
             index = beit.gen_relative_position_index(grid_of_meta(encoder.meta))

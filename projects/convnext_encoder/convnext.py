@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from timm.models import convnext
 from torch import Tensor, nn
 
 from mmmim.errors import UsageError, one_of
-from mmmim.models.backbones import StagedEncoder, TimmModel
+from mmmim.models.backbones import StagedEncoder, TimmModel, TransformersModel
 from mmmim.models.layers import PatchMask
 from mmmim.registry import MODELS
 
@@ -18,6 +19,18 @@ ARCHS: dict[str, dict[str, Any]] = {
     "base": dict(depths=(3, 3, 27, 3), dims=(128, 256, 512, 1024)),
     "large": dict(depths=(3, 3, 27, 3), dims=(192, 384, 768, 1536)),
 }
+
+
+TRANSFORMERS = (  # patterns of timm's names, which are those of the encoder, and transformers' names
+    (r"^stem\.0\.", "embeddings.patch_embeddings."),
+    (r"^stem\.1\.", "embeddings.layernorm."),
+    (r"^stages\.(\d+)\.downsample\.", r"encoder.stages.\1.downsampling_layer."),
+    (r"^stages\.(\d+)\.blocks\.", r"encoder.stages.\1.layers."),
+    (r"\.conv_dw\.", ".dwconv."),
+    (r"(layers\.\d+)\.norm\.", r"\1.layernorm."),
+    (r"\.mlp\.fc([12])\.", r".pwconv\1."),
+    (r"\.gamma$", ".layer_scale_parameter"),
+)
 
 
 @MODELS.register_module()
@@ -113,4 +126,28 @@ class ConvNeXt(StagedEncoder):
         weights = dict(state) | {f"head.norm.{name}": value for name, value in fresh.items()}
         named = isinstance(meta["arch"], str) and meta["in_channels"] == 3
         name = f"convnext_{meta['arch']}" if named else None
-        return TimmModel("convnext.ConvNeXt", arguments, weights, name, head="head.fc", fc_norm="head.norm")
+        return TimmModel(
+            "convnext.ConvNeXt",
+            arguments,
+            weights,
+            name,
+            head="head.fc",
+            fc_norm="head.norm",
+            architecture=name or "convnext_tiny",  # which takes the arguments
+        )
+
+    @classmethod
+    def transformers_model(cls, meta: Mapping[str, Any], state: Mapping[str, Tensor]) -> TransformersModel:
+        config = dict(num_channels=meta["in_channels"], depths=meta["depths"], hidden_sizes=meta["dims"])
+        weights = {_name_of_transformers(name): value for name, value in state.items()}
+        weights |= {
+            "layernorm.weight": torch.ones(meta["embed_dims"]),
+            "layernorm.bias": torch.zeros(meta["embed_dims"]),
+        }
+        return TransformersModel("ConvNextModel", "convnext", dict(config, drop_path_rate=0.0), weights)
+
+
+def _name_of_transformers(name: str) -> str:
+    for ours, theirs in TRANSFORMERS:
+        name = re.sub(ours, theirs, name)
+    return name

@@ -30,7 +30,7 @@ MISTAKES = [
     (["tools/visualize.py", "losses"], "required: RUN, --out"),
     (["tools/visualize.py", "masks", "configs/mae/vit-tiny_toi.py", "--out", "masks.png"], "did you mean"),
     (["tools/convert.py", "FILE", "--out", "CKPT.pth", "--num-heads", "0"], "--num-heads 0: must be at least 1"),
-    (["tools/export.py", "CKPT", "--out", "FILE", "--to", "onnx"], "invalid choice: 'onnx'"),
+    (["tools/export.py", "CKPT", "--out", "FILE", "--to", "onxx"], "did you mean 'onnx'?"),
     (["tools/replay.py", "nowhere"], "RUN: there is no folder nowhere"),
     (["tools/reproduce.py", "ccmim"], "give METHOD --list, METHOD TABLE, or --page"),
     (["tools/analysis/color_palette.py", "--images", "toy", "--out", "palette.npy"], "must end in .npz"),

@@ -28,9 +28,10 @@ def write_checkpoint(path: Path, cls: type = ViT, **settings):
         for value in model.state_dict().values():
             if value.is_floating_point():
                 value.add_(0.1 * torch.rand_like(value))
+    images = dict(mean=[120.0] * model.in_channels, std=[58.0] * model.in_channels)
     state = {f"backbone.{name}": value for name, value in model.state_dict().items()}
     state |= {"neck.decoder_pred.weight": torch.zeros(1), "projector.0.weight": torch.zeros(1)}
-    torch.save(dict(state_dict=state, meta=dict(mmmim=dict(model.describe(), method="CCMIM"))), path)
+    torch.save(dict(state_dict=state, meta=dict(mmmim=dict(model.describe(), method="CCMIM", **images))), path)
     return model
 
 

@@ -66,8 +66,8 @@ def test_files_that_are_no_checkpoints_are_named(tmp_path: Path) -> None:
 
 def test_a_pytorch_file_is_not_named_safetensors(tmp_path: Path, checkpoint: Path) -> None:
     out = tmp_path / "vit.safetensors"
-    with pytest.raises(UsageError, match=r"--to timm writes a PyTorch file; name it \.pth, or use --to safetensors"):
-        export(read_encoder(checkpoint), "timm", out)
+    with pytest.raises(UsageError, match=r"--to mmpretrain writes a PyTorch file; name it \.pth, or use --to safeten"):
+        export(read_encoder(checkpoint), "mmpretrain", out)
     assert not out.exists()
 
 
@@ -82,4 +82,4 @@ def test_command_line(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFi
     assert "30 tensors written to" in printed and "differ by at most" in printed
     arguments = export_command.parse_args([str(tmp_path / "nothing.pth"), "--to", "timm", "--out", str(out)])
     assert run_tool(export_command.run, arguments) == 2
-    assert "nothing.pth: does not exist" in capsys.readouterr().err
+    assert "nothing.pth'; give a .pth file or the work directory of a run" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def write_classifier(path: Path, backbone: dict, norm: object = (), **more: obje
         for value in model.state_dict().values():
             if value.is_floating_point():
                 value.add_(0.1 * torch.rand_like(value))
-    facts = dict(model.backbone.describe(), method="ImageClassifier", stage="ft")
+    facts = dict(model.backbone.describe(), method="ImageClassifier", stage="ft", mean=[120.0] * 3, std=[58.0] * 3)
     text = Config(dict(model=settings)).pretty_text  # as MMEngine stores it
     torch.save(dict(state_dict=model.state_dict(), meta=dict(mmmim=facts, cfg=text)), path)
     return model
@@ -136,7 +136,8 @@ def test_mistakes_are_one_message(tmp_path: Path, capsys: pytest.CaptureFixture)
 
     file = tmp_path / "ft.pth"
     write_classifier(file, SWIN)
-    assert "--with-head: is for --to timm and torchvision" in error(file, "--to", "safetensors")
+    assert "--with-head: a classifier is for --to timm, " in error(file, "--to", "safetensors")
+    assert "--with-head: --to official always writes the head" in error(file, "--to", "official")
     checkpoint = torch.load(file)
     torch.save(dict(checkpoint, meta=dict(mmmim=checkpoint["meta"]["mmmim"])), file)
     assert "the checkpoint does not say what its head sees" in error(file, "--to", "timm")

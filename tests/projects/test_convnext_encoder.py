@@ -13,6 +13,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
+from other_libraries import differences_elsewhere, job
 from torch import Tensor
 
 from mmmim.checkpoint.names import compare, strip_prefix
@@ -212,6 +213,21 @@ def test_features_are_those_of_timm(settings: dict, tmp_path: Path) -> None:
     with torch.no_grad():
         theirs = names["model"].eval().forward_features(images)
         torch.testing.assert_close(theirs.flatten(2).transpose(1, 2), model(images)[0])
+
+
+@pytest.mark.parametrize("target", ["timm", "transformers", "torch-export", "onnx"])
+def test_folders_are_opened_elsewhere(target: str, tmp_path: Path) -> None:
+    if target in ("transformers", "onnx"):
+        pytest.importorskip("onnxruntime" if target == "onnx" else target)
+    model = lively(convnext(img_size=(64, 96))).eval()
+    checkpoint = torch.load(stored(model, tmp_path / "a.pth"))
+    checkpoint["meta"]["mmmim"].update(mean=[120.0] * 3, std=[58.0] * 3)
+    torch.save(checkpoint, tmp_path / "a.pth")
+    assert export(read_encoder(tmp_path / "a.pth"), target, tmp_path / "out")[1] < 1e-4
+    images = torch.randn(3, 3, 64, 96)
+    with torch.no_grad():
+        expected = model(images)[-1]
+    assert differences_elsewhere(tmp_path, [job(tmp_path, target, images, expected)])[0] < 1e-4
 
 
 @pytest.mark.parametrize("target", ["mmpretrain", "official", "torchvision"])

@@ -3,6 +3,15 @@
 from mmmim.interop.encoder import StoredEncoder, read_encoder
 from mmmim.interop.mmpretrain_layout import from_mmpretrain, to_mmpretrain
 
-from .targets import TARGETS, TOLERANCE, export
+from .targets import TARGETS, TOLERANCE, export, form_of
 
-__all__ = ["TARGETS", "TOLERANCE", "StoredEncoder", "export", "from_mmpretrain", "read_encoder", "to_mmpretrain"]
+__all__ = [
+    "TARGETS",
+    "TOLERANCE",
+    "StoredEncoder",
+    "export",
+    "form_of",
+    "from_mmpretrain",
+    "read_encoder",
+    "to_mmpretrain",
+]

@@ -44,6 +44,14 @@ NAMES: dict[str, Names] = {
         (r"^backbone\.", "encoder."),
     ),
 }
+# The layouts that hold an architecture, and why an encoder of some has none.
+LAYOUTS = {"vit": ("mae",), "beit": ("beit", "simmim"), "swin": ("simmim",), "swinv2": ("simmim",)}
+REFUSED = {
+    "resnet": "a ResNet has torchvision's names already; use --to torchvision",
+    "windowed_vit": "no official ViT has windows; use --to safetensors",
+    "vit": "the official MAE always adds positions, this encoder has none; use --to timm",
+    "beit": "the official BEiT has no bias of the keys, and MAE no relative positions; use --to safetensors",
+}
 PROBE: Names = ((r"^head\.norm\.0\.(running_.*|num_batches_tracked)$", r"head.0.\1"), (r"^head\.fc\.", "head.1."))
 IMAGENET_MEAN, INCEPTION_MEAN = [123.675, 116.28, 103.53], [127.5, 127.5, 127.5]
 ONE_LAYER = {"neck.layers.0.weight", "neck.layers.0.bias"}
@@ -70,25 +78,15 @@ def official_layout(encoder: StoredEncoder, target: str = "official") -> str:
 
 def _layouts(encoder: StoredEncoder) -> list[str]:
     """Return the layouts that fit, the likeliest first."""
-    if encoder.kind in ("Swin", "SwinV2"):
-        return ["simmim"]
-    if encoder.is_plain_vit:
-        return ["mae"] if encoder.meta["pos_embed"] != "none" else []
-    if encoder.kind == "BEiTViT" and not encoder.has_windows and encoder.meta["qkv_bias"] == "qv":
-        return ["simmim", "beit"] if _decodes_pixels(encoder) else ["beit", "simmim"]
-    return []
+    architecture, meta = encoder.architecture, encoder.meta
+    lacking = dict(vit=meta.get("pos_embed") == "none", beit=meta.get("qkv_bias") == "qkv")  # what the codes have not
+    layouts = [] if lacking.get(architecture) else list(LAYOUTS.get(architecture, ()))
+    return layouts[::-1] if len(layouts) == 2 and _decodes_pixels(encoder) else layouts
 
 
 def _reason_for_none(encoder: StoredEncoder) -> str:
-    if encoder.kind == "ResNet":
-        return "a ResNet has torchvision's names already; use --to torchvision"
-    if encoder.has_windows:
-        return "no official ViT has windows; use --to safetensors"
-    if encoder.is_plain_vit:
-        return "the official MAE always adds positions, this encoder has none; use --to timm"
-    if encoder.kind != "BEiTViT":
-        return f"no official code has a {encoder.kind}; use --to timm or --to safetensors"
-    return "the official BEiT has no bias of the keys, and MAE no relative positions; use --to safetensors"
+    unknown = f"no official code has a {encoder.kind}; use --to timm or --to safetensors"
+    return REFUSED.get(encoder.architecture, unknown)
 
 
 def _decodes_pixels(encoder: StoredEncoder) -> bool:
@@ -158,7 +156,7 @@ def read_back(encoder: StoredEncoder, layout: str, file: Path) -> dict[str, Tens
     meta = encoder.meta
     fixed = not is_dynamic(meta)  # a dynamic Swin keeps whole windows in stages that are smaller
     height, width = meta["img_size"]
-    window = meta["window_size"][0] if encoder.kind == "SwinV2" else None
+    window = meta["window_size"][0] if encoder.architecture == "swinv2" else None
     choices = Choices(meta.get("num_heads"), (height, width) if fixed else None, window)
     return convert(read_source(file), layout, choices).state
 
@@ -200,14 +198,14 @@ def write_official(encoder: StoredEncoder, layout: str, file: Path) -> None:
 
 def official_usage(encoder: StoredEncoder, layout: str, file: str | Path) -> str:
     """Return how to load and to convert the file, and what was left out."""
-    if encoder.kind in ("Swin", "SwinV2"):
+    if encoder.architecture in ("swin", "swinv2"):
         check_windows(encoder, layout)
     state, left_out = to_official(encoder, layout)
     height, width = encoder.meta["img_size"]
     heads = f" --num-heads {encoder.meta['num_heads']}" if layout == "mae" else ""
     is_inferred = height == width and "depths" not in encoder.meta  # from the number of positions
     size = "" if is_dynamic(encoder.meta) or is_inferred else f" --img-size {height} {width}"
-    window = f" --window-size {encoder.meta['window_size'][0]}" if encoder.kind == "SwinV2" else ""
+    window = f" --window-size {encoder.meta['window_size'][0]}" if encoder.architecture == "swinv2" else ""
     lines = [
         f"state = torch.load({str(file)!r})['model']  # {len(state)} tensors under the names of {layout}'s code",
         f"python tools/convert.py {file} --out CKPT.pth --from {layout}{heads}{size}{window}",

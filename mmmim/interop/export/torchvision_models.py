@@ -14,6 +14,8 @@ from mmmim.interop.encoder import Features, StoredEncoder
 from mmmim.models.backbones.resnet_timm import block_class, check_head, check_stem, output_stride_of
 
 from .classifier import Classifier
+from .target import Target
+from .timm_models import write_weights
 
 ARCHS = torchvision.models.list_models(torchvision.models, include=("resnet*", "wide_resnet*", "resnext*"))
 DILATED = {32: [False, False, False], 16: [False, False, True], 8: [False, True, True]}  # stages 2, 3 and 4
@@ -47,7 +49,7 @@ def torchvision_model(encoder: StoredEncoder, classifier: Classifier | None = No
     Raises:
         UsageError: torchvision has no such model.
     """
-    if encoder.kind != "ResNet":
+    if encoder.architecture != "resnet":
         raise UsageError(f"--to torchvision: only a ResNet has torchvision's parameter names, this is a {encoder.kind}")
     check_stem(encoder.meta, encoder.state, "torchvision")
     check_head("torchvision", classifier is not None and classifier.has_fc_norm)
@@ -71,7 +73,7 @@ def torchvision_model(encoder: StoredEncoder, classifier: Classifier | None = No
     return TorchvisionResNet(name, block, list(meta["depths"]), arguments)
 
 
-def torchvision_code(encoder: StoredEncoder, file: str | Path, classifier: Classifier | None = None) -> str:
+def torchvision_code(encoder: StoredEncoder, file: Path, classifier: Classifier | None = None) -> str:
     """Return code that makes ``model`` and loads ``file`` into it; it needs ``torchvision`` and ``torch``.
 
     Raises:
@@ -86,20 +88,21 @@ def torchvision_code(encoder: StoredEncoder, file: str | Path, classifier: Class
     return "\n".join(lines)
 
 
-def build_torchvision_model(encoder: StoredEncoder, file: Path, classifier: Classifier | None = None) -> nn.Module:
-    """Return the model of :func:`torchvision_code` with the weights of ``file``, in double precision."""
+def run_torchvision(encoder: StoredEncoder, file: Path, classifier: Classifier | None = None) -> Features:
+    """Return what torchvision's model with the weights of ``file`` computes: tokens, or the logits of a classifier."""
     model: Any = torchvision_model(encoder, classifier).build()
     if classifier is None:
         model.fc = nn.Identity()
     model.load_state_dict(read_file(file))
-    return model.eval().double()
-
-
-def build_torchvision(encoder: StoredEncoder, file: Path) -> Features:
-    """Return a function from images to token features by torchvision's model with the weights of ``file``."""
-    maps = nn.Sequential(*list(build_torchvision_model(encoder, file).children())[:-2])  # without pooling and fc
+    model.eval().double()
+    if classifier is not None:
+        return model
+    maps = nn.Sequential(*list(model.children())[:-2])  # without pooling and fc
 
     def tokens(images: Tensor) -> Tensor:
         return maps(images).flatten(2).transpose(1, 2)
 
     return tokens
+
+
+TORCHVISION = Target(torchvision_code, write_weights, run_torchvision, ("classifier",))

@@ -17,6 +17,7 @@ from mmmim.errors import UsageError, one_of
 from ..contract import Part
 from ..layers import Grid, PatchMask, grid_of, recompute, to_pair
 from .timm_model import TimmModel
+from .transformers_model import TransformersModel
 
 
 class Encoder(Part, BaseModule):
@@ -137,6 +138,18 @@ class Encoder(Part, BaseModule):
         return dict(img_size=tuple(meta["img_size"]), in_channels=meta["in_channels"])
 
     @classmethod
+    def architecture(cls, meta: Mapping[str, Any]) -> str:
+        """Return the name by which exports know the architecture: ``vit``, ``beit``, ``swin``, ``swinv2``, ``resnet``.
+
+        The tables of ``mmmim/interop`` have an entry per name. An encoder that has another name, here that of its
+        class, goes to timm by :meth:`timm_model` and to every target that needs no names of its own.
+
+        Args:
+            meta: What the encoder said of itself with :meth:`describe`.
+        """
+        return cls.__name__.lower()
+
+    @classmethod
     def timm_model(
         cls, meta: Mapping[str, Any], state: Mapping[str, Tensor], pool: str | None = None, fc_norm: bool = False
     ) -> TimmModel:
@@ -150,6 +163,14 @@ class Encoder(Part, BaseModule):
             UsageError: timm has no such model.
         """
         raise UsageError(f"--to timm: {cls.__name__} names no model of timm; use --to safetensors")
+
+    @classmethod
+    def transformers_model(cls, meta: Mapping[str, Any], state: Mapping[str, Tensor]) -> TransformersModel | None:
+        """Return transformers' model of a checkpoint's encoder, or None if it has none.
+
+        An ``architecture`` in the table of ``mmmim/interop/export/transformers`` is not asked.
+        """
+        return None
 
     def adapt_state_dict(self, state_dict: dict[str, Tensor], prefix: str) -> None:
         """Change the tensors to be loaded so that they fit; without a mask token here, drop the stored one."""

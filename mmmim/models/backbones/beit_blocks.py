@@ -92,7 +92,7 @@ class WindowAttention(Attention):
             bias = bias.unflatten(3, sides).unflatten(2, sides)[:, :, :h, :w, :h, :w].flatten(4).flatten(2, 3)
         q, k, v = (x.flatten(0, 1) for x in split_heads(qkv, (h, w), self.num_heads))  # (B*nW,H,h*w,d)
         out = self.attend(q, k, v, bias, (h, w))
-        return join_heads(out.unflatten(0, (len(qkv), -1)), (h, w), grid)
+        return join_heads(out.unflatten(0, (qkv.shape[0], -1)), (h, w), grid)
 
     def offsets(self, table: Tensor, side: int) -> Tensor:
         return crop_offsets(table, side)

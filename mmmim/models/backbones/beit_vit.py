@@ -185,7 +185,7 @@ class BEiTViT(RelativePositionViT):
         if mask is not None:
             x = self._hide(x, mask, grid)
         if self.cls_token is not None:
-            x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], dim=1)
+            x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         if self.pos_embed is None:
             return x
         return x + resize_pos_embed(self.pos_embed, self.grid_size, grid, self.num_prefix)
@@ -256,6 +256,14 @@ class BEiTViT(RelativePositionViT):
         windows = ("window_size", "global_blocks") if "window_size" in meta else ()
         own = {name: meta[name] for name in ("rel_pos", "layer_scale", "qkv_bias", *windows)}
         return dict(super().settings_from(meta, state), **own, mask_mode=None)
+
+    @classmethod
+    def architecture(cls, meta: Mapping[str, Any]) -> str:
+        """Return ``vit`` where nothing is BEiT's own, ``windowed_vit`` where blocks have windows, else ``beit``."""
+        if "window_size" in meta:
+            return "windowed_vit"
+        is_plain = (meta["rel_pos"], meta["layer_scale"], meta["qkv_bias"]) == ("none", None, "qkv")
+        return "vit" if is_plain else "beit"
 
     @classmethod
     def timm_model(

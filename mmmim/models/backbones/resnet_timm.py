@@ -56,4 +56,6 @@ def resnet(meta: Mapping[str, Any], state: dict[str, Tensor], fc_norm: bool) -> 
         output_stride=output_stride_of(meta),
     )
     is_named = isinstance(meta["arch"], str) and (meta["in_channels"], output_stride_of(meta)) == (3, 32)
-    return TimmModel("resnet.ResNet", arguments, state, meta["arch"] if is_named else None, head="fc")
+    name = meta["arch"] if is_named else None
+    similar = name or ("resnet50" if block == "Bottleneck" else "resnet18")
+    return TimmModel("resnet.ResNet", arguments, state, name, head="fc", architecture=similar)

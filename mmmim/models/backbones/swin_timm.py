@@ -39,9 +39,13 @@ def pretrained_windows(meta: Mapping[str, Any]) -> tuple[int, ...]:
 def swin_transformer(meta: Mapping[str, Any], state: dict[str, Tensor]) -> TimmModel:
     """Return timm's ``SwinTransformer`` for a checkpoint's facts and weights."""
     name = square_name(meta, "swin_{arch}_patch4_window{window}_{size}", window=meta["window_size"][0])
-    is_named = _has_default_windows(meta)
     return TimmModel(
-        "swin_transformer.SwinTransformer", _arguments(meta), state, name if is_named else None, head="head.fc"
+        "swin_transformer.SwinTransformer",
+        _arguments(meta),
+        state,
+        name if _has_default_windows(meta) else None,
+        head="head.fc",
+        architecture=name or "swin_tiny_patch4_window7_224",
     )
 
 
@@ -61,7 +65,12 @@ def swin_transformer_v2(meta: Mapping[str, Any], state: dict[str, Tensor]) -> Ti
     is_named = _has_default_windows(meta) and not any(known)
     arguments = dict(_arguments(meta), pretrained_window_sizes=known)
     return TimmModel(
-        "swin_transformer_v2.SwinTransformerV2", arguments, state, name if is_named else None, head="head.fc"
+        "swin_transformer_v2.SwinTransformerV2",
+        arguments,
+        state,
+        name if is_named else None,
+        head="head.fc",
+        architecture=name or "swinv2_tiny_window8_256",
     )
 
 

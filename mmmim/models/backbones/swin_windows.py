@@ -69,7 +69,7 @@ def join_heads(x: Tensor, window: Grid, grid: Grid) -> Tensor:
     """Return ``(B, H, W, heads*d)`` of ``(B, nW, heads, N, d)``, with one copy."""
     (wh, ww), (height, width) = window, grid
     parts = x.unflatten(3, (wh, ww)).unflatten(1, (height // wh, width // ww))  # (B,nh,nw,heads,wh,ww,d)
-    return parts.permute(0, 1, 4, 2, 5, 3, 6).reshape(len(x), height, width, -1)
+    return parts.permute(0, 1, 4, 2, 5, 3, 6).reshape(x.shape[0], height, width, -1)
 
 
 def window_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor, scale: float, impl: str = "auto") -> Tensor:

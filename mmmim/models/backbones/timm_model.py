@@ -25,3 +25,9 @@ class TimmModel(NamedTuple):
     head: str = "head"  # name of a classifier's last layer; fc_norm is that of the norm before it
     fc_norm: str = "fc_norm"
     has_norm: bool = True  # False: the final norm is replaced by an identity
+    architecture: str | None = None  # a name for timm.create_model that takes the arguments which are no Code
+
+    @property
+    def plain_arguments(self) -> dict[str, Any]:
+        """Return the arguments that a JSON file can hold; ``architecture`` implies the others."""
+        return {name: value for name, value in self.arguments.items() if not isinstance(value, Code)}

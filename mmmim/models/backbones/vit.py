@@ -146,14 +146,14 @@ class ViT(PlainViT):
         pixels = take(patchify(images, self.patch_size, channels_first=True), where)  # (B,n,C*ph*pw)
         conv = self.patch_embed.proj
         tokens = F.linear(pixels, conv.weight.flatten(1), conv.bias)
-        return tokens + take(positions.expand(len(images), -1, -1), where) if self.pos_embed is not None else tokens
+        return tokens + take(positions.expand(images.shape[0], -1, -1), where) if self.pos_embed is not None else tokens
 
     def with_cls(self, tokens: Tensor) -> Tensor:
         """Prepend the class token, with its own position, to any set of patch tokens."""
         if self.cls_token is None:
             return tokens
         prefix, _ = self._positions(self.grid_size)
-        return torch.cat([(self.cls_token + prefix).expand(len(tokens), -1, -1).to(tokens.dtype), tokens], dim=1)
+        return torch.cat([(self.cls_token + prefix).expand(tokens.shape[0], -1, -1).to(tokens.dtype), tokens], dim=1)
 
     def encode(self, tokens: Tensor) -> tuple[Tensor, ...]:
         """Run the blocks on patch tokens ``(B, n, D)`` and return ``(B, 1+n, D)`` of each block in ``out_indices``."""

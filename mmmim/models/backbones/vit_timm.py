@@ -41,7 +41,7 @@ def vision_transformer(
     )
     is_named = named and meta["with_cls_token"] and meta["pos_embed"] != "none" and has_norm
     name = square_name(meta, "vit_{arch}_patch{patch}_{size}") if is_named else None
-    return TimmModel("VisionTransformer", arguments, state, name)
+    return TimmModel("VisionTransformer", arguments, state, name, architecture=name or "vit_base_patch16_224")
 
 
 def beit(meta: Mapping[str, Any], state: dict[str, Tensor], pool: str | None, fc_norm: bool) -> TimmModel:
@@ -75,7 +75,8 @@ def beit(meta: Mapping[str, Any], state: dict[str, Tensor], pool: str | None, fc
         use_shared_rel_pos_bias=meta["rel_pos"] == "shared",
         use_fc_norm=fc_norm,
     )
-    return TimmModel("beit.Beit", arguments, state, has_norm="norm.weight" in state or fc_norm)
+    has_norm = "norm.weight" in state or fc_norm
+    return TimmModel("beit.Beit", arguments, state, has_norm=has_norm, architecture="beit_base_patch16_224")
 
 
 def square_name(meta: Mapping[str, Any], form: str, **words: Any) -> str | None:
