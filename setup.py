@@ -11,7 +11,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).resolve().parent
 CARRIED = ("configs", "projects", "tools", "model-index.yml")
 CLONE_ONLY = ("golden_losses.py", "newest.py", "portable.sh")  # tools that work on the tests of a clone
-ALIAS = '"""{method}/{name} by its name in model-index.yml, which is unique as `mim train` needs it."""\n\n_base_ = "{path}"\n'
+ALIAS = '"""By a name that is unique, as `mim train` needs it."""\n\n_base_ = "../{path}"\n'
 
 
 class BuildWithConfigs(build_py):
@@ -40,7 +40,7 @@ def carry(folder: Path) -> None:
     for config in sorted((folder / "configs").glob("[!_]*/**/*.py")):
         if config.name != "tables.py":
             method = config.relative_to(folder / "configs").parts[0]
-            text = ALIAS.format(method=method, name=config.stem, path=f"../{config.relative_to(folder).as_posix()}")
+            text = ALIAS.format(path=config.relative_to(folder).as_posix())
             (aliases / f"{method}_{config.name}").write_text(text, encoding="utf-8")
 
 

@@ -41,6 +41,12 @@ class CommandParser(argparse.ArgumentParser):
             "--cfg-options", nargs="+", action=KeyValues, default={}, metavar="KEY=VALUE", help="changes to CONFIG"
         )
 
+    def add_work_dir(self) -> None:
+        """Add ``--work-dir``, the folder of a run."""
+        self.group(OUTPUT).add_argument(
+            "--work-dir", metavar="DIR", help="default: work_dirs/ and the config's path below configs/"
+        )
+
     def add_launcher(self) -> None:
         """Add the options with which a launcher starts the processes of a run."""
         machine = self.group(MACHINE)

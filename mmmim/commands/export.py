@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import argparse
 
-from mmmim.commands.command_line import CommandParser
+from mmmim.called import as_called
+from mmmim.commands.command_line import MODEL, OUTPUT, CommandParser
+from mmmim.commands.output import check_output
 from mmmim.commands.running import libraries_loading, run_tool
 
 
@@ -24,25 +26,28 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("checkpoint", metavar="CKPT", help="written by tools/train.py")
-    parser.add_argument(
+    model = parser.group(MODEL)
+    model.add_argument(
+        "--with-head", action="store_true", help="the whole classifier of a fine-tuned checkpoint (timm, torchvision)"
+    )
+    model.add_argument(
+        "--custom-imports", nargs="+", default=[], metavar="MODULE", help="modules that define an encoder of your own"
+    )
+    output = parser.group(OUTPUT)
+    output.add_argument(
         "--to",
         required=True,
         choices=("timm", "torchvision", "safetensors", "mmpretrain", "official", "mae", "beit", "simmim"),
         help="parameter names and file format; torchvision: ResNet only; official: mae, beit or simmim, whichever "
         "authors' code has such an encoder",
     )
-    parser.add_argument("--out", required=True, metavar="FILE")
-    parser.add_argument(
-        "--with-head", action="store_true", help="the whole classifier of a fine-tuned checkpoint (timm, torchvision)"
-    )
-    parser.add_argument(
-        "--custom-imports", nargs="+", default=[], metavar="MODULE", help="modules that define an encoder of your own"
-    )
+    output.add_argument("--out", required=True, metavar="FILE", help="the file to write")
     return parser.parse_args(argv)
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the exported file, and print how well its features agree and how to load it."""
+    check_output("--out", args.out)
     with libraries_loading():
         from mmmim.interop.export import TOLERANCE, export, read_encoder
     encoder = read_encoder(args.checkpoint, args.custom_imports)
@@ -50,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"encoder of {len(encoder.state)} tensors written to {args.out}")
     compared = "logits" if args.with_head else "token features"
     print(f"{compared} of 2 random images differ by at most {difference:.1e} (limit {TOLERANCE:.0e})")
-    print(f"\n{usage}")
+    print(f"\n{as_called(usage)}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,13 +1,13 @@
 """Pictures of pre-training; everything is drawn without a display.
 
-    python tools/visualize.py reconstruction CONFIG CKPT --images DIR --out rec.png
+    python tools/visualize.py reconstruction CONFIG CKPT --data DIR --out rec.png
     python tools/visualize.py masks CONFIG CKPT [CKPT ...] --strategy importance_sampling importance --out masks.png
     python tools/visualize.py recovery RUN [RUN ...] --masks own most object --out recovery.png
     python tools/visualize.py degradations CONFIG [CONFIG ...] --out degradations.png
-    python tools/visualize.py tasks RUN [RUN ...] --mse-images DIR --out tasks.png
-    python tools/visualize.py attention CONFIG CKPT [CKPT ...] --images DIR --out attention.png
+    python tools/visualize.py tasks RUN [RUN ...] --mse-data DIR --out tasks.png
+    python tools/visualize.py attention CONFIG CKPT [CKPT ...] --data DIR --out attention.png
     python tools/visualize.py corruption CONFIG CKPT --samples 4 --out corruption.png
-    python tools/visualize.py enhancement CONFIG CKPT --images DIR --out enhancement.png
+    python tools/visualize.py enhancement CONFIG CKPT --data DIR --out enhancement.png
     python tools/visualize.py templates --kinds patch window_joint --out templates.png
     python tools/visualize.py losses RUN [RUN ...] --out losses.png
 
@@ -22,7 +22,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple
 
-from mmmim.commands.command_line import CommandParser
+from mmmim.commands.command_line import DATA, MODEL, OUTPUT, CommandParser
+from mmmim.commands.output import check_output
 from mmmim.commands.running import libraries_loading, run_tool
 from mmmim.config.find import find_config
 from mmmim.visualization.options import KINDS, MASKS, STRATEGIES, TOY
@@ -53,7 +54,7 @@ def corruption(parser: CommandParser) -> None:
 
 def degradations(parser: CommandParser) -> None:
     """Add the options of the picture."""
-    parser.add_argument("configs", nargs="+", metavar="CONFIG")
+    parser.add_config("configs", nargs="+")
     add_names(parser, "config", "its degradation and masker")
     add_images(parser, num=4)
     parser.add_cfg_options()
@@ -78,7 +79,7 @@ def losses(parser: CommandParser) -> None:
 
 def masks(parser: CommandParser) -> None:
     """Add the options of the picture."""
-    parser.add_argument("config")
+    parser.add_config()
     parser.add_argument("checkpoints", nargs="*", metavar="CKPT")
     parser.add_argument("--ratio", type=float, nargs="+", help="mask ratios, a group of rows each (default: CONFIG's)")
     parser.add_argument("--strategy", nargs="+", metavar="NAME", help=f"of {', '.join(STRATEGIES)} (default: CONFIG's)")
@@ -111,9 +112,13 @@ def tasks(parser: CommandParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN")
     add_names(parser, "run", "its folder's")
     add_images(parser, num=4)
-    parser.add_argument("--mse-images", metavar="DIR", help="images of the mean error (default: those of --images)")
-    parser.add_argument("--mse-num", type=int, default=100, help="how many of them (default: 100; 0 leaves it out)")
-    parser.add_argument("--csv", metavar="FILE", help="write the mean errors there, too")
+    data = parser.group(DATA)
+    data.add_argument(
+        "--mse-data", dest="mse_images", metavar="DIR", help="images of the mean error (default: those of --data)"
+    )
+    parser.add_old_name("--mse-images", "--mse-data")
+    data.add_argument("--mse-num", type=int, default=100, help="how many of them (default: 100; 0 leaves it out)")
+    parser.group(OUTPUT).add_argument("--csv", metavar="FILE", help="write the mean errors there, too")
 
 
 def templates(parser: CommandParser) -> None:
@@ -121,21 +126,30 @@ def templates(parser: CommandParser) -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=["patch", "window_joint"], help="of norm_pix")
     parser.add_argument("--window", type=int, default=8, help="pixels of a sliding window's side (default: 8)")
     parser.add_argument("--patch-size", type=int, default=16, help="pixels of a patch's side (default: 16)")
-    parser.add_argument("--size", type=int, default=224, help="pixels of an image's side (default: 224)")
+    parser.add_argument(
+        "--img-size", dest="size", type=int, default=224, metavar="N", help="pixels of an image's side (default: 224)"
+    )
+    parser.add_old_name("--size", "--img-size")
     add_images(parser, num=2)
 
 
 def add_config_and_checkpoint(parser: CommandParser) -> None:
     """Add the arguments CONFIG and CKPT."""
-    parser.add_argument("config")
-    parser.add_argument("checkpoint", metavar="CKPT")
+    parser.add_config()
+    parser.add_argument("checkpoint", metavar="CKPT", help=".pth file, or work directory of a run")
 
 
 def add_images(parser: CommandParser, num: int = 8) -> None:
     """Add the options that choose images and seed."""
-    parser.add_argument("--images", default=TOY, metavar="DIR", help="image folder, or 'toy' for the built-in data")
-    parser.add_argument("--num", type=int, default=num, help=f"number of images (default: {num})")
-    parser.add_argument("--seed", type=int, default=0, help="of masks, degradations and untrained weights (default: 0)")
+    data = parser.group(DATA)
+    data.add_argument(
+        "--data", dest="images", default=TOY, metavar="DIR", help="image folder, or 'toy' for the built-in data"
+    )
+    data.add_argument("--num", type=int, default=num, help=f"number of images (default: {num})")
+    parser.add_old_name("--images", "--data")
+    parser.group(MODEL).add_argument(
+        "--seed", type=int, default=0, help="of masks, degradations and untrained weights (default: 0)"
+    )
 
 
 def add_names(parser: CommandParser, what: str, default: str) -> None:
@@ -177,19 +191,26 @@ PICTURES = dict(
 )
 
 
+def example(picture: str) -> str:
+    """Return the line of this module's docstring that draws the picture."""
+    return next(line.strip() for line in (__doc__ or "").splitlines() if f"visualize.py {picture} " in line)
+
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
     pictures = parser.add_subparsers(dest="picture", required=True)
     for name, picture in PICTURES.items():
-        options = pictures.add_parser(name, help=picture.help)
+        text = f"{picture.help}\n\n{example(name)}"
+        options = pictures.add_parser(name, help=picture.help, description=text)
         picture.add_options(options)
-        options.add_argument("--out", required=True, metavar="FILE.png")
+        options.group(OUTPUT).add_argument("--out", required=True, metavar="FILE.png", help="the picture to write")
     return parser.parse_args(argv)
 
 
 def run(args: argparse.Namespace) -> None:
     """Draw the chosen picture and print the name of its file."""
+    check_output("--out", args.out)
     for config in (*vars(args).get("configs", ()), *filter(None, [vars(args).get("config")])):
         find_config(config)
     with libraries_loading():

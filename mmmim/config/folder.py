@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def configs_folder() -> Path:
             f"{candidates[0].absolute()} does not hold the shipped configs (no _base_ in it); set "
             f"{CONFIGS_VARIABLE} to the folder configs of a clone of mmmim, or install mmmim again"
         )
-    return folder.resolve()  # an editable installation links to the clone
+    return folder.resolve()
 
 
 def _is_shipped(configs: Path) -> bool:
@@ -39,6 +40,13 @@ def _is_shipped(configs: Path) -> bool:
 def project_folder() -> Path:
     """Return the folder of ``configs``, ``tools`` and ``projects``, in a clone or in an installed package."""
     return configs_folder().parent
+
+
+def find_own_modules() -> None:
+    """Make modules below the current folder importable, and after them the shipped ones, such as ``projects.NAME``."""
+    for folder in (str(Path.cwd()), str(project_folder())):
+        if folder not in sys.path:
+            sys.path.append(folder)
 
 
 def workplace() -> Path:

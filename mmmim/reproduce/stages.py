@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmmim.called import as_called
 from mmmim.config.folder import project_folder
 from mmmim.errors import RunFailed, UsageError
 
@@ -35,7 +36,7 @@ class Stages:
     def run(self, name: str, command: list[str], threads: int | None = None) -> None:
         """Run a command, which begins with a tool, to its end, showing its progress."""
         log = self.folder / f"{name}.log"
-        print(f"\n{name}: python {' '.join(command)}", flush=True)
+        print(as_called(f"\n{name}: python {' '.join(command)}"), flush=True)
         started = shown = time.perf_counter()
         with log.open("w", encoding="utf-8") as file:
             process = subprocess.Popen(
