@@ -103,7 +103,8 @@ def complete_config(prefix: str, **_: Any) -> list[str]:
 
     from mmmim.config.find import config_names
 
-    return [*config_names(), *FilesCompleter(["py"])(prefix)]
+    below = "configs/" if prefix.startswith("configs/") else ""
+    return [*(f"{below}{name}{'.py' if below else ''}" for name in config_names()), *FilesCompleter(["py"])(prefix)]
 
 
 class KeyValues(argparse.Action):

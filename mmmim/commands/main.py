@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from mmmim.called import PROGRAM, VERBS, calling
@@ -66,7 +67,7 @@ def usage() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a verb and return its exit status."""
-    if "_ARGCOMPLETE" in os.environ:
+    if "_ARGCOMPLETE" in os.environ and find_spec("argcomplete"):
         return _complete()
     print_in_any_locale()
     verb, *words = (sys.argv[1:] if argv is None else argv) or ["--help"]
@@ -88,6 +89,8 @@ def _print_completion(words: list[str]) -> int:
     parser = CommandParser(prog=f"{PROGRAM} {COMPLETION}", description=f'eval "$({PROGRAM} {COMPLETION} bash)"')
     parser.add_argument("shell", choices=SHELLS)
     shell = parser.parse_args(words).shell
+    if not find_spec("argcomplete"):
+        parser.error("argcomplete is missing: pip install argcomplete")
     import argcomplete
 
     print(argcomplete.shellcode([PROGRAM], shell=shell))
@@ -96,8 +99,9 @@ def _print_completion(words: list[str]) -> int:
 
 def _complete() -> int:
     """Complete the verb, or let the verb complete its own words, for the line that argcomplete gives."""
-    words = os.environ["COMP_LINE"][: int(os.environ["COMP_POINT"])].split()
-    if len(words) > 1 and words[1] in verbs() and not os.environ["COMP_LINE"].endswith(words[1]):
+    line = os.environ["COMP_LINE"].encode()[: int(os.environ["COMP_POINT"])].decode(errors="ignore")
+    words = [*line.split(), *([""] if line.endswith(" ") else [])]
+    if len(words) > 2 and words[1] in verbs():
         os.environ["_ARGCOMPLETE"] = "2"  # the first words are the program: mmmim VERB
         return run_verb(words[1], [])
     parser = CommandParser(prog=PROGRAM)

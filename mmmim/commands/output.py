@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from mmmim.errors import UsageError
@@ -26,5 +27,10 @@ def check_output(option: str, path: str | Path | None, folder: bool = False) -> 
         parent = parent.parent
     if not parent.is_dir():
         raise UsageError(f"{option} {path}: {parent} is no folder; choose another place")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{option} {path}: the folder {parent} cannot be written to; choose another place")
+    try:
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"{option} {path}: the folder {parent} cannot be written to ({error.strerror}); choose another place"
+        ) from None

@@ -10,7 +10,7 @@ import sys
 from mmmim.called import PROGRAM
 from mmmim.commands.command_line import CommandParser
 from mmmim.commands.running import run_tool
-from mmmim.config.folder import project_folder
+from mmmim.config.folder import tools_folder
 from mmmim.errors import UsageError
 
 DIST = """{about} with several processes of torchrun, on this machine or on each of several.
@@ -60,6 +60,6 @@ def run(verb: str, words: list[str]) -> None:
     """Become the script of the verb, with the words of its command line."""
     if shutil.which("bash") is None:
         raise UsageError(f"{PROGRAM} {verb} needs bash, which is not on the PATH")
-    script = project_folder() / "tools" / f"{verb.replace('-', '_')}.sh"
+    script = tools_folder() / f"{verb.replace('-', '_')}.sh"
     sys.stdout.flush()
     os.execvpe("bash", ["bash", str(script), *words], {"PYTHON": sys.executable, **os.environ})

@@ -42,6 +42,12 @@ def project_folder() -> Path:
     return configs_folder().parent
 
 
+def tools_folder() -> Path:
+    """Return the folder of the commands' scripts, also where ``MMMIM_CONFIGS`` names configs from elsewhere."""
+    folders = (place / "tools" for place in (project_folder(), INSTALLED, CLONE))
+    return next(folder for folder in folders if (folder / "train.py").is_file())
+
+
 def find_own_modules() -> None:
     """Make modules below the current folder importable, and after them the shipped ones, such as ``projects.NAME``."""
     for folder in (str(Path.cwd()), str(project_folder())):
@@ -51,4 +57,5 @@ def find_own_modules() -> None:
 
 def workplace() -> Path:
     """Return the folder below which commands write by default: the clone, or without one the current folder."""
-    return Path.cwd() if project_folder() == INSTALLED else project_folder()
+    folder = project_folder()
+    return folder if (folder / "pyproject.toml").is_file() else Path.cwd()

@@ -14,6 +14,7 @@ from mmengine.logging import print_log
 from mmmim.checkpoint.files import newest_good_checkpoint
 from mmmim.checkpoint.reader import is_checkpoint
 from mmmim.config.check import check_config
+from mmmim.config.extras import check_extra
 from mmmim.config.find import find_config, is_renamed
 from mmmim.config.folder import find_own_modules
 from mmmim.config.keys import check_options
@@ -47,6 +48,7 @@ def load_config(
     if is_renamed(path):
         print_log(f"config {path} is now {file}; its old name goes with the next release", level=logging.WARNING)
     cfg = Config.fromfile(file)
+    check_extra(cfg)
     if own_images:
         from mmmim.datasets.data_option import as_folders
 

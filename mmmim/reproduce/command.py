@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmmim.config.folder import project_folder, workplace
+from mmmim.config.folder import tools_folder, workplace
 from mmmim.reproduce.layout import Layout, layout
 
 RUNS = Path("work_dirs/reproduce/runs")
@@ -117,5 +117,6 @@ class Run:
 
 def from_workplace(command: Sequence[str]) -> list[str]:
     """Return a command as it is given in the folder where runs lie, which has no ``tools`` outside of a clone."""
-    folder = project_folder()
-    return [str(folder / word) if word.startswith("tools/") and folder != workplace() else word for word in command]
+    if tools_folder().parent == workplace():
+        return list(command)
+    return [str(tools_folder().parent / word) if word.startswith("tools/") else word for word in command]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmmim.called import as_called
-from mmmim.config.folder import project_folder
+from mmmim.config.folder import tools_folder
 from mmmim.errors import RunFailed, UsageError
 
 LOG_PREFIX = re.compile(r"^[\d/]+ [\d:]+ - mmengine - [A-Z]+ - ")
@@ -40,7 +40,7 @@ class Stages:
         started = shown = time.perf_counter()
         with log.open("w", encoding="utf-8") as file:
             process = subprocess.Popen(
-                [sys.executable, str(project_folder() / command[0]), *command[1:]],
+                [sys.executable, str(tools_folder().parent / command[0]), *command[1:]],
                 env=environment(threads or self.cores),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
