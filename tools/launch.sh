@@ -90,7 +90,7 @@ check_node() { # processes on this node
 launch_torchrun() { # script tool positionals arguments...
     local script=$1 tool=$2 count=$3
     shift 3
-    (($# > count)) || fail "usage: ${MMMIM_CALLED_AS:-$script} CONFIG $( ((count == 2)) && echo 'CKPT ')GPUS [arguments of $tool]"
+    (($# > count)) || fail "usage: $script CONFIG $( ((count == 2)) && echo 'CKPT ')GPUS [arguments of $tool]"
     local positionals=("${@:1:count}") gpus=${*:count+1:1}
     shift $((count + 1))
     require_count GPUS "$gpus"

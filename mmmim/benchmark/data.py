@@ -14,7 +14,6 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from mmmim.config.folder import configs_folder
 from mmmim.datasets import ImageFolder, SampleKey
 from mmmim.datasets.decode import decode_bytes
 from mmmim.datasets.packs import PackSettings, write_pack
@@ -54,7 +53,7 @@ def photographs(folder: str | None, number: int) -> Iterator[str]:
 
 def train_dataset(config: str, root: str) -> ImageFolder:
     """Return the images below ``root`` with the training transforms of a config."""
-    transforms = load_config(str(configs_folder() / config)).train_dataloader.dataset.transforms
+    transforms = load_config(config).train_dataloader.dataset.transforms
     built = DATASETS.build(dict(type="ImageFolder", root=root, transforms=transforms))
     assert isinstance(built, ImageFolder)
     return built

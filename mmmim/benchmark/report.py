@@ -52,5 +52,7 @@ def page(text: str, folder: Path) -> str:
 def write_page() -> None:
     """Write the tables of docs/performance.md anew from the files in docs/performance."""
     file = project_folder() / PAGE
+    if not file.is_file():
+        raise UsageError(f"page: this writes {PAGE} of a clone, and {project_folder()} is none")
     file.write_text(page(file.read_text(encoding="utf-8"), project_folder() / FOLDER), encoding="utf-8")
     print(f"wrote {PAGE}")

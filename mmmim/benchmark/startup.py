@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 
-from mmmim.config.folder import configs_folder, project_folder
+from mmmim.config.folder import configs_folder, tools_folder
 from mmmim.errors import RunFailed
 from mmmim.progress import track
 
@@ -37,8 +37,7 @@ def commands() -> dict[str, list[str]]:
         "import mmmim": [sys.executable, "-c", "import mmmim"],
         "python": [sys.executable, "-c", "pass"],
     }
-    root = project_folder()
-    for door in sorted(root.glob("tools/*.py")):
+    for door in sorted(tools_folder().glob("*.py")):
         found[f"{door.name} --help"] = [sys.executable, str(door), "--help"]
     found["first step"] = [sys.executable, "-c", FIRST_STEP.format(config=str(configs_folder() / TOY))]
     return found

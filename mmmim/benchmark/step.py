@@ -16,7 +16,6 @@ from mmengine.registry import DATASETS, TRANSFORMS
 from mmengine.runner import Runner
 from torch.utils.data import Dataset
 
-from mmmim.config.folder import configs_folder
 from mmmim.datasets import ToyImages
 from mmmim.launch.options import load_config
 from mmmim.launch.prepare import Settings, prepare
@@ -74,7 +73,7 @@ def our_config(config: str, variant: str) -> Config:
     """Return one of our configs as it is trained in a ``variant``: a precision, and ``-compile`` behind it."""
     precision, _, compiled = variant.partition("-")
     settings = Settings(amp=AMP[precision], compile=bool(compiled), planned=True)
-    return prepare(load_config(str(configs_folder() / config)), settings).cfg
+    return prepare(load_config(config), settings).cfg
 
 
 def without_data(cfg: Config, ours: Config, settings: StepSettings, work_dir: str) -> Config:

@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 from mmmim.commands.command_line import CommandParser
+from mmmim.commands.output import check_output
 from mmmim.commands.running import libraries_loading, run_tool
 
 
@@ -23,15 +24,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cells", type=int, nargs="*", default=[4, 8, 16, 32, 64], help="cells of random masks")
     parser.add_argument("--block-cells", type=int, nargs="*", default=[16, 32], help="cells of block-wise masks")
     parser.add_argument("--squares", type=int, nargs="*", default=[2, 3, 4], help="sides in cells of 32 pixels")
-    parser.add_argument("--ratios", type=float, nargs="+", default=[tenths / 10 for tenths in range(1, 10)])
+    parser.add_argument(
+        "--ratios",
+        type=float,
+        nargs="+",
+        default=[tenths / 10 for tenths in range(1, 10)],
+        help="share of hidden pixels",
+    )
     parser.add_argument("--masks", type=int, metavar="N", help="masks per entry (default: more for larger cells)")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, metavar="DIR", default=Path("work_dirs/avgdist"))
+    parser.add_argument("--seed", type=int, default=0, help="of the masks (default: 0)")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", default=Path("work_dirs/avgdist"), help="folder of tables and pictures"
+    )
     return parser.parse_args(argv)
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure all entries and write the tables, the CSV file and the figures."""
+    check_output("--out", args.out, folder=True)
     with libraries_loading():
         from mmmim.commands.work.avgdist import measure_and_draw
     measure_and_draw(args)

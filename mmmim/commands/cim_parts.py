@@ -1,6 +1,6 @@
 """What the parts of a CIM step cost: CPU seconds, and 1e9 multiply-adds (GMAC) per image.
 
-    python tools/analysis/cim_parts.py configs/cim/vit-b_respix_300e.py --batch 8 --steps 2
+    python tools/analysis/cim_parts.py configs/cim/vit-b_respix_300e.py --batch-size 8 --steps 2
     python tools/analysis/cim_parts.py configs/cim/vit-b_respix_300e.py --dtype bfloat16
 
 encode: tokens of the original images; generator: the small BEiT and its loss, forward and backward; paint: sampling,
@@ -22,8 +22,10 @@ DTYPES = ("float32", "bfloat16", "float16")
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
-    parser.add_argument("config", metavar="CONFIG")
-    parser.add_argument("--batch", type=int, default=8, help="images per step (default: 8)")
+    parser.add_config()
+    parser.add_argument(
+        "--batch-size", dest="batch", type=int, metavar="N", default=8, help="images per step (default: 8)"
+    )
     parser.add_argument("--steps", type=int, default=2, help="steps, after one to warm up (default: 2)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--dtype", choices=DTYPES, help="precision of the tokenizer (default: the config's)")

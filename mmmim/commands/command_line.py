@@ -2,43 +2,69 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+from mmmim.called import as_called, program
 from mmmim.errors import did_you_mean
 
-PROGRAM = "mmmim"
-DOOR = re.compile(r"(?:python )?tools/(\w+)\.(?:py|sh)")
+DATA, RUN, MODEL, MACHINE, OUTPUT = "data", "run", "model", "machine", "output"
 
 
 class CommandParser(argparse.ArgumentParser):
     """A parser of a command line, whose help begins with the command's docstring as it stands in the source.
 
-    A misspelt option is answered with the one that it resembles, and a shell can complete words with argcomplete.
+    Commands in its texts are named as they are called here. A misspelt option is answered with the one that it
+    resembles, and a shell can complete words with argcomplete.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"formatter_class": argparse.RawDescriptionHelpFormatter, **kwargs})
+        self.old_names: dict[str, str] = {}
+        defaults = dict(formatter_class=argparse.RawDescriptionHelpFormatter, prog=program())
+        super().__init__(*args, **{**defaults, **kwargs})
 
-    def add_config(self, help: str | None = None) -> None:
+    def group(self, title: str) -> argparse._ArgumentGroup:
+        """Return the group of options with this title, which is made where it is new."""
+        return next((group for group in self._action_groups if group.title == title), None) or self.add_argument_group(
+            title
+        )
+
+    def add_config(self, *names: str, help: str = "path or name, such as mae/vit-tiny_toy", **options: Any) -> None:
         """Add the argument CONFIG, which is a path or the name of a shipped config."""
-        action: Any = self.add_argument("config", help=help or "path or name, such as mae/vit-tiny_toy")
+        action: Any = self.add_argument(*(names or ("config",)), metavar="CONFIG", help=help, **options)
         action.completer = complete_config
 
     def add_cfg_options(self) -> None:
         """Add ``--cfg-options``, which becomes a dict of changes to a config."""
-        self.add_argument(
+        self.group(RUN).add_argument(
             "--cfg-options", nargs="+", action=KeyValues, default={}, metavar="KEY=VALUE", help="changes to CONFIG"
+        )
+
+    def add_work_dir(self) -> None:
+        """Add ``--work-dir``, the folder of a run."""
+        self.group(OUTPUT).add_argument(
+            "--work-dir", metavar="DIR", help="default: work_dirs/ and the config's path below configs/"
         )
 
     def add_launcher(self) -> None:
         """Add the options with which a launcher starts the processes of a run."""
-        self.add_argument("--launcher", choices=("none", "pytorch", "slurm"), default="none")
-        self.add_argument("--local-rank", type=int, help=argparse.SUPPRESS)  # given by older torch launchers
+        machine = self.group(MACHINE)
+        machine.add_argument(
+            "--launcher",
+            choices=("none", "pytorch", "slurm"),
+            default="none",
+            help="what started the processes; tools/dist_train.sh and tools/slurm_train.sh give it",
+        )
+        machine.add_argument("--local-rank", type=int, help=argparse.SUPPRESS)  # given by older torch launchers
+
+    def add_old_name(self, old: str, new: str) -> None:
+        """Accept the option ``new`` by a name that it had before, which is kept for one release."""
+        self.old_names[old] = new
+        self._option_string_actions[old] = self._option_string_actions[new]
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Return the parsed words, or complete them where a shell asks for it."""
         if "_ARGCOMPLETE" in os.environ:
             import argcomplete
 
@@ -47,25 +73,28 @@ class CommandParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Return the parsed words, and exit with an error if a word is unknown."""
-        found, unknown = super().parse_known_args(args, namespace)
+        words = sys.argv[1:] if args is None else list(args)
+        for old, new in self.old_names.items():
+            if any(word.partition("=")[0] == old for word in words):
+                print(f"{self.prog}: {old} is now {new}; its old name goes with the next release", file=sys.stderr)
+        found, unknown = super().parse_known_args(words, namespace)
         if unknown:
-            options = re.findall(r"(?<!\w)--[\w-]+", self.format_help())
-            misspelt = next((word.partition("=")[0] for word in unknown if word.startswith("--")), "")
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(misspelt, options)}")
+            misspelt = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
+            known = [name for action in self._actions for name in action.option_strings if _is_shown(action)]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(misspelt, known)}")
         return found, unknown
 
     def format_help(self) -> str:
+        """Return the help text."""
         return as_called(super().format_help())
 
-    def error(self, message: str) -> Any:
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong with the command line, and exit."""
         super().error(as_called(message))
 
 
-def as_called(text: str) -> str:
-    """Return a text in which commands are named as they were called: ``mmmim train`` instead of ``tools/train.py``."""
-    if not sys.argv[0].startswith(f"{PROGRAM} "):
-        return text
-    return DOOR.sub(lambda found: f"{PROGRAM} {found[1].replace('_', '-')}", text)
+def _is_shown(action: argparse.Action) -> bool:
+    return action.help != argparse.SUPPRESS
 
 
 def complete_config(prefix: str, **_: Any) -> list[str]:
@@ -74,7 +103,8 @@ def complete_config(prefix: str, **_: Any) -> list[str]:
 
     from mmmim.config.find import config_names
 
-    return [*config_names(), *FilesCompleter(["py"])(prefix)]
+    below = "configs/" if prefix.startswith("configs/") else ""
+    return [*(f"{below}{name}{'.py' if below else ''}" for name in config_names()), *FilesCompleter(["py"])(prefix)]
 
 
 class KeyValues(argparse.Action):

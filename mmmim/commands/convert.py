@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 
-from mmmim.commands.command_line import CommandParser
+from mmmim.called import as_called
+from mmmim.commands.command_line import MODEL, OUTPUT, CommandParser
+from mmmim.commands.output import check_output
 from mmmim.commands.running import libraries_loading, run_tool
 from mmmim.errors import UsageError
 
@@ -21,25 +23,24 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("file", metavar="FILE", help=".pth, .pt, .bin or .safetensors; nothing is downloaded")
-    parser.add_argument("--out", required=True, metavar="CKPT.pth")
-    parser.add_argument(
+    model = parser.group(MODEL)
+    model.add_argument(
         "--from",
         dest="layout",
         metavar="NAME",
         help="mae, beit, conmim, simmim or mmpretrain (default: recognised by the names of the tensors)",
     )
-    parser.add_argument(
-        "--prefix", metavar="NAME", help="model to take from a file that holds several, such as teacher"
-    )
-    parser.add_argument(
+    model.add_argument("--prefix", metavar="NAME", help="model to take from a file that holds several, such as teacher")
+    model.add_argument(
         "--num-heads", type=int, metavar="N", help="number of heads of a ViT whose width is not a published one"
     )
-    parser.add_argument(
+    model.add_argument(
         "--img-size", type=int, nargs="+", metavar="N", help="height and width, where images were not square"
     )
-    parser.add_argument(
+    model.add_argument(
         "--window-size", type=int, metavar="N", help="window of a SwinV2 in tokens (default: pixels / 16)"
     )
+    parser.group(OUTPUT).add_argument("--out", required=True, metavar="CKPT.pth", help="the checkpoint to write")
     return parser.parse_args(argv)
 
 
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> None:
         value = getattr(args, option)
         if value is not None and value < 1:
             raise UsageError(f"--{option.replace('_', '-')} {value}: must be at least 1")
+    check_output("--out", args.out)
     with libraries_loading():
         from mmmim.interop.convert import Choices, convert_file, follow_up
     choices = Choices(args.num_heads, None if size is None else (size[0], size[-1]), args.window_size)
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"note: {converted.note}")
     if source.not_read:
         print(f"not carried over: {', '.join(source.not_read)}")
-    print("\nnext:\n" + "\n".join(f"  {line}" for line in follow_up(converted, args.out)))
+    print("\nnext:\n" + "\n".join(f"  {as_called(line)}" for line in follow_up(converted, args.out)))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -19,7 +19,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from mmmim.commands.command_line import CommandParser
+from mmmim.commands.command_line import MACHINE, OUTPUT, CommandParser
+from mmmim.commands.output import check_output
 from mmmim.commands.running import run_tool
 from mmmim.config.folder import workplace
 from mmmim.launch.cores import available_cores
@@ -179,10 +180,14 @@ def summarize_seeds(runs: list[dict[str, float]]) -> dict[str, Any]:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1, help="2 or more: only pre-training and probe, once per seed")
-    parser.add_argument("--config", default=PRETRAIN, help="with --seeds: the pre-training to repeat")
-    parser.add_argument("--work-dir", default="work_dirs/demo", metavar="DIR", help="emptied before the demo starts")
-    parser.add_argument("--cores", type=int, default=0, help="default: all, at most 8")
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="2 or more: only pre-training and probe, once per seed"
+    )
+    parser.add_config("--config", default=PRETRAIN, help="with --seeds: the pre-training to repeat")
+    parser.group(OUTPUT).add_argument(
+        "--work-dir", default="work_dirs/demo", metavar="DIR", help="emptied before the demo starts"
+    )
+    parser.group(MACHINE).add_argument("--cores", type=int, default=0, help="default: all, at most 8")
     args = parser.parse_args(argv)
     if args.seeds < 1:
         parser.error(f"--seeds {args.seeds}: at least 1")
@@ -194,6 +199,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> int:
     """Run the demo, write and print its summary, and return 1 where something is wrong with it."""
     os.chdir(workplace())
+    check_output("--work-dir", args.work_dir, folder=True)
     cores = args.cores or min(8, available_cores())
     folder = Path(args.work_dir) if args.seeds == 1 else Path(f"{args.work_dir}-seeds")
     fresh_folder(folder)

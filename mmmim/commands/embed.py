@@ -9,7 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mmmim.commands.command_line import CommandParser
+from mmmim.commands.command_line import DATA, MACHINE, MODEL, OUTPUT, CommandParser
+from mmmim.commands.output import check_output
 from mmmim.commands.running import libraries_loading, run_tool
 
 
@@ -17,24 +18,26 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("checkpoint", metavar="CKPT", help="checkpoint of mmmim, or the folder of a run")
-    parser.add_argument("--data", required=True, metavar="DIR", help="folder of images, pack, ZIP, ...")
-    parser.add_argument("--out", required=True, metavar="FILE", help=".npz, or .parquet (needs pyarrow)")
-    features = parser.add_argument_group("features")
+    data = parser.group(DATA)
+    data.add_argument("--data", required=True, metavar="DIR", help="folder of images, pack, ZIP, ...")
+    data.add_argument("--crop-ratio", type=float, help="default: 0.875, or 1 below 128 pixels")
+    features = parser.group(MODEL)
     features.add_argument("--pool", choices=("avg", "cls"), help="mean over the patches or class token (default: avg)")
-    features.add_argument("--crop-ratio", type=float, help="default: 0.875, or 1 below 128 pixels")
     features.add_argument(
         "--custom-imports", nargs="+", default=[], metavar="MODULE", help="modules that define an encoder of your own"
     )
-    picture = parser.add_argument_group("picture")
+    picture = parser.group("picture")
     picture.add_argument("--picture", metavar="FILE.png", help="draw images beside their nearest neighbours")
     picture.add_argument("--num", type=int, default=8, help="images in the picture (default: 8)")
     picture.add_argument("--neighbours", type=int, default=6, metavar="K", help="of each (default: 6)")
-    speed = parser.add_argument_group("speed")
+    speed = parser.group(MACHINE)
     speed.add_argument("--batch-size", type=int, help="images at a time (default: 32 on a CPU, otherwise 256)")
     speed.add_argument("--workers", type=int, help="processes that read images (default: one per core)")
     speed.add_argument("--device", help="default: cuda where there is one, otherwise cpu")
     speed.add_argument("--amp", action="store_true", help="run the encoder in bfloat16: faster, less exact")
-    speed.add_argument("--no-cache", action="store_true", help="compute all features, and keep none")
+    output = parser.group(OUTPUT)
+    output.add_argument("--out", required=True, metavar="FILE", help=".npz, or .parquet (needs pyarrow)")
+    output.add_argument("--no-cache", action="store_true", help="compute all features, and keep none")
     args = parser.parse_args(argv)
     if not args.out.endswith((".npz", ".parquet")):
         parser.error(f"--out {args.out}: must end in .npz or .parquet")
@@ -46,6 +49,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """Write the table, and the picture if it is wanted."""
+    check_output("--out", args.out)
+    check_output("--picture", args.picture)
     with libraries_loading():
         from mmmim.apis.embedding import check_table, embed
         from mmmim.apis.neighbours import draw_neighbours

@@ -18,8 +18,11 @@ python tools/export.py CKPT --to official --out simmim_swin-b.pth
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from mmmim.commands.command_line import CommandParser
+from mmmim.called import as_called
+from mmmim.commands.command_line import MODEL, OUTPUT, CommandParser
+from mmmim.commands.output import check_output
 from mmmim.commands.running import libraries_loading, run_tool
 from mmmim.errors import UsageError, one_of
 
@@ -33,7 +36,18 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("checkpoint", metavar="CKPT", help="written by tools/train.py, or the work directory of a run")
-    parser.add_argument(
+    model = parser.group(MODEL)
+    model.add_argument(
+        "--with-head",
+        action="store_true",
+        help="the whole model: a fine-tuned or probed classifier (timm, transformers, onnx, torch-export, "
+        "torchvision), UperNet (onnx, torch-export), MAE with its decoder (transformers)",
+    )
+    model.add_argument(
+        "--custom-imports", nargs="+", default=[], metavar="MODULE", help="modules that define an encoder of your own"
+    )
+    output = parser.group(OUTPUT)
+    output.add_argument(
         "--to",
         required=True,
         type=_target,
@@ -41,20 +55,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help=f"{', '.join(TARGETS)}; torchvision: ResNet only; official: mae, beit or simmim, whichever authors' code "
         "has such an encoder",
     )
-    parser.add_argument(
+    output.add_argument(
         "--out",
         required=True,
         metavar="FOLDER",
         help="a new folder; or a file, .pth or .safetensors of timm, .onnx, .pt2, and .pth of the others",
-    )
-    parser.add_argument(
-        "--with-head",
-        action="store_true",
-        help="the whole model: a fine-tuned or probed classifier (timm, transformers, onnx, torch-export, "
-        "torchvision), UperNet (onnx, torch-export), MAE with its decoder (transformers)",
-    )
-    parser.add_argument(
-        "--custom-imports", nargs="+", default=[], metavar="MODULE", help="modules that define an encoder of your own"
     )
     return parser.parse_args(argv)
 
@@ -68,6 +73,7 @@ def _target(word: str) -> str:
 
 def run(args: argparse.Namespace) -> None:
     """Write the export, and print how well its features agree and how to load it."""
+    check_output("--out", args.out, folder=not Path(args.out).suffix)
     with libraries_loading():
         from mmmim.interop.export import TARGETS, export, read_encoder
         from mmmim.visualization.sources import checkpoint_file
@@ -76,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"encoder of {len(encoder.state)} tensors written to {args.out} (from {encoder.file})")
     compared = "outputs of the head" if args.with_head else "token features"
     print(f"{compared} of 2 random images differ by at most {difference:.1e} (limit {TARGETS[args.to].tolerance:.0e})")
-    print(f"\n{usage}")
+    print(f"\n{as_called(usage)}")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import argparse
 
-from mmmim.commands.evaluation import make_parser
+from mmmim.commands.command_line import RUN
+from mmmim.commands.evaluation import check, make_parser
 from mmmim.commands.running import libraries_loading, run_tool
-from mmmim.config.find import find_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = make_parser(__doc__)
-    parser.add_argument("--k", type=int, nargs="+", help="neighbours (default: 10 20 100 200, up to all images)")
-    parser.add_argument("--temperature", type=float, default=0.07)
+    knn = parser.group(RUN)
+    knn.add_argument("--k", type=int, nargs="+", help="neighbours (default: 10 20 100 200, up to all images)")
+    knn.add_argument("--temperature", type=float, default=0.07, help="of the votes' weights (default: 0.07)")
     return parser.parse_args(argv)
 
 
 def run(args: argparse.Namespace) -> None:
     """Print and write the accuracies of the k-NN classifier."""
-    find_config(args.config)
+    check(args)
     with libraries_loading():
         from mmmim.commands.work.knn import measure
     measure(args)

@@ -39,8 +39,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line; ``--max-restarts`` may also stand among the arguments of the script."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("--processes", type=int, required=True, metavar="N", help="processes on this node")
-    parser.add_argument("--nodes", type=int, default=1, metavar="N")
-    parser.add_argument("--node-rank", type=int, default=0, metavar="N")
+    parser.add_argument("--nodes", type=int, default=1, metavar="N", help="machines (default: 1)")
+    parser.add_argument(
+        "--node-rank", type=int, default=0, metavar="N", help="number of this machine, from 0 (default: 0)"
+    )
     parser.add_argument("--master-addr", default="127.0.0.1", metavar="HOST", help="address of the node with rank 0")
     parser.add_argument("--port", type=int, help=f"default: a free one; {DEFAULT_PORT} with several nodes")
     parser.add_argument(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from mmmim.called import as_called
 from mmmim.commands.command_line import CommandParser
 from mmmim.commands.running import libraries_loading, run_tool
 from mmmim.errors import UsageError, did_you_mean
@@ -41,7 +42,9 @@ def run(args: argparse.Namespace) -> None:
         model = known.get(name)
         weights = "weights" if model is not None and model.weights is not None else "-"
         print(f"{name:{width}}  {weights:7}  {model.figures() if model is not None else ''}".rstrip())
-    print(f"{len(names)} models; mmmim.get_model(NAME) builds an encoder, python tools/train.py NAME trains it")
+    print(
+        as_called(f"{len(names)} models; mmmim.get_model(NAME) builds an encoder, python tools/train.py NAME trains it")
+    )
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -11,7 +11,7 @@ import argparse
 import sys
 from contextlib import redirect_stdout
 
-from mmmim.commands.command_line import CommandParser
+from mmmim.commands.command_line import OUTPUT, CommandParser
 from mmmim.commands.running import libraries_loading, run_tool
 from mmmim.config.find import find_config
 
@@ -19,9 +19,11 @@ from mmmim.config.find import find_config
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
-    parser.add_argument("config", metavar="CONFIG")
-    parser.add_argument("--origin", action="store_true", help="say of each value which file, or option, sets it")
+    parser.add_config()
     parser.add_cfg_options()
+    parser.group(OUTPUT).add_argument(
+        "--origin", action="store_true", help="say of each value which file, or option, sets it"
+    )
     return parser.parse_args(argv)
 
 

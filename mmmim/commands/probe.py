@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import argparse
 
-from mmmim.commands.evaluation import make_parser
+from mmmim.commands.command_line import RUN
+from mmmim.commands.evaluation import check, make_parser
 from mmmim.commands.running import libraries_loading, run_tool
-from mmmim.config.find import find_config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = make_parser(__doc__)
-    parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from --seed on (default: 1)")
+    parser.group(RUN).add_argument("--seeds", type=int, default=1, help="number of seeds, from --seed on (default: 1)")
     args = parser.parse_args(argv)
     if args.seeds < 1:
         parser.error(f"--seeds: at least 1, got {args.seeds}")
@@ -28,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """Print and write the accuracy of the linear probe."""
-    find_config(args.config)
+    check(args)
     with libraries_loading():
         from mmmim.commands.work.probe import measure
     measure(args)

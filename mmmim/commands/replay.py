@@ -4,7 +4,7 @@ A run that stops because a number is not finite says which step it was (nonfinit
 (nonfinite.pt). For another step, name it with --iteration.
 
 python tools/replay.py work_dirs/ccmim/vit-b_800e
-python tools/replay.py RUN --iteration 1200 --rank 3 --processes 8 --checkpoint RUN/rolling.pth
+python tools/replay.py RUN --iteration 1200 --rank 3 --world-size 8 --checkpoint RUN/rolling.pth
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mmmim.commands.command_line import CommandParser
+from mmmim.commands.command_line import MODEL, RUN, CommandParser
 from mmmim.commands.running import libraries_loading, run_tool
 from mmmim.errors import MissingFileError, UsageError
 
@@ -23,15 +23,17 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("run", metavar="RUN", help="work directory of the run, with its config")
-    parser.add_argument(
+    parser.group(MODEL).add_argument(
         "--checkpoint", metavar="CKPT", help="weights (default: nonfinite.pt, or the newest checkpoint)"
     )
-    parser.add_argument("--iteration", type=int, help="step (default: that of nonfinite.json)")
-    parser.add_argument(
-        "--rank", type=int, help="process whose batch is computed (default: that of nonfinite.json, or 0)"
+    step = parser.group(RUN)
+    step.add_argument("--iteration", type=int, metavar="N", help="step (default: that of nonfinite.json)")
+    step.add_argument(
+        "--rank", type=int, metavar="N", help="process whose batch is computed (default: that of nonfinite.json, or 0)"
     )
-    parser.add_argument("--processes", type=int, help="number of processes of the run (default: as it had)")
-    parser.add_argument("--seed", type=int, help="seed of the run (default: as it had)")
+    step.add_argument("--world-size", type=int, metavar="N", help="processes of the run (default: as it had)")
+    step.add_argument("--seed", type=int, metavar="N", help="seed of the run (default: as it had)")
+    parser.add_old_name("--processes", "--world-size")
     return parser.parse_args(argv)
 
 
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     step = Step(
         iteration,
         known.get("rank", 0) if args.rank is None else args.rank,
-        record.get("processes", 1) if args.processes is None else args.processes,
+        record.get("processes", 1) if args.world_size is None else args.world_size,
         seed,
     )
     weights = _weights(folder, args.checkpoint)

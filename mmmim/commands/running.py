@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mmmim.commands.command_line import as_called
+from mmmim.called import as_called
 from mmmim.commands.terminal import print_in_any_locale
 from mmmim.errors import RunFailed, UsageError
 from mmmim.launch.process import close_launcher, is_first_process, process_id

@@ -1,7 +1,7 @@
 """Where the time of a training step goes: the parts around the networks, in CPU seconds of this process.
 
-    python tools/analysis/step_share.py configs/beyond_masking/vit-b_*_300e.py --batch 8 --steps 2
-    python tools/analysis/step_share.py configs/conmim/vit-b_300e.py --batch 8 --steps 2
+    python tools/analysis/step_share.py configs/beyond_masking/vit-b_*_300e.py --batch-size 8 --steps 2
+    python tools/analysis/step_share.py configs/conmim/vit-b_300e.py --batch-size 8 --steps 2
 
 input: normalisation, views or degradation; mask: drawing it; loss: target, head and its backward pass; momentum: update
 of a momentum encoder; optimizer: update of the weights. The rest is encoders, decoders and projectors.
@@ -19,8 +19,10 @@ from mmmim.config.find import find_config
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
-    parser.add_argument("configs", nargs="+", metavar="CONFIG")
-    parser.add_argument("--batch", type=int, default=8, help="images per step (default: 8)")
+    parser.add_config("configs", nargs="+")
+    parser.add_argument(
+        "--batch-size", dest="batch", type=int, metavar="N", default=8, help="images per step (default: 8)"
+    )
     parser.add_argument("--steps", type=int, default=3, help="steps, after one to warm up (default: 3)")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     return parser.parse_args(argv)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 
-from mmmim.commands.command_line import CommandParser
+from mmmim.commands.command_line import DATA, MODEL, OUTPUT, RUN, CommandParser
+from mmmim.commands.output import check_output
 from mmmim.commands.running import libraries_loading, run_tool
 from mmmim.config.find import find_config
 
@@ -17,29 +18,32 @@ from mmmim.config.find import find_config
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Return the parsed command line."""
     parser = CommandParser(description=__doc__)
-    parser.add_argument("config")
-    parser.add_argument(
+    parser.add_config()
+    data = parser.group(DATA)
+    data.add_argument(
         "--data", metavar="DIR", help="folder of images, labelled or not; pack, ZIP, WebDataset, Hugging Face datasets"
     )
-    parser.add_argument("--checkpoint", metavar="CKPT", help="pre-trained backbone, or none for random weights")
-    parser.add_argument("--work-dir", metavar="DIR", help="default: work_dirs/ and the config's path below configs/")
-    parser.add_argument(
+    model = parser.group(MODEL)
+    model.add_argument("--checkpoint", metavar="CKPT", help="pre-trained backbone, or none for random weights")
+    model.add_argument("--amp", choices=("bf16", "fp16", "off"), help="precision of the step (default: the config's)")
+    model.add_argument("--compile", action="store_true", help="compile the blocks of the model with torch.compile")
+    run = parser.group(RUN)
+    length = run.add_mutually_exclusive_group()
+    length.add_argument("--epochs", type=int, metavar="N", help="length of the run; the lr schedule stretches with it")
+    length.add_argument("--iters", type=int, metavar="N", help="the same for configs that count iterations")
+    run.add_argument("--accumulate", type=int, metavar="N", help="batches per optimizer update")
+    run.add_argument(
         "--resume", nargs="?", const="latest", metavar="CKPT|auto",
         help="continue from CKPT (default: the newest of the work directory); auto: the same, or start anew",
     )  # fmt: skip
-    parser.add_argument(
+    parser.add_cfg_options()
+    run.add_argument("--dry-run", action="store_true", help="build everything, print the plan, train nothing")
+    run.add_argument("--world-size", type=int, metavar="N", help="processes to plan for, with --dry-run")
+    parser.add_work_dir()
+    parser.group(OUTPUT).add_argument(
         "--overwrite", action="store_true", help="delete the checkpoints of an unfinished run in the work directory"
     )
-    parser.add_argument("--amp", choices=("bf16", "fp16", "off"), help="precision of the step (default: the config's)")
-    parser.add_argument("--accumulate", type=int, metavar="N", help="batches per optimizer update")
-    parser.add_argument("--compile", action="store_true", help="compile the blocks of the model with torch.compile")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--epochs", type=int, metavar="N", help="length of the run; the lr schedule stretches with it")
-    length.add_argument("--iters", type=int, metavar="N", help="the same for configs that count iterations")
-    parser.add_cfg_options()
     parser.add_launcher()
-    parser.add_argument("--dry-run", action="store_true", help="build everything, print the plan, train nothing")
-    parser.add_argument("--world-size", type=int, metavar="N", help="processes to plan for, with --dry-run")
     args = parser.parse_args(argv)
     if args.world_size is not None and not args.dry_run:
         parser.error("--world-size plans a run with --dry-run; to start processes use tools/dist_train.sh CONFIG GPUS")
@@ -51,6 +55,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def run(args: argparse.Namespace) -> None:
     """Train, or print the plan of the training with ``--dry-run``."""
     find_config(args.config)
+    check_output("--work-dir", args.work_dir, folder=True)
     with libraries_loading():
         from mmmim.commands.work.train import train
     train(args)

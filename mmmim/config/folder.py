@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def configs_folder() -> Path:
             f"{candidates[0].absolute()} does not hold the shipped configs (no _base_ in it); set "
             f"{CONFIGS_VARIABLE} to the folder configs of a clone of mmmim, or install mmmim again"
         )
-    return folder.resolve()  # an editable installation links to the clone
+    return folder.resolve()
 
 
 def _is_shipped(configs: Path) -> bool:
@@ -41,6 +42,20 @@ def project_folder() -> Path:
     return configs_folder().parent
 
 
+def tools_folder() -> Path:
+    """Return the folder of the commands' scripts, also where ``MMMIM_CONFIGS`` names configs from elsewhere."""
+    folders = (place / "tools" for place in (project_folder(), INSTALLED, CLONE))
+    return next(folder for folder in folders if (folder / "train.py").is_file())
+
+
+def find_own_modules() -> None:
+    """Make modules below the current folder importable, and after them the shipped ones, such as ``projects.NAME``."""
+    for folder in (str(Path.cwd()), str(project_folder())):
+        if folder not in sys.path:
+            sys.path.append(folder)
+
+
 def workplace() -> Path:
     """Return the folder below which commands write by default: the clone, or without one the current folder."""
-    return Path.cwd() if project_folder() == INSTALLED else project_folder()
+    folder = project_folder()
+    return folder if (folder / "pyproject.toml").is_file() else Path.cwd()

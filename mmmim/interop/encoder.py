@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from mmmim.checkpoint.names import ENCODER_PREFIX, PRETRAIN_ONLY, listing, matching, model_state, strip_prefix
 from mmmim.checkpoint.reader import read_file
+from mmmim.config.folder import find_own_modules
 from mmmim.config.text import config_value
 from mmmim.errors import UsageError, WeightsError
 from mmmim.interop.facts import class_names, parse_facts
@@ -146,13 +146,13 @@ def _floats(value: Tensor) -> Tensor:
 
 
 def import_modules(names: Sequence[str]) -> None:
-    """Import modules with a user's own classes, which are also looked for below the current directory.
+    """Import modules with a user's own classes, also from below the current directory and from ``projects``.
 
     Raises:
         UsageError: There is no module of that name.
     """
-    if names and (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
+    if names:
+        find_own_modules()
     for name in names:
         try:
             importlib.import_module(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ from mmengine.logging import print_log
 from mmmim.checkpoint.files import newest_good_checkpoint
 from mmmim.checkpoint.reader import is_checkpoint
 from mmmim.config.check import check_config
-from mmmim.config.find import find_config
+from mmmim.config.extras import check_extra
+from mmmim.config.find import find_config, is_renamed
+from mmmim.config.folder import find_own_modules
 from mmmim.config.keys import check_options
 from mmmim.errors import UsageError, nearest, one_of
 from mmmim.launch.lr_scaling import optim_wrappers
@@ -31,7 +32,7 @@ def load_config(
 ) -> Config:
     """Return the config with ``--cfg-options`` merged in, checked for misspelt types and keys, with a work directory.
 
-    ``custom_imports`` find modules below the current directory, such as ``projects.my_method``.
+    ``custom_imports`` find modules below the current directory, such as ``projects.my_method``, and the shipped ones.
 
     Args:
         own_images: Whether ``--data`` will replace the images; the options may then set arguments of ``ImageFolder``.
@@ -42,12 +43,12 @@ def load_config(
     from mmmim import compat
 
     compat.setup()
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
+    find_own_modules()
     file = find_config(path)
-    if file.stem != Path(path.removesuffix(".py")).name:
+    if is_renamed(path):
         print_log(f"config {path} is now {file}; its old name goes with the next release", level=logging.WARNING)
     cfg = Config.fromfile(file)
+    check_extra(cfg)
     if own_images:
         from mmmim.datasets.data_option import as_folders
 

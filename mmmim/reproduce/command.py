@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mmmim.config.folder import tools_folder, workplace
 from mmmim.reproduce.layout import Layout, layout
 
 RUNS = Path("work_dirs/reproduce/runs")
@@ -111,3 +113,10 @@ class Run:
             script = f"tools/dist_{self.tool}.sh"
             return ["bash", script, *words[:count], str(self.processes), *words[count:]]
         return ["python", f"tools/{self.tool}.py", *words]
+
+
+def from_workplace(command: Sequence[str]) -> list[str]:
+    """Return a command as it is given in the folder where runs lie, which has no ``tools`` outside of a clone."""
+    if tools_folder().parent == workplace():
+        return list(command)
+    return [str(tools_folder().parent / word) if word.startswith("tools/") else word for word in command]

@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from torch.utils.flop_counter import FlopCounterMode
 
+from mmmim.called import as_called
 from mmmim.launch.prepare import Settings, prepare
 from mmmim.plan.dry_run import data_report, image_shape
 from mmmim.plan.memory import ValuesReadAsZero, build_without_storage, fake_copy, training_losses
@@ -101,5 +102,5 @@ def describe(runs: Sequence[Run]) -> str:
         lines.append(f"{run.name} [{'done' if finished(run) else 'to do'}]" + (f": {price}" if price else ""))
         if run.tool == "train":
             lines.append(f"  {run.layout}")
-        lines.append(f"  {' '.join(run.command())}")
+        lines.append(as_called(f"  {' '.join(run.command())}"))
     return "\n".join([*lines, f"{len(runs)} runs: {done} done, {len(runs) - done} to do"])

@@ -19,8 +19,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from mmmim.config.folder import project_folder, workplace
-from mmmim.reproduce.command import MEASURING, Run
+from mmmim.called import as_called
+from mmmim.config.folder import workplace
+from mmmim.reproduce.command import MEASURING, Run, from_workplace
 from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.stages import environment
 
@@ -208,7 +209,7 @@ class Runner:
         set_aside(workplace() / run.result)
         record = start_record(run)
         write_record(run, record)
-        print(f"running: {shlex.join(run.command())}", flush=True)
+        print(as_called(f"running: {shlex.join(run.command())}"), flush=True)
         begun = time.perf_counter()
         status = self.execute(run)
         seconds = round(time.perf_counter() - begun, 1)
@@ -223,8 +224,7 @@ class Runner:
 
     def execute(self, run: Run) -> int:
         """Run the command, append its output to the run's log, and return its exit status."""
-        start, tool, *words = run.command()
-        command = [sys.executable if start == "python" else start, str(project_folder() / tool), *words]
+        command = [sys.executable if word == "python" else word for word in from_workplace(run.command())]
         with (workplace() / log_of(run)).open("a", encoding="utf-8") as file:
             process = subprocess.Popen(
                 command,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mmmim.config.folder import workplace
 from mmmim.errors import UsageError
-from mmmim.reproduce.command import TOOLS, Run
+from mmmim.reproduce.command import TOOLS, Run, from_workplace
 from mmmim.reproduce.runs import finished, start_record, write_record
 
 GPUS_PER_NODE = 8
@@ -28,7 +28,7 @@ def batch_command(run: Run, partition: str, after: str | None) -> list[str]:
     command += [f"--gres=gpu:{per_node}", f"--ntasks={gpus}", f"--ntasks-per-node={per_node}"]
     command += [f"--output={run.folder}/slurm-%j.log", "--open-mode=append"]
     command += [] if after is None else [f"--dependency=afterok:{after}", "--kill-on-invalid-dep=yes"]
-    return [*command, f"--wrap={shlex.join(step)}"]
+    return [*command, f"--wrap={shlex.join(from_workplace(step))}"]
 
 
 def submit(runs: Sequence[Run], partition: str) -> dict[Run, str]:

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mmmim.config.folder import project_folder
+from mmmim.called import as_called
+from mmmim.config.folder import tools_folder
 from mmmim.errors import RunFailed, UsageError
 
 LOG_PREFIX = re.compile(r"^[\d/]+ [\d:]+ - mmengine - [A-Z]+ - ")
@@ -35,11 +36,11 @@ class Stages:
     def run(self, name: str, command: list[str], threads: int | None = None) -> None:
         """Run a command, which begins with a tool, to its end, showing its progress."""
         log = self.folder / f"{name}.log"
-        print(f"\n{name}: python {' '.join(command)}", flush=True)
+        print(as_called(f"\n{name}: python {' '.join(command)}"), flush=True)
         started = shown = time.perf_counter()
         with log.open("w", encoding="utf-8") as file:
             process = subprocess.Popen(
-                [sys.executable, str(project_folder() / command[0]), *command[1:]],
+                [sys.executable, str(tools_folder().parent / command[0]), *command[1:]],
                 env=environment(threads or self.cores),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -62,7 +62,7 @@ def encoders_of(words: Sequence[str], cfg_options: dict, untrained: bool) -> lis
         if not is_config:
             found.append((own, word))
     if not found:
-        raise UsageError("CKPT: give at least one checkpoint or RUN, or --untrained")
+        raise UsageError("CKPT: give at least one checkpoint or RUN, or --random-init")
     return found
 
 

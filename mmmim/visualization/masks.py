@@ -22,7 +22,7 @@ from .sources import checkpoint_file, load_crops, load_model, normalisation, nor
 def draw(args: Namespace) -> Path:
     """Draw the hidden and visible patches for all checkpoints, strategies and ratios, and return the file."""
     if not args.checkpoints and args.no_untrained:
-        raise UsageError("--no-untrained: give at least one CKPT, there is nothing else to draw")
+        raise UsageError("--no-random-init: give at least one CKPT, there is nothing else to draw")
     config = load_config(args.config, args.cfg_options)
     weights = ([] if args.no_untrained else [None]) + args.checkpoints
     groups: list[list[Column]] = []

@@ -29,7 +29,7 @@ CAPTION = (
 def draw(args: Namespace) -> Path:
     """Draw the normalised targets of several ``norm_pix`` and return the file."""
     if args.size % args.patch_size:
-        raise UsageError(f"--size {args.size}: not a multiple of --patch-size {args.patch_size}")
+        raise UsageError(f"--img-size {args.size}: not a multiple of --patch-size {args.patch_size}")
     images = load_images(args.images, (args.size, args.size), num=args.num)
     return save_grid(template_columns(images, args.kinds, args.window, args.patch_size), args.out, caption=CAPTION)
 

@@ -30,7 +30,7 @@ def figures_of(words: list[str], tmp_path: Path) -> dict[str, Any]:
 
 
 def test_data(tmp_path: Path, capsys) -> None:
-    found = figures_of(["data", "--images", "6", "--rounds", "2"], tmp_path)
+    found = figures_of(["data", "--num", "6", "--rounds", "2"], tmp_path)
     assert list(found) == ["decoder alone", "decoder and resize", "mmmim, files", "mmmim, packed as JPEG",
                            "mmmim, packed pixels"]  # fmt: skip
     assert all(len(each["cpu_s"]) == 2 and each["items"] == 6 for each in found.values())
@@ -49,7 +49,7 @@ def test_step(tmp_path: Path, capsys) -> None:
 
 
 def test_evaluation(tmp_path: Path) -> None:
-    found = figures_of(["eval", "--images", "24"], tmp_path)
+    found = figures_of(["eval", "--num", "24"], tmp_path)
     assert list(found) == ["features", "features from the cache", "k-NN"]
     assert all(row["wall_s"] > 0 for row in found.values())
 
@@ -64,7 +64,7 @@ def test_startup(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("found", [None, "1.2.0"])
-@pytest.mark.parametrize("kind", [["data", "--images", "1"], ["step", "simmim/swin-b_100e.py"]])
+@pytest.mark.parametrize("kind", [["data", "--num", "1"], ["step", "simmim/swin-b_100e.py"]])
 def test_a_missing_peer_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch, capsys, found: str | None, kind: list[str]
 ) -> None:
@@ -132,7 +132,7 @@ def test_the_last_row_is_the_reference() -> None:
     "wrong, named",
     [
         (["step", "--steps", "5", "--block", "2"], "--steps 5 --block 2"),
-        (["step", "--batch", "0"], "--batch 0"),
+        (["step", "--batch-size", "0"], "--batch-size 0"),
         (["data", "--rounds", "0"], "--rounds 0"),
         ([], "required"),
     ],

@@ -33,7 +33,7 @@ MISTAKES = [
     (["tools/export.py", "CKPT", "--out", "FILE", "--to", "onxx"], "did you mean 'onnx'?"),
     (["tools/replay.py", "nowhere"], "RUN: there is no folder nowhere"),
     (["tools/reproduce.py", "ccmim"], "give METHOD --list, METHOD TABLE, or --page"),
-    (["tools/analysis/color_palette.py", "--images", "toy", "--out", "palette.npy"], "must end in .npz"),
+    (["tools/analysis/color_palette.py", "--data", "toy", "--out", "palette.npy"], "must end in .npz"),
     (["tools/benchmark.py", "step", "--variants", "fp64"], "invalid choice: 'fp64'"),
     (["tools/launch.py", "--processes", "2"], "which script?"),
 ]  # fmt: skip

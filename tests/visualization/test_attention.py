@@ -130,12 +130,12 @@ def visualize(*words: str | Path) -> int:
 
 def test_several_checkpoints_of_several_methods(run, tmp_path: Path) -> None:
     beit, vit, out = run("beit"), run("vit", 'type="ViT"'), tmp_path / "out.png"
-    words = ["--untrained", "--heads", "1", "--num", "2", "--names", "BEiT", "ViT", "--upsample", "bicubic"]
+    words = ["--random-init", "--heads", "1", "--num", "2", "--names", "BEiT", "ViT", "--upsample", "bicubic"]
     assert visualize(beit, vit, *words, "--out", out) == 0
     assert out.read_bytes().startswith(b"\x89PNG")
     config = beit / "config.py"
     assert visualize(config, beit / "epoch_1.pth", beit, "--overlay", "--num", "1", "--out", out) == 0
-    assert visualize(config, "--untrained", "--block", "0", "--num", "1", "--out", out) == 0
+    assert visualize(config, "--random-init", "--block", "0", "--num", "1", "--out", out) == 0
 
 
 def test_which_encoders_are_drawn(run) -> None:
@@ -169,7 +169,7 @@ def test_what_cannot_be_drawn(
 def test_wrong_sources(run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     beit, vit, out = run("beit"), run("vit", 'type="ViT"'), tmp_path / "out.png"
     assert visualize(beit / "config.py", "--out", out) == 2
-    assert "give at least one checkpoint or RUN, or --untrained" in capsys.readouterr().err
+    assert "give at least one checkpoint or RUN, or --random-init" in capsys.readouterr().err
     assert visualize(beit / "config.py", vit, "--out", out) == 2
     assert "does not belong to this config" in capsys.readouterr().err
     assert visualize(beit / "epoch_1.pth", "--out", out) == 2

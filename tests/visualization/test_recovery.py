@@ -67,7 +67,7 @@ def test_masks_of_ones_own_images(run: Path, tmp_path: Path, capsys: pytest.Capt
     for folder, value in (("images", 90), ("objects", 255)):
         (tmp_path / folder).mkdir()
         Image.fromarray(np.full((80, 64), value, np.uint8)).save(tmp_path / folder / "a.png")
-    words = ["recovery", run, "--images", tmp_path / "images", "--masks", "object", "--out", tmp_path / "out.png"]
+    words = ["recovery", run, "--data", tmp_path / "images", "--masks", "object", "--out", tmp_path / "out.png"]
     assert visualize(*words) == 2 and "need masks of the objects" in capsys.readouterr().err
     assert visualize(*words, "--objects", tmp_path / "objects") == 0
 

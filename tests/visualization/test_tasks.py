@@ -75,7 +75,7 @@ def test_the_mean_error_is_in_the_title_and_its_images_are_those_of_the_folder(
         pixels = generator.integers(0, 256, (40, 32, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "mse" / f"{index}.png")
     run = task_run("zoomed-in")
-    assert visualize(run, "--mse-images", tmp_path / "mse", "--names", "a", "--out", "x.png") == 0
+    assert visualize(run, "--mse-data", tmp_path / "mse", "--names", "a", "--out", "x.png") == 0
     _, model = load_run(run)
     mean = image_errors(model, load_images(str(tmp_path / "mse"), (32, 32), num=100), 0).mean()
     assert titles(drawn["columns"]) == ["target", "a\ninput", f"a\noutput\navg. MSE {mean:.4f}"]

@@ -43,8 +43,8 @@ def test_mask_figure_of_a_work_directory_with_ratios_and_strategies(write_config
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["masks", "CONFIG", "--no-untrained"], "give at least one CKPT"),
-        (["masks", "CONFIG", "--images", "none"], "does not exist"),
+        (["masks", "CONFIG", "--no-random-init"], "give at least one CKPT"),
+        (["masks", "CONFIG", "--data", "none"], "does not exist"),
         (["masks", "CONFIG", "--strategy", "blok"], "did you mean 'block'"),
         (["masks", "CONFIG", "--ratio", "1"], "(mask_ratio=1.0) hides 24 of 24"),
         (["reconstruction", "CONFIG", "x.pth"], "no checkpoint at"),

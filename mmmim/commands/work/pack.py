@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from mmmim.called import as_called
 from mmmim.datasets.packs import PackReport, PackSettings, verify_pack, write_pack
 from mmmim.datasets.sources import LIST_ENDINGS, ImageSource, open_list, open_source
 from mmmim.errors import RunFailed, UsageError
@@ -50,7 +51,7 @@ def _describe(report: PackReport, out: str) -> str:
         lines.append(
             f"{len(report.unreadable):,} images could not be read: {Path(out, 'unreadable.txt')} says why of each"
         )
-    lines.append(f"train from it: python tools/train.py CONFIG --data {out}")
+    lines.append(as_called(f"train from it: python tools/train.py CONFIG --data {out}"))
     return "\n".join(lines)
 
 

@@ -89,6 +89,8 @@ def reproduce(args: argparse.Namespace) -> int:
     """List tables, write the results page, or plan and run one table; return the exit status."""
     os.chdir(workplace())
     if args.page:
+        if not page_file().is_file():
+            raise UsageError(f"--page: this writes docs/results.md of a clone, and {workplace()} is none")
         page_file().write_text(page(), encoding="utf-8")
         print(f"written to {page_file().relative_to(workplace())}")
         return 0

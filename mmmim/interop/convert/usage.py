@@ -81,7 +81,7 @@ def follow_up(converted: Conversion, out: str | Path) -> list[str]:
         if "neck" in converted.parts and converted.layout not in ("beit", "conmim"):  # tokens and features, no pixels
             decoder = _options(sizes | _decoder(converted.parts["neck"]))
             commands.append(
-                f"python tools/visualize.py reconstruction {recipe.config} {out} --images DIR --out rec.png{decoder}"
+                f"python tools/visualize.py reconstruction {recipe.config} {out} --data DIR --out rec.png{decoder}"
             )
     return [*commands, f"python tools/export.py {out} --to timm --out timm.pth"]
 

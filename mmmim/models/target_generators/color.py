@@ -112,7 +112,7 @@ class ColorClusterTarget(ColorTarget):
         if not self.file.is_file():
             raise MissingFileError(
                 f"target_generator.palette={str(self.file)!r}: there is no such file; give iGPT's kmeans_centers.npy, "
-                "or make one with tools/analysis/color_palette.py --images DIR --out palette.npz"
+                "or make one with tools/analysis/color_palette.py --data DIR --out palette.npz"
             )
         try:
             stored = np.load(self.file, allow_pickle=False)
