@@ -5,21 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_mae import TINY
 
 import mmmim
 from mmmim.apis import TrainingResult
-
-TINY = {
-    "log_level": "WARNING",
-    "model.backbone.arch": dict(_delete_=True, embed_dims=16, depth=1, num_heads=2),
-    "model.backbone.img_size": 32,
-    "model.neck.dims": 16,
-    "model.neck.depth": 1,
-    "model.neck.num_heads": 2,
-    "train_dataloader.batch_size": 4,
-    "train_dataloader.num_workers": 0,
-    "train_dataloader.persistent_workers": False,
-}
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 from PIL import Image
+from tiny_mae import TINY
 
 import mmmim
 from mmmim.apis import TrainingResult

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import TINY
+from tiny_mae import TINY
 
 import mmmim
 from mmmim.apis import TrainingResult

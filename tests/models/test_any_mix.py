@@ -54,7 +54,7 @@ def test_a_mix_trains_or_is_refused(mix: Mix) -> None:
 
 
 def test_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it again: python tests/models/mixes.py"
+    assert PAGE.read_text(encoding="utf-8") == page(), "write it again: python tests/helpers/mixes.py"
 
 
 def test_each_name_of_the_lists_trains_somewhere() -> None:

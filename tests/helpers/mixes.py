@@ -173,7 +173,7 @@ Which encoder trains with which masker and which objective. `yes` is a mix that 
 Written by
 
 ```bash
-python tests/models/mixes.py
+python tests/helpers/mixes.py
 ```
 
 Images have {IMAGE} x {IMAGE} pixels and an output of every encoder stands for {CELL} x {CELL}, which is a patch of the
