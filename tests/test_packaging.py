@@ -149,7 +149,7 @@ def test_pretraining_installs_without_the_dense_frameworks():
     assert [r.name for r in requirements("hf")] == ["pyarrow"]
     assert requirements("export")[0].name == "transformers"
     (everything,) = requirements("all")
-    assert everything.name == "mmmim" and everything.extras == {"seg", "det", "hf", "export"}
+    assert everything.name == "mmmim" and everything.extras == {"seg", "det", "hf", "export", "tensorboard"}
 
 
 def test_lock_has_names_and_versions_only():

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 from typing import Any
 
-from mmengine.registry import init_default_scope
-
 from mmmim.config.find import config_names
+from mmmim.config.types import default_scope
 from mmmim.errors import UsageError, did_you_mean
 from mmmim.evaluation.features import POOLS
 from mmmim.evaluation.frozen import load_encoder as load_weights
@@ -66,7 +65,6 @@ def get_model(
         if checkpoint is not None:
             raise UsageError(f"checkpoint={os.fspath(checkpoint)!r} and pretrained=True: give one of them")
         checkpoint = fetch(path)
-    init_default_scope(cfg.get("default_scope", "mmmim"))
     settings = dict(cfg.model.backbone)
     own = settings.pop("out_type", None)
     statistics = dict(cfg.model.get("data_preprocessor") or cfg.get("data_preprocessor") or {})
@@ -88,7 +86,6 @@ def load_encoder(checkpoint: Path_, *, pool: str = "avg", custom_imports: Sequen
     Raises:
         UsageError: The file is missing, damaged, or does not say how its encoder is built.
     """
-    init_default_scope("mmmim")
     stored = read_encoder(checkpoint_file(os.fspath(checkpoint)), custom_imports)
     backbone = _without_mask_token({**stored.arguments, "type": f"mmmim.{stored.kind}"})
     backbone.load_state_dict(stored.state)
@@ -99,7 +96,8 @@ def load_encoder(checkpoint: Path_, *, pool: str = "avg", custom_imports: Sequen
 def _without_mask_token(settings: dict[str, Any]) -> Encoder:
     kind = str(settings["type"]).removeprefix("mmmim.")
     plain = {"mask_mode": None} if None in encoder_class(kind).mask_modes else {}
-    backbone = MODELS.build({**settings, "out_type": "raw", "init_cfg": None, **plain})
+    with default_scope("mmmim"):
+        backbone = MODELS.build({**settings, "out_type": "raw", "init_cfg": None, **plain})
     assert isinstance(backbone, Encoder)
     return backbone
 

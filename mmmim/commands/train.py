@@ -40,7 +40,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     run.add_argument("--dry-run", action="store_true", help="build everything, print the plan, train nothing")
     run.add_argument("--world-size", type=int, metavar="N", help="processes to plan for, with --dry-run")
     parser.add_work_dir()
-    parser.group(OUTPUT).add_argument(
+    output = parser.group(OUTPUT)
+    output.add_argument(
+        "--log", action="append", default=[], choices=("tensorboard", "wandb", "mlflow"),
+        help="show the run there as well; may be repeated",
+    )  # fmt: skip
+    output.add_argument(
         "--overwrite", action="store_true", help="delete the checkpoints of an unfinished run in the work directory"
     )
     parser.add_launcher()

@@ -122,8 +122,3 @@ def test_mistakes_of_the_command(command: Callable, trained: TrainingResult, pic
     (tmp_path / "file").touch()
     status, _, err = command(trained.work_dir, "--data", pictures, "--out", tmp_path / "file" / "a.npz")
     assert status == 2 and err.count("\n") == 1 and "file" in err
-
-
-def test_the_help_has_groups(command: Callable) -> None:
-    status, out, _ = command("--help")
-    assert status == 0 and {"features:", "picture:", "speed:"} <= {line.strip() for line in out.splitlines()}

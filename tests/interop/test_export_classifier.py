@@ -9,9 +9,8 @@ import pytest
 import timm
 import torch
 import torchvision
-from mmengine.config import Config
+from models_to_export import BEIT, CONV, PLAIN, SWIN, SWIN_V2, write_classifier
 from official_names import beit_finetuned, drawn
-from small_encoders import RESNET, STAGES, VIT
 
 from mmmim.commands import export as export_command
 from mmmim.commands.running import run_tool
@@ -20,28 +19,6 @@ from mmmim.errors import UsageError
 from mmmim.interop.convert import convert_file
 from mmmim.interop.export import export, read_encoder
 from mmmim.models.classifiers import ImageClassifier
-
-BEIT = dict(VIT, type="mmmim.BEiTViT", mask_mode=None, rel_pos="block")
-PLAIN = dict(VIT, type="mmmim.ViT")
-SWIN = dict(type="mmmim.Swin", arch=STAGES, img_size=32, patch_size=2, window_size=4, mask_mode=None, out_type="avg")
-SWIN_V2 = dict(SWIN, type="mmmim.SwinV2", pretrained_window_sizes=(0, 0, 0))
-CONV = dict(RESNET, type="mmmim.ResNet", mask_mode=None, out_type="avg")
-
-
-def write_classifier(path: Path, backbone: dict, norm: object = (), **more: object) -> ImageClassifier:
-    torch.manual_seed(0)
-    width = 512 if backbone["type"] == "mmmim.ResNet" else 64 if "Swin" in backbone["type"] else 32
-    head = dict(type="mmmim.LinearClsHead", num_classes=5, in_channels=width, norm=norm)
-    settings = dict(type="mmmim.ImageClassifier", backbone=backbone, head=head, **more)
-    model = ImageClassifier(**{name: value for name, value in settings.items() if name != "type"}).eval()
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            if value.is_floating_point():
-                value.add_(0.1 * torch.rand_like(value))
-    facts = dict(model.backbone.describe(), method="ImageClassifier", stage="ft", mean=[120.0] * 3, std=[58.0] * 3)
-    text = Config(dict(model=settings)).pretty_text  # as MMEngine stores it
-    torch.save(dict(state_dict=model.state_dict(), meta=dict(mmmim=facts, cfg=text)), path)
-    return model
 
 
 def logits_agree(usage: str, model: ImageClassifier) -> None:

@@ -12,8 +12,8 @@ import pytest
 import timm
 import torch
 from mmengine.config import Config
+from models_to_export import BEIT, CONV, PLAIN, write_classifier
 from small_encoders import write_checkpoint
-from test_export_classifier import BEIT, CONV, PLAIN, write_classifier
 
 from mmmim.commands import export as export_command
 from mmmim.errors import UsageError
@@ -106,7 +106,7 @@ def test_places_that_are_taken_stay_as_they_are(
     assert f"--out {full}/note.txt: is a file; give the name of a new folder" in error(
         capsys, *words, full / "note.txt"
     )
-    wrong = f"--out {full}/note.txt/out: cannot be written"
+    wrong = f"--out {full}/note.txt/out: {full}/note.txt is no folder"
     assert wrong in error(capsys, *words, full / "note.txt" / "out")
     os.mkdir(tmp_path / "taken.pth")
     assert "taken.pth: is a folder; give the name of a file in it" in error(capsys, *words, tmp_path / "taken.pth")

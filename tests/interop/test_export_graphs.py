@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from models_to_export import PLAIN, write_classifier, write_upernet
 from other_libraries import differences_elsewhere, job
 from small_encoders import write_checkpoint
-from test_export_classifier import PLAIN, write_classifier
 
 from mmmim.errors import UsageError
 from mmmim.interop.export import export, read_encoder
@@ -80,27 +78,6 @@ def test_a_classifier(tmp_path: Path, target: str) -> None:
     with torch.no_grad():
         torch.testing.assert_close(run_lines(usage, images), model(images), rtol=0, atol=1e-5)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["ft.pth", file.name])
-
-
-def write_upernet(path: Path, config: str = "toy_upernet_vit.py", **changes: object) -> torch.nn.Module:
-    """Write what a fine-tuning of UperNet writes, and return the model of mmseg."""
-    pytest.importorskip("mmseg")
-    from mmseg.registry import MODELS
-
-    import mmmim.compat.openmmlab  # noqa: F401
-
-    cfg = Config.fromfile(ROOT / "configs/_base_/models" / config)
-    cfg.merge_from_dict(dict(changes))
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        model = MODELS.build(cfg.model).eval()
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            if value.is_floating_point():
-                value.add_(0.05 * torch.rand_like(value))
-    facts = dict(model.backbone.describe(), method="EncoderDecoder", stage="ft", mean=[120.0] * 3, std=[58.0] * 3)
-    meta = dict(mmmim=facts, cfg=cfg.pretty_text, dataset_meta=dict(classes=("plain", "stripes", "checks")))
-    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
-    return model
 
 
 @pytest.mark.parametrize("target", ["torch-export", pytest.param("onnx", marks=pytest.mark.slow)])

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from markdown_commands import blocks, commands
-from test_export_classifier import PLAIN, write_classifier
-from test_export_graphs import write_upernet
-from test_export_transformers import write_pretraining
+from models_to_export import PLAIN, write_classifier, write_pretraining, write_upernet
 
 from mmmim.commands import export as export_command
 

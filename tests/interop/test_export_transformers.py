@@ -9,17 +9,15 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
+from models_to_export import BEIT, CONV, PLAIN, SWIN, SWIN_V2, write_classifier, write_pretraining
 from other_libraries import ENCODERS
 from PIL import Image
 from small_encoders import write_checkpoint
-from test_export_classifier import BEIT, CONV, PLAIN, SWIN, SWIN_V2, write_classifier
 
 from mmmim.errors import UsageError
 from mmmim.interop.export import export, read_encoder
 from mmmim.models.backbones import BEiTViT, ResNet, Swin, SwinV2, ViT
 from mmmim.models.layers import PatchMask
-from mmmim.registry import MODELS
 
 transformers = pytest.importorskip("transformers")
 SQUARE = dict(img_size=32)
@@ -78,29 +76,6 @@ def test_classifiers_give_our_logits(tmp_path: Path, backbone: dict, norm: objec
     images = torch.randn(3, 3, *model.backbone.img_size, dtype=torch.float64)
     with torch.no_grad():
         torch.testing.assert_close(loaded(images).logits, model.double()(images), rtol=1e-5, atol=1e-5)
-
-
-def write_pretraining(path: Path, img_size: int = 32) -> torch.nn.Module:
-    """Write a whole pre-training by MAE."""
-    settings = dict(
-        type="MaskedImageModel",
-        backbone=dict(
-            type="mmmim.ViT", arch=dict(embed_dims=32, depth=2, num_heads=2), img_size=img_size, patch_size=8
-        ),
-        masker=dict(type="RandomMasker", mask_ratio=0.5),
-        neck=dict(type="MAEDecoder", dims=16, depth=2, num_heads=4, mlp_ratio=3.0),
-        target_generator=dict(type="PixelTarget", norm_pix="patch"),
-        head=dict(type="ReconstructionHead", loss="l2"),
-    )
-    with DefaultScope.overwrite_default_scope("mmmim"):
-        model = MODELS.build(settings).eval()
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            value.add_(0.1 * torch.rand_like(value))
-    facts = dict(model.backbone.describe(), method="MaskedImageModel", stage="ssl", mean=[120.0], std=[60.0])
-    meta = dict(mmmim=facts, cfg=Config(dict(model=settings)).pretty_text)
-    torch.save(dict(state_dict=model.state_dict(), meta=meta), path)
-    return model
 
 
 def test_a_pre_training_by_mae_keeps_its_decoder(tmp_path: Path) -> None:

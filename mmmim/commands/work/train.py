@@ -21,6 +21,7 @@ def train(args: argparse.Namespace) -> None:
         amp=args.amp,
         accumulate=args.accumulate,
         compile=args.compile,
+        log=args.log,
         epochs=args.epochs,
         iters=args.iters,
         processes=args.world_size or num_processes(args.launcher),

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmmim.checkpoint.names import ENCODER_PREFIX, listing
+from mmmim.config.types import default_scope
 from mmmim.errors import UsageError, WeightsError
 from mmmim.interop.encoder import StoredEncoder
 from mmmim.registry import MODELS
@@ -126,8 +127,9 @@ def _network(encoder: StoredEncoder, parts: Segmentor) -> SegmentationNet:
 
     try:
         backbone = MODELS.build(dict(encoder.arguments, type=f"mmmim.{encoder.kind}", **parts.backbone))
-        neck = None if parts.neck is None else MMSEG.build(parts.neck)
-        return SegmentationNet(backbone, neck, MMSEG.build(parts.head))
+        with default_scope("mmseg"):  # in which a head looks up its loss
+            neck = None if parts.neck is None else MMSEG.build(parts.neck)
+            return SegmentationNet(backbone, neck, MMSEG.build(parts.head))
     except UsageError:
         raise
     except Exception as error:  # wrong settings can raise anything
