@@ -97,6 +97,15 @@ typecheck: $(ENV) ## mypy, basic mode
 doctor: $(ENV) ## say what is installed, what fits together and what does not
 	@$(RUN) tools/doctor.py
 
+.PHONY: wheel
+wheel: $(ENV) ## build wheel and sdist into dist/, install the wheel into .venv-wheel, and run the demo with it
+	@rm -rf build dist .venv-wheel
+	@$(RUN) -c "from setuptools import build_meta as build; build.build_sdist('dist'); build.build_wheel('dist')" > /dev/null
+	@$(UV) venv --quiet --python $(RUN) .venv-wheel
+	@$(UV) pip install --quiet --python .venv-wheel/bin/python "$$(echo $(CURDIR)/dist/*.whl)[all]"
+	@folder=$$(mktemp -d); cd "$$folder"; $(CURDIR)/.venv-wheel/bin/mmmim doctor; $(CURDIR)/.venv-wheel/bin/mmmim demo; \
+		echo "the runs are in $$folder"
+
 .PHONY: lock
 lock: $(ENV) ## renew requirements/lock.txt from pyproject.toml
 	@$(UV) pip compile --quiet --upgrade pyproject.toml --extra dev --universal --python-version 3.10 \

@@ -18,12 +18,13 @@ from types import ModuleType
 import pytest
 from markdown_commands import Command, anchors, blocks, commands, links, named_files, tracked_pages
 
-from mmmim.commands import launch
+from mmmim.commands import launch, scripts
+from mmmim.commands.main import verbs
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "tools").rglob("*.py"))]
 # first words of commands that are not ours to check
-FOREIGN = {"apt", "cat", "cd", "git", "ls", "pip", "source", "tensorboard", "unzip", "uv"}
+FOREIGN = {"apt", "cat", "cd", "eval", "git", "ls", "mim", "pip", "source", "tensorboard", "unzip", "uv"}
 FOLDERS = ("configs/", "tools/", "projects/", "docs/", "tests/", "mmmim/", "requirements/")
 LAUNCHERS = {"dist": 0, "slurm": 2}  # words before CONFIG: none; PARTITION and JOB
 CHEAP = {"--dry-run", "--list", "--help"}
@@ -109,6 +110,19 @@ def check_launcher(script: str, arguments: list[str]) -> str | None:
     return check_arguments(f"tools/{verb}.py", words)
 
 
+def check_verb(words: list[str]) -> str | None:
+    """The complaint of the parser of ``mmmim VERB ...``."""
+    verb, *arguments = words
+    if verb in ("--help", "VERB", "completion"):
+        return None
+    if verb not in verbs():
+        return f"mmmim has no verb {verb}"
+    path = f"tools/{verb.replace('-', '_')}"
+    return (
+        check_launcher(f"{path}.sh", arguments) if verb in scripts.VERBS else check_arguments(f"{path}.py", arguments)
+    )
+
+
 def complaint(command: Command) -> str | None:
     """What is wrong with a command, or None."""
     program, *arguments = command.words
@@ -117,6 +131,8 @@ def complaint(command: Command) -> str | None:
             return f"{word} does not exist"
     if program in FOREIGN or program.startswith(".venv/bin/"):
         return None
+    if program == "mmmim":
+        return check_verb(arguments)
     if program == "bash" and arguments:
         program, *arguments = arguments
     if program == "make":
@@ -203,11 +219,11 @@ def cheap_commands() -> list[object]:
     found: dict[str, object] = {}
     kinds = set()
     for command in (command for page in PAGES for command in commands(page)):
-        scripts = [word for word in command.words[:2] if word.startswith("tools/")]
+        called = [word for word in command.words[:2] if word.startswith(("tools/", "mmmim"))]
         flags = CHEAP & set(command.words)
-        if not (scripts and flags) or command.has_placeholder or command.text in found or complaint(command):
+        if not (called and flags) or command.has_placeholder or command.text in found or complaint(command):
             continue
-        kind = (scripts[0], *sorted(flags))
+        kind = (*called, *sorted(flags))
         found[command.text] = pytest.param(command.text, marks=[pytest.mark.slow] if kind in kinds else [])
         kinds.add(kind)
     return list(found.values())
@@ -221,6 +237,8 @@ def test_cheap_commands_run(text, run_script, capsys):
         assert capsys.readouterr().out.strip()
         return
     command = text.replace("python ", f"{sys.executable} ", 1) if text.startswith("python ") else text
+    if words[0] == "mmmim":
+        command = f"{sys.executable} -m {command}"
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=ROOT,

@@ -81,7 +81,7 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             misspelt = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
             known = [name for action in self._actions for name in action.option_strings if _is_shown(action)]
-            self.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(misspelt, known)}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{did_you_mean(misspelt, known, 0.7)}")
         return found, unknown
 
     def format_help(self) -> str:

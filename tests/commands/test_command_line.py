@@ -8,7 +8,7 @@ import pytest
 
 from mmmim.commands import avgdist, cim_parts, knn
 from mmmim.commands.command_line import CommandParser
-from mmmim.commands.visualize import PICTURES
+from mmmim.commands.pictures import PICTURES
 from mmmim.commands.work.avgdist import SQUARE_CELL
 from mmmim.evaluation.knn import DEFAULT_K
 from mmmim.models.target_generators.pixel import NORMS

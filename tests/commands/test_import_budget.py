@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from mmmim.commands.visualize import PICTURES
+from mmmim.commands.main import verbs
+from mmmim.commands.pictures import PICTURES
 
 ROOT = Path(__file__).parents[2]
 HELPERS = ROOT / "tests/helpers"
 DOORS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tools/**/*.py"))
-HELPS = [[door, "--help"] for door in DOORS] + [["tools/visualize.py", name, "--help"] for name in PICTURES]
+VERBS = [["mmmim/__main__.py", verb, "--help"] for verb in verbs()]
+PICTURE_HELPS = [["tools/visualize.py", name, "--help"] for name in PICTURES]
+HELPS = [["mmmim/__main__.py", "--help"], *([door, "--help"] for door in DOORS), *PICTURE_HELPS, *VERBS]
 CONFIG = "configs/mae/vit-tiny_toy.py"
 MISTAKES = [
     (["tools/train.py", CONFIG, "--no-such-option"], "unrecognized arguments: --no-such-option"),
@@ -36,6 +39,9 @@ MISTAKES = [
     (["tools/analysis/color_palette.py", "--data", "toy", "--out", "palette.npy"], "must end in .npz"),
     (["tools/benchmark.py", "step", "--variants", "fp64"], "invalid choice: 'fp64'"),
     (["tools/launch.py", "--processes", "2"], "which script?"),
+    (["mmmim/__main__.py", "trian"], "there is no verb trian; did you mean 'train'?"),
+    (["mmmim/__main__.py", "knn", "mae/vit-tiny_toy", "none", "--wokers", "2"], "did you mean '--workers'?"),
+    (["mmmim/__main__.py", "train", "mae/vit-tiny_toy", "--work-dir", "README.md/x"], "README.md is no folder"),
 ]  # fmt: skip
 
 # torchvision imports its models, and torch what compiles, wherever they are imported; these belong to other tasks.

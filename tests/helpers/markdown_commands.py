@@ -10,7 +10,7 @@ from pathlib import Path
 
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<body>.*?)^(?P=indent)```\s*$", re.M | re.S)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-COMMAND_STARTS = ("python tools/", "make ", "bash tools/", "tools/dist_", "tools/slurm_")
+COMMAND_STARTS = ("python tools/", "mmmim ", "make ", "bash tools/", "tools/dist_", "tools/slurm_")
 PLACEHOLDER = re.compile(r"(?<![\w.])(?:[A-Z][A-Z0-9_]*[A-Z0-9]|[A-Z]|<[^>]+>|\.\.\.)(?![\w.=])|\$\{?\w+|[*{]")
 
 
