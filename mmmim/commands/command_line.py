@@ -16,7 +16,7 @@ DOOR = re.compile(r"(?:python )?tools/(\w+)\.(?:py|sh)")
 class CommandParser(argparse.ArgumentParser):
     """A parser of a command line, whose help begins with the command's docstring as it stands in the source.
 
-    A misspelt option is answered with the one that it resembles, and a shell can complete words with argcomplete.
+    A misspelt option or choice is answered with the one that it resembles. A shell completes words with argcomplete.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -58,6 +58,8 @@ class CommandParser(argparse.ArgumentParser):
         return as_called(super().format_help())
 
     def error(self, message: str) -> Any:
+        if found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            message += did_you_mean(found[1], re.findall(r"[\w-]+", found[2]))
         super().error(as_called(message))
 
 

@@ -21,7 +21,6 @@ import argparse
 
 from mmmim.commands.command_line import CommandParser
 from mmmim.commands.running import libraries_loading, run_tool
-from mmmim.errors import UsageError, one_of
 
 TARGETS = (
     *("timm", "transformers", "onnx", "torch-export"),
@@ -36,7 +35,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--to",
         required=True,
-        type=_target,
+        choices=TARGETS,
         metavar="TARGET",
         help=f"{', '.join(TARGETS)}; torchvision: ResNet only; official: mae, beit or simmim, whichever authors' code "
         "has such an encoder",
@@ -57,13 +56,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--custom-imports", nargs="+", default=[], metavar="MODULE", help="modules that define an encoder of your own"
     )
     return parser.parse_args(argv)
-
-
-def _target(word: str) -> str:
-    try:
-        return one_of("--to", word, TARGETS)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix("--to=")) from None
 
 
 def run(args: argparse.Namespace) -> None:
