@@ -15,7 +15,7 @@ DATA, RUN, MODEL, MACHINE, OUTPUT = "data", "run", "model", "machine", "output"
 class CommandParser(argparse.ArgumentParser):
     """A parser of a command line, whose help begins with the command's docstring as it stands in the source.
 
-    Commands in its texts are named as they are called here. A misspelt option is answered with the one that it
+    Commands in its texts are named as they are called here. A misspelt option or choice is answered with the one that it
     resembles, and a shell can complete words with argcomplete.
     """
 
@@ -90,6 +90,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print what is wrong with the command line, and exit."""
+        if found := re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message):
+            message += did_you_mean(found[1], re.findall(r"[\w-]+", found[2]))
         super().error(as_called(message))
 
 

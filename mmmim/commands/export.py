@@ -24,7 +24,6 @@ from mmmim.called import as_called
 from mmmim.commands.command_line import MODEL, OUTPUT, CommandParser
 from mmmim.commands.output import check_output
 from mmmim.commands.running import libraries_loading, run_tool
-from mmmim.errors import UsageError, one_of
 
 TARGETS = (
     *("timm", "transformers", "onnx", "torch-export"),
@@ -50,7 +49,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     output.add_argument(
         "--to",
         required=True,
-        type=_target,
+        choices=TARGETS,
         metavar="TARGET",
         help=f"{', '.join(TARGETS)}; torchvision: ResNet only; official: mae, beit or simmim, whichever authors' code "
         "has such an encoder",
@@ -62,13 +61,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="a new folder; or a file, .pth or .safetensors of timm, .onnx, .pt2, and .pth of the others",
     )
     return parser.parse_args(argv)
-
-
-def _target(word: str) -> str:
-    try:
-        return one_of("--to", word, TARGETS)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error).removeprefix("--to=")) from None
 
 
 def run(args: argparse.Namespace) -> None:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from mmengine.config import Config
 from torch.utils.data import Dataset
 
+from mmmim.config.crops import short_side
 from mmmim.datasets import use_folder
 from mmmim.datasets.data_option import TRAIN_FOLDERS, is_classifier
 from mmmim.errors import UsageError
 from mmmim.registry import DATASETS
-
-SMALL_IMAGE = 128  # below this size objects fill the image to its edges, so nothing is cropped
 
 
 def labelled_splits(
@@ -80,12 +79,9 @@ def evaluation_transforms(size: int | Sequence[int], crop_ratio: float | None = 
         crop_ratio: Crop size divided by the resized short side. Default: 0.875, and 1 for images below 128 pixels.
     """
     height, width = (size, size) if isinstance(size, int) else size
-    longest = max(height, width)
-    if crop_ratio is None:
-        crop_ratio = 1.0 if longest < SMALL_IMAGE else 0.875
-    if not 0 < crop_ratio <= 1:
+    if crop_ratio is not None and not 0 < crop_ratio <= 1:
         raise UsageError(f"crop_ratio: {crop_ratio} must lie in (0, 1]; 0.875 is resize 256, crop 224")
     return [
-        dict(type="Resize", size=round(longest / crop_ratio), interpolation="bicubic", antialias=True),
+        dict(type="Resize", size=short_side((height, width), crop_ratio), interpolation="bicubic", antialias=True),
         dict(type="CenterCrop", size=(height, width)),
     ]

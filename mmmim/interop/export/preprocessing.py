@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from mmmim.config.crops import short_side
 from mmmim.config.text import config_value
 from mmmim.errors import UsageError
 from mmmim.interop.encoder import StoredEncoder
 
-SMALL_IMAGE, CROP_RATIO = 128, 0.875  # smaller images are not cropped where the config says nothing, as in tools/knn.py
 PILLOW_FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 
 
@@ -62,8 +62,6 @@ def _numbers(values: Any, count: int) -> list[float] | None:
 
 def _resize(config: str | None, size: tuple[int, int]) -> tuple[int, str]:
     """Return the short side and the interpolation of the config's validation, or the usual ones for the size."""
-    longest = max(size)
-    usual = longest if longest < SMALL_IMAGE else round(longest / CROP_RATIO)
     loader = config_value(config, "val_dataloader")
     dataset = loader.get("dataset") if isinstance(loader, Mapping) else None
     steps = dataset.get("transforms") if isinstance(dataset, Mapping) else None
@@ -72,4 +70,4 @@ def _resize(config: str | None, size: tuple[int, int]) -> tuple[int, str]:
             wanted, mode = step.get("size"), step.get("interpolation", "bilinear")
             if isinstance(wanted, int) and min(size) <= wanted <= 1 << 16 and mode in PILLOW_FILTERS:
                 return wanted, str(mode)
-    return usual, "bicubic"
+    return short_side(size), "bicubic"
