@@ -151,7 +151,7 @@ def small(**changes: Any) -> Config:
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", ["ccmim/vit-tiny_toy.py", "mae/vit-tiny_toy.py"])
 def test_counted_memory_is_that_of_a_real_step(name: str, precision: torch.dtype) -> None:
-    """On the CPU; tests/plan/test_cuda_memory.py counts by hand what a CUDA device keeps."""
+    """On the CPU; tests/plan/test_memory_cuda.py counts by hand what a CUDA device keeps."""
     with DefaultScope.overwrite_default_scope("mmmim"):
         cfg = Config.fromfile(ROOT / "configs" / name)
         counted = step_memory(build_without_storage(cfg), cfg, 8, (3, 64, 64), precision, device_type="cpu")

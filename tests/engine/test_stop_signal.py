@@ -15,9 +15,9 @@ HELPERS = Path(__file__).parents[1] / "helpers"
 SCRIPT = """
 import sys
 from pathlib import Path
-import test_stop_with_workers
+import test_stop_signal
 from tiny_run import train
-train(Path(sys.argv[1]), **test_stop_with_workers.ENDS[sys.argv[2]])
+train(Path(sys.argv[1]), **test_stop_signal.ENDS[sys.argv[2]])
 """
 WORKERS = {"train_dataloader.num_workers": 2, "train_dataloader.persistent_workers": True}
 ENDS = {

@@ -15,7 +15,7 @@ from mmmim.interop.convert import Choices, Source, convert, convert_file, follow
 from mmmim.models.backbones import SwinV2
 from mmmim.models.classifiers import ImageClassifier
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SWIN_B = swin(128, (2, 2, 18, 2), (4, 8, 16, 32), 7, 4)
 STAGES = dict(embed_dims=16, depths=(2, 2, 2), num_heads=(1, 2, 4))
 IMAGES = torch.randn(2, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(1))

@@ -20,7 +20,7 @@ from mmmim.models.algorithms.dvae import DVAE, logit_laplace_nll
 from mmmim.models.tokenizers import TinyDVAE
 from mmmim.models.tokenizers.tiny_dvae import to_likelihood_range, to_unit_range
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def pictures(count: int = 64, side: int = 64) -> Tensor:

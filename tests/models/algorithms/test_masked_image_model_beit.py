@@ -19,7 +19,7 @@ from mmmim.models.tokenizers import TinyDVAE
 from mmmim.registry import MODELS
 from mmmim.reproduce.tables import find_table, load_tables, row_config
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 TINY = dict(type="mmmim.TinyDVAE")
 
 

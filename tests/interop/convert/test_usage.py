@@ -16,7 +16,7 @@ from mmmim.interop.convert import Conversion, follow_up
 from mmmim.models.backbones import BEiTViT, Swin, ViT
 from mmmim.models.necks import MAEDecoder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def described(

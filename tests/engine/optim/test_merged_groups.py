@@ -18,7 +18,7 @@ from mmmim.errors import UsageError
 from mmmim.launch.options import load_config
 from mmmim.registry import MODELS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PARAMWISE = dict(bias_decay_mult=0.0, norm_decay_mult=0.0, custom_keys={"decoder": dict(lr_mult=0.1)})
 SINGLE = {
     "optim_wrapper.paramwise_cfg": PARAMWISE,

@@ -8,7 +8,7 @@ from mmmim.errors import UsageError
 from mmmim.launch.options import use_checkpoint
 from mmmim.models.classifiers.labels import check_classes
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 
 
 def runner(tmp_path, num_classes: int) -> Runner:
