@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from mmmim import compat
 from mmmim.commands.print_config import main
-from mmmim.config.origin import OPTIONS, Origin, origins
+from mmmim.config.origin import Origin, origins
 from mmmim.config.printing import printed
 
 ROOT = Path(__file__).parents[2]
@@ -39,40 +39,6 @@ def test_the_text_is_the_config_and_every_key_has_an_origin(path: Path) -> None:
     check_cover(settings, found, "")
     for text in (printed(settings), printed(settings, found)):
         assert Config.fromstring(text, ".py").to_dict() == settings
-
-
-@pytest.fixture
-def chain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "base.py").write_text(
-        "sizes = dict(width=4)\n"
-        "model = dict(neck=dict(type='A', depth=1), head=dict(type='B', loss='l1'), views=[dict(p=0.1), dict(p=0.2)])\n"
-        "train_cfg = dict(max_epochs=3)\n",
-        encoding="utf-8",
-    )
-    (tmp_path / "run.py").write_text(
-        "_base_ = ['base.py']\n"
-        "neck = dict(depth=2, **_base_.sizes)\n"
-        "model = dict(neck=neck, head=dict(_delete_=True, type='C', k={{_base_.sizes.width}}))\n"
-        "del neck\n",
-        encoding="utf-8",
-    )
-    return tmp_path / "run.py"
-
-
-def test_the_last_file_that_sets_a_key_is_its_origin(chain: Path) -> None:
-    assert origins(chain) == dict(
-        sizes="base.py",
-        model=dict(neck=dict(type="base.py", depth="run.py", width="run.py"), head="run.py", views="base.py"),
-        train_cfg="base.py",
-    )
-
-
-def test_options_come_last_and_reach_into_lists(chain: Path) -> None:
-    found = origins(chain, {"model.views.1.p": 0.5, "model.neck.depth": 3, "train_cfg.by_epoch": True})
-    assert found["model"]["views"] == {"0": "base.py", "1": OPTIONS}  # type: ignore[index]
-    assert found["model"]["neck"] == dict(type="base.py", depth=OPTIONS, width="run.py")  # type: ignore[index]
-    assert found["train_cfg"] == dict(max_epochs="base.py", by_epoch=OPTIONS)
 
 
 def test_comments_follow_the_smallest_part_of_one_file(chain: Path) -> None:

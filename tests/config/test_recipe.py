@@ -12,8 +12,6 @@ from mmmim.config.check import config_problems
 from mmmim.config.recipe import recipe_of
 from mmmim.errors import UsageError
 from mmmim.reproduce.command import TOOLS
-from mmmim.reproduce.recipes import from_folder, recipe_in
-from mmmim.reproduce.toy import toy_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SHIPPED = sorted(
@@ -57,13 +55,6 @@ def test_a_config_says_what_its_name_says(name: str) -> None:
         assert (twin.scale, twin.task) == ("toy", recipe.task)
     if recipe.after is not None:
         assert recipe_of(load(recipe.after)).task == "finetune"
-
-
-def test_the_twin_at_toy_scale_is_the_one_that_the_config_names() -> None:
-    assert toy_config("simmim", "swin-l_800e.py") == "swin-tiny_toy.py"
-    assert toy_config("ccmim", "../mae/vit-b_800e.py") == "../mae/vit-tiny_toy.py"
-    assert recipe_in("simmim", "downstream/ft_swin-b_100e_inat18.py").toy is None
-    assert from_folder("mae", "mae/downstream/x.py") == "downstream/x.py"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from torch.utils.data import default_collate
 
 from mmmim.engine.hooks import NonFiniteLossHook
 from mmmim.engine.loops import epoch
-from mmmim.engine.loss_buffer import LossBuffer
 
 EVERY_3 = {"default_hooks.logger.interval": 3, "log_level": "INFO"}
 
@@ -139,12 +138,3 @@ def test_losses_stay_on_the_device_between_lines(tmp_path: Path, monkeypatch) ->
 def test_other_log_processor_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"log_processor: .* needs .*mmmim.ThroughputLogProcessor.* got LogProcessor"):
         train(tmp_path, log_processor=dict(_delete_=True, type="LogProcessor"))
-
-
-def test_buffer_keeps_order_names_and_values() -> None:
-    buffer = LossBuffer()
-    buffer.append(3, dict(loss=torch.tensor(1.5, requires_grad=True) * 1, acc=torch.tensor([0.25])))
-    buffer.append(4, dict(loss=torch.tensor(2.5, dtype=torch.bfloat16), extra=7))
-    assert len(buffer) == 2
-    assert buffer.drain() == [(3, dict(loss=1.5, acc=0.25)), (4, dict(loss=2.5, extra=7.0))]
-    assert buffer.drain() == [] and len(buffer) == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmmim.errors import UsageError
-from mmmim.reproduce.collect import cell, markdown
+from mmmim.reproduce.collect import markdown
 from mmmim.reproduce.page import page, page_file, results_folder
 
 RUN = dict(command="python ...", seed=0, config="c.py", commit="abc1234", date="2026-01-02T03:04:05+00:00",
@@ -54,17 +54,3 @@ def test_a_broken_file_is_named(tmp_path: Path, content: str, message: str) -> N
     (tmp_path / "toy_dense.json").write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match=f"toy_dense.json: .*{message}"):
         page(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("values", "text"),
-    [
-        ([], ""),
-        ([61.25], "61.2"),
-        ([60.0, 62.0], "61.0 ± 1.4 (of 2)"),
-        ([60.0, 61.0, 62.0], "61.0 ± 1.0"),
-        ([0.0], "0.0"),
-    ],
-)
-def test_cells(values: list[float], text: str) -> None:
-    assert cell(values, seeds=3) == text

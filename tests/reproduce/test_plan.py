@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from mmengine.registry import init_default_scope
 from mmmim.launch.options import load_config
 from mmmim.registry import MODELS
 from mmmim.reproduce.command import Run
-from mmmim.reproduce.layout import layout, parsed_options
+from mmmim.reproduce.layout import parsed_options
 from mmmim.reproduce.plan import RowPlan, Settings, plan_table
 from mmmim.reproduce.tables import find_table, load_tables, methods
 
@@ -137,12 +136,3 @@ def test_every_row_with_a_run_has_a_plan_without_gaps_at_full_scale() -> None:
         for table in load_tables(method):
             for plan in plan_table(method, table, Settings()):
                 assert not plan.missing, (method, table.name, plan.row.name)
-
-
-def test_configs_of_several_frameworks_are_read_side_by_side() -> None:
-    names = ("ccmim/vit-tiny_toy", "ccmim/downstream/mask-rcnn_vit-tiny_toy", "ccmim/downstream/upernet_vit-tiny_toy")
-    layout.cache_clear()
-    with ThreadPoolExecutor(3) as pool:
-        found = [pool.submit(layout, f"configs/{name}.py", (), (), 1) for name in names * 3]
-        checkpoints = [each.result().last_checkpoint for each in found]
-        assert checkpoints == ["epoch_6.pth", "epoch_6.pth", "iter_300.pth"] * 3

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -8,118 +7,26 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from painted_models import VIT, stacked
 from PIL import Image
 
 from mmmim.commands.visualize import main
-from mmmim.models.layers import PatchMask
-from mmmim.visualization.corruption import corruption_columns
 from mmmim.visualization.enhancement import enhancement_columns, probabilities
-from mmmim.visualization.grid import Column
 from mmmim.visualization.options import KINDS
-from mmmim.visualization.pixels import GREY, mask_to_pixels
-from mmmim.visualization.sources import load_images, load_model, normalise
-from mmmim.visualization.templates import template_columns
+from mmmim.visualization.sources import load_model
 
 SCALE, SHIFT = np.array([58.395, 57.12, 57.375]) / 255, np.array([123.675, 116.28, 103.53]) / 255
-CONFIG = """
-default_scope = "mmmim"
-model = dict(
-    type="CIM",
-    data_preprocessor=dict(type="ImagePreprocessor"),
-    backbone=BACKBONE,
-    generator=dict(
-        type="TokenGenerator",
-        tokenizer=dict(type="TinyDVAE", num_codes=16, allow_random=True, checkpoint=None),
-        embed_dims=32,
-        num_heads=2,
-        depth=1,
-        patch_size=8,
-    ),
-    masker=dict(type="RandomMasker", num_masked=9),
-    neck=dict(type="LinearDecoder"),
-    TARGET
-)
-train_dataloader = dict(dataset=dict(transforms=[dict(type="RandomResizedCrop", size=(32, 64))]))
-"""
-VIT = (
-    'dict(type="BEiTViT", arch=dict(embed_dims=32, depth=1, num_heads=2), img_size=(32, 64), patch_size=8, '
-    "mask_mode=None)"
-)
 RESNET = (
     'dict(type="ResNet", depth=dict(block="bottleneck", depths=(1, 1, 1, 1), channels=4), img_size=(32, 64), '
     "mask_mode=None)"
 )
 PIXELS = 'target_generator=dict(type="PixelTarget", norm_pix="{}"), head=dict(type="ReconstructionHead", scope="all")'
-TARGETS = {
-    "none": PIXELS.format("none"),
-    "window_joint": PIXELS.format("window_joint").replace("norm_pix", "window=8, norm_pix"),
-    "replaced": 'target_generator=dict(type="ReplacedTokenTarget", token_size=8), '
-    'head=dict(type="BinaryCrossEntropyHead")',
-}
-
-
-@pytest.fixture
-def write(tmp_path: Path):
-    """Writes the config of a tiny CIM and a checkpoint of it."""
-
-    def write(target: str, backbone: str = VIT) -> tuple[Path, Path]:
-        config = tmp_path / f"tiny_{target}.py"
-        config.write_text(CONFIG.replace("BACKBONE", backbone).replace("TARGET", TARGETS[target]), encoding="utf-8")
-        torch.save(dict(state_dict=load_model(Config.fromfile(config)).state_dict()), tmp_path / "epoch_1.pth")
-        return config, tmp_path / "epoch_1.pth"
-
-    return write
-
-
-@pytest.fixture
-def parts(write):
-    """Model, normalised images, mask."""
-
-    def parts(target: str, backbone: str = VIT) -> tuple[Any, torch.Tensor, PatchMask]:
-        model: Any = load_model(Config.fromfile(write(target, backbone)[0]))
-        images = normalise(model, load_images("toy", (32, 64), num=2))
-        model.set_step(0, 0)
-        return model, images, model.draw_mask(images)
-
-    return parts
 
 
 def predict(model: Any, value: float) -> None:
     """From now on, everywhere."""
     torch.nn.init.zeros_(model.neck.layers[0].weight)
     torch.nn.init.constant_(model.neck.layers[0].bias, value)
-
-
-def stacked(column: Column) -> np.ndarray:
-    return np.stack(column.images)
-
-
-def test_samples_share_the_mask_and_differ(parts) -> None:
-    model, images, mask = parts("none")
-    torch.manual_seed(0)
-    columns = corruption_columns(model, images, mask, samples=3)
-    assert [column.title.split("\n")[0] for column in columns] == [
-        "original",
-        "generator's input",
-        *(f"corrupted, sample {number}" for number in (1, 2, 3)),
-    ]
-    assert "28% hidden" in columns[1].title  # 9 of 32
-    hidden = mask_to_pixels(mask.mask, (32, 64))[:, 0].numpy()
-    original, seen, *samples = map(stacked, columns)
-    assert (seen[hidden] == GREY).all() and (seen[~hidden] == original[~hidden]).all()
-    assert all((first != second).any() for first, second in itertools.combinations(samples, 2))
-
-
-def test_samples_repeat_with_the_seed_and_are_all_the_same_without_chance(parts) -> None:
-    model, images, mask = parts("none")
-    drawn = []
-    for _ in range(2):
-        torch.manual_seed(3)
-        drawn.append(stacked(corruption_columns(model, images, mask, samples=1)[2]))
-    assert np.array_equal(*drawn)
-    model.generator.sample_mode = "argmax"
-    *_, first, second = corruption_columns(model, images, mask, samples=2)
-    assert np.array_equal(stacked(first), stacked(second))
 
 
 def test_pixels_without_statistics_are_the_prediction_s_own(parts) -> None:
@@ -171,21 +78,6 @@ def test_other_methods_have_no_generator(write_config, tmp_path: Path, capsys: p
     for picture in ("corruption", "enhancement"):
         assert main([picture, str(config), str(tmp_path / "x.pth"), "--out", "x.png"]) == 2
         assert "has no generator" in capsys.readouterr().err
-
-
-def test_templates_are_the_means_and_give_the_image_back() -> None:
-    images = load_images("toy", (32, 48), num=2)
-    kinds = ["patch", "window_joint"]
-    original, *columns = template_columns(images, kinds, window=8, patch_size=16)
-    titles = [f"{what}\n{kind}" for what in ("mean", "deviation", "normalised") for kind in kinds]
-    assert [column.title for column in columns] == titles and all(len(column.images) == 2 for column in columns)
-    x = (original.images[1] - SHIFT) / SCALE
-    for index, area in enumerate([x[:16, 16:32], x[4:12, 20:28]]):  # around the pixel (8, 24)
-        mean, deviation, normalised = (columns[index + 2 * part].images[1][8, 24] for part in range(3))
-        std = np.sqrt(area.var(ddof=1) + 1e-6)
-        np.testing.assert_allclose(mean, area.mean() * SCALE + SHIFT, atol=1e-5)
-        np.testing.assert_allclose(deviation, std, rtol=1e-4)
-        np.testing.assert_allclose(normalised, ((x[8, 24] - area.mean()) / std / 6 + 0.5).clip(0, 1), atol=1e-4)
 
 
 def test_figure_of_all_templates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

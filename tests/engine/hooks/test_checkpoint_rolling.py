@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,13 +10,12 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from tiny_run import STEP_LOSSES, losses, tiny_config, train
+from tiny_run import losses, tiny_config, train
 
 from mmmim.checkpoint.reader import read_file
 from mmmim.engine import background_save
-from mmmim.engine.background_save import BackgroundWriter, snapshot
+from mmmim.engine.background_save import BackgroundWriter
 from mmmim.engine.hooks import checkpoint as hook_module
-from mmmim.engine.stop_signal import INTERRUPTED
 from mmmim.errors import UsageError
 
 ROLLING = {"default_hooks.checkpoint.rolling_minutes": 1.0}
@@ -124,53 +120,3 @@ def test_a_failed_write_is_logged_and_training_goes_on(tmp_path: Path, monkeypat
     said = capfd.readouterr()
     assert "Could not write rolling.pth: [Errno 28] No space left on device" in said.out + said.err
     assert not list(tmp_path.glob("*.pth")) and not list(tmp_path.glob(".*.tmp"))
-
-
-def test_the_error_of_a_full_disk_is_that_of_the_disk() -> None:
-    writer = BackgroundWriter()
-    with open("/dev/full", "wb") as device, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(background_save, "atomic_write", lambda path: contextlib.nullcontext(device))
-        writer.write(dict(weight=torch.zeros(10**6)), Path("a.pth"), lambda: None)
-        writer.wait()
-        error = writer.error()
-        with contextlib.suppress(OSError):
-            device.close()
-    assert error is not None and error.errno == 28 and writer.error() is None
-
-
-def test_a_snapshot_is_a_copy_and_keeps_shared_memory() -> None:
-    base = torch.arange(12.0)
-    content = dict(a=base, view=base.view(3, 4).t(), parameter=torch.nn.Parameter(torch.ones(2)), other=[3, "x", None])
-    copy = snapshot(content)
-    base += 1
-    assert torch.equal(copy["a"], torch.arange(12.0)) and torch.equal(copy["view"], torch.arange(12.0).view(3, 4).t())
-    assert copy["a"].untyped_storage().data_ptr() == copy["view"].untyped_storage().data_ptr()
-    assert isinstance(copy["parameter"], torch.nn.Parameter) and copy["other"] == [3, "x", None]
-
-
-def test_ctrl_c_saves_once(tmp_path: Path) -> None:
-    hooks = [STEP_LOSSES, dict(type="SignalAt", name="SIGINT", iteration=4)]
-    with pytest.raises(SystemExit) as stopped:
-        train(tmp_path / "run", custom_hooks=hooks)
-    assert stopped.value.code == INTERRUPTED == 130
-    assert read_file(tmp_path / "run" / "rolling.pth")["meta"]["iter"] == 5
-    train(tmp_path / "run", resume=True)
-    train(tmp_path / "straight")
-    assert losses(tmp_path / "run") == losses(tmp_path / "straight")
-
-
-class InterruptsTwice(Hook):
-    """Sends Ctrl-C twice within a step."""
-
-    def before_train_iter(self, runner, *args, **kwargs) -> None:
-        if runner.iter == 4:
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
-    runner = Runner.from_cfg(tiny_config(tmp_path))
-    runner.register_hook(InterruptsTwice())
-    with pytest.raises(KeyboardInterrupt):
-        runner.train()
-    assert not list(tmp_path.glob("*.pth"))

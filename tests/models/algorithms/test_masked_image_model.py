@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mmmim.models.algorithms import MaskedImageModel
-from mmmim.models.necks import InverseSwinDecoder
 
 TINY = dict(embed_dims=8, depths=(2, 2, 2), num_heads=(1, 2, 4))  # stride 16 from 4-pixel tokens
 
@@ -158,17 +157,6 @@ def test_parts_combine(target: dict, head: str, masker: str, neck: str) -> None:
     sum(value for name, value in losses.items() if name.startswith("loss")).backward()
     picture = model.predict(torch.randn(1, 3, 64, 96))
     assert picture["output"].shape == picture["target"].shape == (1, 3, 64, 96) and picture["output"].isfinite().all()
-
-
-def test_inverse_swin_reaches_the_papers_totals() -> None:
-    encoder = 86_725_304  # Swin-B with mask token
-    with torch.device("meta"):
-        for total, settings in (
-            (115_164_245, {}),
-            (174_750_963, dict(dims=128, depths=(2, 18, 2, 2), num_heads=(32, 16, 8, 4))),
-        ):
-            head = InverseSwinDecoder(1024, 3072, (6, 6), patch_size=32, **settings)
-            assert encoder + sum(p.numel() for p in head.parameters()) == total
 
 
 @pytest.mark.parametrize(

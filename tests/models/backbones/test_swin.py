@@ -4,12 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from small_swin import SMALL, scrambled, swin
-from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmmim.models.backbones import Swin
-from mmmim.models.backbones.swin_names import official_to_timm, timm_to_official
 from mmmim.models.layers import PatchMask
 
 
@@ -88,20 +86,6 @@ def test_sizes_that_do_not_fit(images: Tensor) -> None:
 
 
 # ------------------------------------------------------------------ features
-
-
-@pytest.mark.parametrize(("size", "window"), [((48, 96), 3), ((96, 96), 6), ((48, 96), 6)])
-def test_state_dict_and_features_are_timms(size: tuple[int, int], window: int) -> None:
-    model = scrambled(swin(img_size=size, window_size=window, mask_mode=None).double())
-    other = SwinTransformer(
-        size, 4, in_chans=5, num_classes=0, global_pool="", embed_dim=8, depths=(2, 2, 2), num_heads=(1, 2, 4),
-        window_size=window,
-    ).eval().double()  # fmt: skip
-    other.load_state_dict(model.state_dict(), strict=True)
-    images = torch.randn(2, 5, *size, dtype=torch.float64)
-    expected = other.forward_features(images)  # (B,h,w,D)
-    torch.testing.assert_close(model(images)[0], expected.flatten(1, 2), atol=1e-12, rtol=0)
-    model.load_state_dict(other.state_dict(), strict=True)
 
 
 def test_outputs(images: Tensor) -> None:
@@ -260,11 +244,3 @@ def test_memory_kept_for_the_backward_pass() -> None:
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
             model(torch.empty(1, 3, 192, 192))
     assert sum(sizes.values()) / 1e6 < 135
-
-
-def test_names_of_official_checkpoints() -> None:
-    assert official_to_timm("encoder.layers.0.downsample.reduction.weight") == "layers.1.downsample.reduction.weight"
-    assert official_to_timm("layers.2.blocks.17.attn.relative_position_index") is None
-    assert official_to_timm("encoder.mask_token") == "mask_token" and official_to_timm("head.bias") == "head.fc.bias"
-    for name in swin().state_dict():
-        assert official_to_timm(timm_to_official(name)) == name

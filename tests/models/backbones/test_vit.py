@@ -1,6 +1,6 @@
 import pytest
 import torch
-from timm.models.vision_transformer import VisionTransformer
+from small_vit import vit
 from torch import Tensor, nn
 
 from mmmim.models.backbones import BEiTViT, ViT
@@ -8,11 +8,6 @@ from mmmim.models.layers import sincos_pos_embed
 from mmmim.models.maskers import ImportanceMasker, RandomMasker
 
 SMALL = dict(embed_dims=48, depth=3, num_heads=4)
-
-
-def vit(**options) -> ViT:
-    options = dict(dict(arch=SMALL, img_size=(32, 64), patch_size=8, in_channels=5), **options)
-    return ViT(**options).eval()
 
 
 @pytest.fixture
@@ -30,23 +25,6 @@ def test_positions_are_in_mae_order() -> None:
     assert [token[i].item() for i in (0, 12, 24, 36)] == pytest.approx([0.841471, 0.540302, 0.0, 1.0], abs=1e-6)
     with pytest.raises(ValueError, match="dim=50"):
         sincos_pos_embed((2, 2), 50)
-
-
-def test_position_table_is_resized_on_load(images: Tensor) -> None:
-    source, target = vit(img_size=(32, 32)), vit(img_size=(64, 64))
-    missing, unexpected = target.load_state_dict(source.state_dict(), strict=False)
-    assert not missing and not unexpected
-    old = source.pos_embed[:, 1:].unflatten(1, (4, 4)).permute(0, 3, 1, 2)
-    new = nn.functional.interpolate(old, (8, 8), mode="bicubic", align_corners=False)
-    torch.testing.assert_close(target.pos_embed[:, 1:], new.flatten(2).transpose(1, 2))
-    assert target.pos_embed[:, 0].equal(source.pos_embed[:, 0])
-
-
-def test_a_non_square_checkpoint_needs_its_image_size() -> None:
-    source = vit().state_dict()
-    with pytest.raises(ValueError, match="pretrain_img_size"):
-        vit(img_size=(64, 64)).load_state_dict(source)
-    vit(img_size=(64, 64), pretrain_img_size=(32, 64)).load_state_dict(source)
 
 
 def test_other_image_sizes_interpolate_at_run_time() -> None:
@@ -225,17 +203,6 @@ def test_scoring_ignores_drop_path(images: Tensor) -> None:
 
 
 # ------------------------------------------------------------------ protocols
-
-
-def test_state_dict_is_timms() -> None:
-    model = ViT(arch=SMALL, img_size=32, patch_size=8).eval()
-    other = VisionTransformer(32, 8, num_classes=0, global_pool="token", embed_dim=48, depth=3, num_heads=4).eval()
-    other.load_state_dict(model.state_dict(), strict=True)
-    images = torch.randn(2, 3, 32, 32)
-    torch.testing.assert_close(other.forward_features(images), model(images)[0], atol=1e-5, rtol=0)
-    pooled = VisionTransformer(32, 8, num_classes=0, global_pool="avg", embed_dim=48, depth=3, num_heads=4)
-    missing, unexpected = pooled.load_state_dict(model.state_dict(), strict=False)
-    assert set(missing) == {"fc_norm.weight", "fc_norm.bias"} and set(unexpected) == {"norm.weight", "norm.bias"}
 
 
 @pytest.mark.parametrize(("arch", "millions"), [("small", 21.67), ("base", 85.80), ("large", 303.30)])

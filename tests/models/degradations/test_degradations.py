@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from degraded import IMAGENET, SIZE, pictures, seeded
-from torch import Tensor
+from many_degradations import every, name_of
 
 from mmmim.models.degradations import (
     CenterInput,
@@ -20,33 +20,6 @@ from mmmim.models.degradations import (
     ZoomIn,
     ZoomOut,
 )
-
-
-def every() -> list[Degradation]:
-    return [
-        ZoomIn(48),
-        ZoomIn(48, location="random"),
-        ZoomOut(48),
-        ZoomOut(24, interpolation="area"),
-        ZoomOut(choices=[24, 32, 48]),
-        ZoomOut(48, pad="black", **IMAGENET),
-        ZoomOut(48, pad="none"),
-        Fisheye(),
-        Fisheye(raw_size=64, input_size=48),
-        HorizontalWave(),
-        RandomKernelBlur(),
-        RandomKernelBlur(choices=[3, 5, 9]),
-        RandomKernelBlur(init="xavier"),
-        SaturationScale(),
-        SaturationScale(mode="luma"),
-        CenterInput(48),
-        DegradationSequence([SaturationScale(0.3), ZoomOut(48), RandomKernelBlur(5)]),
-    ]
-
-
-def name_of(degradation: Degradation) -> str:
-    return type(degradation).__name__
-
 
 # ---------------------------------------------------------------- contract
 
@@ -95,20 +68,6 @@ def test_images_need_not_be_square(degradation: Degradation) -> None:
     size = (64, 96)
     images = pictures(3, size)
     assert degradation(images, **degradation.sample(size, 3)).shape == images.shape
-
-
-@pytest.mark.parametrize("degradation", every(), ids=name_of)
-@pytest.mark.parametrize(
-    "images, problem",
-    [
-        (torch.zeros(2, 3, *SIZE, dtype=torch.uint8), "floating point images, got torch.uint8"),
-        (torch.zeros(3, *SIZE), r"expected \(B, C, H, W\)"),
-        (torch.full((2, 3, *SIZE), float("nan")), "not finite"),
-    ],
-)
-def test_bad_images(degradation: Degradation, images: Tensor, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        degradation(images, **degradation.sample(SIZE, 2))
 
 
 # ---------------------------------------------------------------- identity
@@ -192,19 +151,6 @@ def test_images_of_the_wrong_size(degradation: Degradation, size: tuple[int, int
     images = pictures(2, size)
     with pytest.raises(ValueError, match=problem):
         degradation(images, **degradation.sample(size, 2))
-
-
-def test_other_bad_images() -> None:
-    one = pictures(1)
-    with pytest.raises(ValueError, match="another image of the batch, and a process has 1;"):
-        ZoomOut(48, pad="other")(one, **ZoomOut(48).sample(SIZE, 1))
-    with pytest.raises(ValueError, match=r"colours between .*, expected \[0, 1\]"):
-        SaturationScale()(one * 2)
-    assert SaturationScale()(one * 1.0005).isfinite().all()
-    with pytest.raises(ValueError, match="needs RGB images, got 1 channels"):
-        SaturationScale()(one[:, :1])
-    with pytest.raises(ValueError, match="set in_channels=1"):
-        RandomKernelBlur()(one[:, :1], **RandomKernelBlur().sample(SIZE, 1))
 
 
 def test_strong_twist_warns() -> None:

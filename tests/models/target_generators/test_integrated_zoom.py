@@ -65,10 +65,3 @@ def test_integrated_targets_have_no_gradient_and_fit_non_square_crops() -> None:
 def test_crops_of_the_wrong_size(size: int) -> None:
     with pytest.raises(ValueError, match=r"no band around|larger than the input|even number"):
         build("integrated").loss(textured(2, size))
-
-
-def test_integrated_options_are_checked() -> None:
-    with pytest.raises(ValueError, match="band_reduction='sum'"):
-        IntegratedZoomHead(band_reduction="sum")
-    with pytest.raises(ValueError, match="band_norm='none'"):
-        IntegratedZoomTarget(band_norm="none")
