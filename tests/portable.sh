@@ -6,14 +6,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 PYTHON=${PYTHON:-python} JOBS=${JOBS:-2}
 # Numbers: whole training steps, and published or brute-force values.
-ARITHMETIC=(tests/golden tests/parity tests/models tests/engine/test_resume.py tests/engine/test_two_processes.py)
+ARITHMETIC=(tests/golden tests/parity tests/models tests/engine/test_engine_resume.py tests/engine/test_engine_two_processes.py)
 # Logged durations, processes that wait for each other, signals, data workers.
-TIME=(tests/engine/test_log.py tests/engine/test_stop_with_workers.py tests/engine/test_two_processes.py
-    tests/evaluation/test_over_processes.py tests/reproduce/test_tables_built.py tests/commands/test_process_counts.py)
+TIME=(tests/engine/test_log_processor.py tests/engine/test_stop_signal.py tests/engine/test_engine_two_processes.py
+    tests/evaluation/test_evaluation_over_processes.py tests/reproduce/test_command.py tests/commands/test_process_counts.py)
 # Files and output with letters beyond ASCII.
 TEXT=(tests/datasets/test_text_files.py tests/datasets/test_image_folder.py tests/test_docs.py tests/test_metafiles.py
     tests/test_packaging.py tests/reproduce tests/visualization/test_curves.py
-    tests/commands/test_avgdist.py tests/engine/test_log.py)
+    tests/commands/test_avgdist.py tests/engine/test_log_processor.py)
 
 export OMP_NUM_THREADS=1
 unset ATEN_CPU_CAPABILITY ONEDNN_MAX_CPU_ISA MKL_CBWR

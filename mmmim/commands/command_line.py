@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -15,8 +16,8 @@ DATA, RUN, MODEL, MACHINE, OUTPUT = "data", "run", "model", "machine", "output"
 class CommandParser(argparse.ArgumentParser):
     """A parser of a command line, whose help begins with the command's docstring as it stands in the source.
 
-    Commands in its texts are named as they are called here. A misspelt option or choice is answered with the one that it
-    resembles, and a shell can complete words with argcomplete.
+    Commands in its texts are named as they are called here. A misspelt option or choice is answered with the one that
+    it resembles, and a shell can complete words with argcomplete.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,6 +1,6 @@
 """Access to the private methods of MMEngine's ``Config`` by which it reads a file; there is no public way to one file.
 
-``tests/config/test_config_internals.py`` fails where a release of MMEngine changes one of them.
+``tests/config/test_internals.py`` fails where a release of MMEngine changes one of them.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@ from __future__ import annotations
 from torch.utils.data import get_worker_info
 
 from mmmim.benchmark.rounds import Timing, in_turns, measure_in_worker
-from mmmim.benchmark.tables import timing_table
 
 
 def test_turns_change_their_order_and_begin_with_a_warm_up() -> None:
@@ -23,9 +22,3 @@ def test_work_is_done_in_a_worker_and_the_warm_up_does_not_count() -> None:
 
     timings = measure_in_worker({"nothing": lambda index: None, "work": work}, items=4, rounds=3)
     assert [len(each.cpu) for each in timings.values()] == [3, 3]
-
-
-def test_a_ratio_above_one_is_faster_than_the_reference() -> None:
-    timings = {"mmmim, files": Timing(1, [1.0], [1.0]), "mmpretrain, pillow": Timing(1, [2.0], [2.0])}
-    table = timing_table({name: each.as_dict() for name, each in timings.items()}, "image")
-    assert "| mmmim, files | 1000.000 | 1 | 0.0% | 2.00 |" in table

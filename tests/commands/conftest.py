@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 from small_pretraining import checkpoint, pretrain_config
+from tiny_ccmim import write_config
 
-__all__ = ["checkpoint", "pretrain_config"]
+__all__ = ["checkpoint", "pretrain_config", "write_config"]
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "configs/mae/vit-tiny_toy.py"

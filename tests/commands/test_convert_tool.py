@@ -23,7 +23,7 @@ def convert(*words: object) -> int:
 
 
 def official(arch: dict, img_size: int, patch_size: int, **decoder: int) -> dict[str, Tensor]:
-    """Our names without their part are the official ones (tests/interop/test_convert_mae.py)."""
+    """Our names without their part are the official ones (tests/interop/convert/test_mae.py)."""
     encoder = ViT(arch, img_size, patch_size)
     neck = MAEDecoder(encoder.embed_dims, 3 * patch_size**2, encoder.grid_size, **decoder)
     return {**encoder.state_dict(), **neck.state_dict()}

@@ -87,3 +87,11 @@ def test_a_missing_extra_is_one_line(package: str, extra: str, monkeypatch: pyte
         check_extra(Config(dict(default_scope=package), cfg_text=" ", filename="my.py"))
     assert str(error.value) == f"config my.py needs {package}, which is not installed: pip install 'mmmim[{extra}]'"
     check_extra(Config(dict(default_scope="mmmim")))
+
+
+def test_nearest_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(CLONE)
+    with pytest.raises(UsageError, match=r"did you mean configs/ccmim/vit-b_800e\.py"):
+        find_config("configs/ccmim/vit-b_800.py")
+    with pytest.raises(UsageError, match=r"configs/mae/vit-h_800e\.py"):
+        find_config("vit-h_800e.py")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from mmmim.config.renamed import RENAMED
 from mmmim.launch.options import load_config
 
 ROOT = Path(__file__).parents[2]
@@ -53,12 +52,6 @@ def test_each_word_is_where_it_belongs() -> None:
 def test_the_docs_tell_the_grammar() -> None:
     text = (ROOT / "docs/configs.md").read_text(encoding="utf-8")
     assert "[TASK_]BACKBONE[_VARIANT][_SCHEDULE][_DATASET].py" in text
-
-
-@pytest.mark.parametrize("old", RENAMED)
-def test_an_old_name_names_no_file_and_leads_to_one(old: str) -> None:
-    assert not (ROOT / f"configs/{old}.py").exists()
-    assert (ROOT / f"configs/{RENAMED[old]}.py").is_file()
 
 
 def test_an_old_path_works_and_tells_the_new_one(monkeypatch: pytest.MonkeyPatch) -> None:

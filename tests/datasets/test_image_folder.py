@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmmim.datasets import ImageFolder, ImageList, file_listing
+from mmmim.datasets import ImageFolder, ImageList
 from mmmim.datasets.decode import image_extensions
-from mmmim.datasets.file_listing import PathList, list_images
 from mmmim.errors import UsageError
 
 
@@ -39,14 +38,6 @@ def test_unlabelled_folders(tmp_path, picture, names):
     assert len(data) == len(names)
     assert {data[i]["labels"] for i in range(len(data))} == {-1}
     assert data.classes == ()
-
-
-def test_hidden_and_other_files_are_left_out(tmp_path, picture):
-    picture(tmp_path / "1.png")
-    picture(tmp_path / ".thumbnails" / "1.png")
-    picture(tmp_path / ".2.png")
-    (tmp_path / "notes.txt").write_text("x", encoding="utf-8")
-    assert list(list_images(tmp_path, (".png",)).paths) == ["1.png"]
 
 
 def test_missing_folder():
@@ -109,21 +100,6 @@ def test_list_file(tmp_path, picture):
     assert ImageList(str(tmp_path), str(tmp_path / "list.txt"))[0]["labels"] == -1
 
 
-def test_list_file_errors(tmp_path):
-    listing = tmp_path / "list.txt"
-    with pytest.raises(FileNotFoundError, match=r"ann_file: no such file"):
-        ImageList(str(tmp_path), str(listing))
-    listing.write_text("# nothing\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"names no image"):
-        ImageList(str(tmp_path), str(listing))
-    listing.write_text("a.png 1\nb.png\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"labels in 1 of 2 lines.*'b.png'"):
-        ImageList(str(tmp_path), str(listing))
-    listing.write_text("a.png 5\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"classes: 2 names, but .* has label 5 in line 1"):
-        ImageList(str(tmp_path), str(listing), classes=["x", "y"])
-
-
 def test_every_format_that_pillow_decodes_is_read_and_the_rest_is_counted(tmp_path, monkeypatch):
     told = []
     monkeypatch.setattr("mmmim.datasets.image_folder.print_log", lambda text, **_: told.append(text))
@@ -154,53 +130,3 @@ def test_extensions_of_ones_own(tmp_path, picture):
     (tmp_path / "b.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"there are 1 .scan; .*train_dataloader.dataset.extensions=\[.scan\]"):
         ImageFolder(str(tmp_path))
-
-
-def test_path_list_keeps_any_name():
-    names = ["a", "", os.fsdecode("ü/ß.png".encode()), os.fsdecode(b"\xff.png"), "x" * 300]
-    paths = PathList.of(names)
-    assert list(paths) == names and paths[-1] == names[-1] and paths[1:3] == names[1:3]
-    with pytest.raises(IndexError):
-        paths[5]
-
-
-def test_links_to_a_parent_folder_end(tmp_path, picture):
-    picture(tmp_path / "a" / "1.png")
-    (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert len(list_images(tmp_path, (".png",)).paths) == 1
-
-
-@pytest.fixture
-def small_cache(tmp_path, monkeypatch):
-    monkeypatch.delenv("MMMIM_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(file_listing, "MIN_CACHED_FILES", 1)
-    return tmp_path / "cache" / "mmmim"
-
-
-def _age(folder):
-    for path, _, _ in os.walk(folder):
-        os.utime(path, ns=(10**18, 10**18))
-
-
-def test_listing_of_a_large_folder_is_cached_until_it_changes(class_folder, small_cache, picture, monkeypatch):
-    _age(class_folder)
-    first = list(list_images(class_folder, (".png",)).paths)
-    assert len(list(small_cache.iterdir())) == 1
-    with monkeypatch.context() as patch:
-        patch.setattr(file_listing, "_scan", lambda *_: pytest.fail("scanned again"))
-        assert list(list_images(class_folder, (".png",)).paths) == first
-    picture(class_folder / "bee" / "new.png")
-    assert len(list_images(class_folder, (".png",)).paths) == len(first) + 1
-
-
-def test_folder_that_may_still_change_is_not_cached(class_folder, small_cache):
-    list_images(class_folder, (".png",))
-    assert not small_cache.exists()
-
-
-def test_damaged_cache_is_ignored(class_folder, small_cache):
-    _age(class_folder)
-    first = list(list_images(class_folder, (".png",)).paths)
-    next(small_cache.iterdir()).write_bytes(b"PK\x03\x04 not a zip")
-    assert list(list_images(class_folder, (".png",)).paths) == first

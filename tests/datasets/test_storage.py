@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import socket
 import threading
 import time
 from pathlib import Path
@@ -17,18 +16,8 @@ from PIL import Image
 
 from mmmim.datasets import ImageFolder, ImageList, SampleKey, storage
 from mmmim.datasets.base import TooManyBadFiles
-from mmmim.datasets.file_listing import list_images
 from mmmim.datasets.storage import NotAFile, ReadingPolicy, StorageOutage, read_file, read_patiently
 from mmmim.errors import RunFailed
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for number in range(12):
-        file = tmp_path / "images" / f"class{number % 2}" / f"{number:02}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (number, 0, 0)).save(file)
-    return tmp_path / "images"
 
 
 class Clock:
@@ -158,51 +147,6 @@ def test_a_few_broken_files_of_a_small_folder_do_not_stop_it() -> None:
 
 
 # ------------------------------------------------------------------ what is no file
-
-
-@pytest.fixture
-def strange(folder: Path) -> Path:
-    os.mkfifo(folder / "class0" / "pipe.jpg")
-    (folder / "class0" / "loop.jpg").symlink_to("loop.jpg")
-    (folder / "loop.jpg").symlink_to("loop.jpg")
-    (folder / "class0" / "nothing.jpg").symlink_to("not there.jpg")
-    (folder / "class0" / "device.jpg").symlink_to("/dev/null")
-    (folder / "class1" / "again").symlink_to(folder)
-    with socket.socket(socket.AF_UNIX) as server:
-        here = Path.cwd()
-        os.chdir(folder)  # paths of sockets are short
-        server.bind("socket.jpg")
-        os.chdir(here)
-    return folder
-
-
-def test_pipes_devices_sockets_and_loops_are_left_out_and_named(strange: Path) -> None:
-    listing = list_images(strange, (".png", ".jpg"))
-    assert len(listing.paths) == 12
-    told = listing.describe_left_out()
-    for expected in (
-        "1 pipe (class0/pipe.jpg)",
-        "1 link loop (class0/loop.jpg)",
-        "1 link loop (loop.jpg)",
-        "1 link to nothing (class0/nothing.jpg)",
-        "1 device (class0/device.jpg)",
-        "1 socket (socket.jpg)",
-    ):
-        assert expected in told
-    assert len(ImageFolder(str(strange))) == 12
-
-
-def test_a_folder_that_may_not_be_read_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scandir = os.scandir
-
-    def refuses(path: Any) -> Any:
-        if str(path).endswith("class1"):
-            raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuses)
-    listing = list_images(folder, (".png",))
-    assert len(listing.paths) == 6 and "1 folder without permission to read (class1)" in listing.describe_left_out()
 
 
 @pytest.mark.parametrize("name", ["pipe.jpg", "device.jpg"])

@@ -2,68 +2,17 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import pickle
 
 import numpy as np
 import pytest
-import torch
-from mmengine.registry import init_default_scope
 from PIL import Image
+from toy_datasets import det, seg
 
-from mmmim.datasets import SampleKey, SeededDataset
+from mmmim.datasets import SeededDataset
 from mmmim.datasets.toy_layouts import LAYOUTS, run_lengths, write_ade20k, write_coco
 from mmmim.datasets.toy_renderer import MATERIAL_NAMES
 
 SIZES = [(96, 128), (128, 96)]
-
-
-@pytest.fixture(scope="module")
-def ade(tmp_path_factory):
-    root = tmp_path_factory.mktemp("toy") / "ade"
-    write_ade20k(root, num_train=8, num_val=4)
-    return root
-
-
-@pytest.fixture(scope="module")
-def coco(tmp_path_factory):
-    root = tmp_path_factory.mktemp("toy") / "coco"
-    write_coco(root, num_train=8, num_val=4)
-    return root
-
-
-@pytest.fixture
-def scope():
-    yield init_default_scope
-    init_default_scope("mmmim")
-
-
-def _seg(root, split="training", pipeline=()):
-    return dict(
-        type="BaseSegDataset",
-        data_root=str(root),
-        data_prefix=dict(img_path=f"images/{split}", seg_map_path=f"annotations/{split}"),
-        img_suffix=".png",
-        metainfo=dict(classes=MATERIAL_NAMES),
-        reduce_zero_label=True,
-        pipeline=[dict(type="LoadImageFromFile"), dict(type="LoadAnnotations"), *pipeline, dict(type="PackSegInputs")],
-    )
-
-
-def _det(root, split="train", pipeline=()):
-    return dict(
-        type="CocoDataset",
-        data_root=str(root),
-        ann_file=f"annotations/instances_{split}.json",
-        data_prefix=dict(img=f"{split}/"),
-        metainfo=dict(classes=MATERIAL_NAMES),
-        filter_cfg=dict(filter_empty_gt=True, min_size=1),
-        pipeline=[
-            dict(type="LoadImageFromFile"),
-            dict(type="LoadAnnotations", with_bbox=True, with_mask=True),
-            *pipeline,
-            dict(type="PackDetInputs"),
-        ],
-    )
 
 
 def test_ade_files(ade):
@@ -79,7 +28,7 @@ def test_ade_files(ade):
 
 def test_mmseg_reads_the_classes(ade, scope):
     scope("mmseg")
-    data = SeededDataset(_seg(ade))
+    data = SeededDataset(seg(ade))
     raw = np.asarray(Image.open(ade / "annotations/training/00003.png")).astype(int)
     packed = data[3]["data_samples"].gt_sem_seg.data[0].numpy()
     assert np.array_equal(packed, np.where(raw == 0, 255, raw - 1))
@@ -88,7 +37,7 @@ def test_mmseg_reads_the_classes(ade, scope):
 
 def test_mmdet_reads_boxes_and_masks(coco, scope):
     scope("mmdet")
-    data = SeededDataset(_det(coco))
+    data = SeededDataset(det(coco))
     assert len(data) == 8
     for i in range(8):
         sample = data[i]["data_samples"]
@@ -162,40 +111,6 @@ def test_processes_that_come_together_write_it_once(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == [".set.lock", "set"]
 
 
-def test_wrapper_makes_augmentation_a_function_of_the_key(ade, scope):
-    scope("mmseg")
-    crop = [dict(type="RandomCrop", crop_size=(64, 64)), dict(type="PhotoMetricDistortion")]
-    data = SeededDataset(_seg(ade, pipeline=crop))
-
-    def inputs(*key):
-        return data[SampleKey(*key)]["inputs"]
-
-    assert torch.equal(inputs(0, 1, 2), inputs(0, 1, 2))
-    assert not torch.equal(inputs(0, 1, 2), inputs(0, 2, 2))
-    assert not torch.equal(inputs(0, 1, 2), inputs(1, 1, 2))
-
-
-def test_wrapper_delegates_and_survives_pickling(coco, scope):
-    scope("mmdet")
-    data = pickle.loads(pickle.dumps(SeededDataset(_det(coco))))
-    data.full_init()
-    assert data.test_mode is False and len(data) == 8
-    key = SampleKey(0, 0, 5)
-    assert data.get_data_info(key)["img_path"] == data.get_data_info(5)["img_path"]
-    assert data.get_cat_ids(key) == data.get_cat_ids(5)
-    with pytest.raises(AttributeError, match="no_such_thing"):
-        _ = data.no_such_thing
-
-
-def test_mmdet_fetches_another_image_when_the_pipeline_gives_none(coco, scope):
-    scope("mmdet")
-    data = SeededDataset(_det(coco))
-    original = data.dataset.pipeline
-    data.dataset.pipeline = lambda info: None if info["img_id"] == 3 else original(info)
-    first, again, later = (data[SampleKey(0, epoch, 2)]["data_samples"].img_id for epoch in (0, 0, 1))
-    assert first == again != 3 and later != 3
-
-
 def test_prepare_writes_the_set_and_the_runner_loads_it(tmp_path, scope):
     from mmengine.runner import Runner
 
@@ -205,7 +120,7 @@ def test_prepare_writes_the_set_and_the_runner_loads_it(tmp_path, scope):
         dict(
             dataset=dict(
                 type="mmmim.SeededDataset",
-                dataset=_det(root, pipeline=[dict(type="RandomFlip", prob=0.5)]),
+                dataset=det(root, pipeline=[dict(type="RandomFlip", prob=0.5)]),
                 prepare=dict(layout="coco", root=str(root), num_train=6, num_val=2),
             ),
             sampler=dict(type="mmmim.InfiniteEpochSampler"),
@@ -217,11 +132,6 @@ def test_prepare_writes_the_set_and_the_runner_loads_it(tmp_path, scope):
     )
     batch = next(iter(loader))
     assert batch["inputs"][0].shape == batch["inputs"][1].shape
-
-
-def test_unknown_layout():
-    with pytest.raises(ValueError, match=r"prepare.layout='cocco' is unknown; did you mean 'coco'"):
-        SeededDataset(dict(), prepare=dict(layout="cocco"))
 
 
 def test_fewer_classes(tmp_path):

@@ -15,17 +15,10 @@ from two_processes import run_in_two_processes
 
 from mmmim.engine import AutocastOptimWrapper, ShardedDataParallel
 from mmmim.engine.sharding import find_units
-from mmmim.launch.options import load_config
-from mmmim.launch.prepare import Settings, prepare
 from mmmim.launch.processes import CPUDistributedDataParallel
 from mmmim.launch.sharded_runner import build_shapes
-from mmmim.models.algorithms import MaskedImageModel
-from mmmim.plan.dry_run import dry_run
 from mmmim.plan.sharding import plan_sharding
-from mmmim.plan.table import describe
 from mmmim.registry import MODELS
-
-ROOT = Path(__file__).parents[2]
 
 
 def steps(wrapper: Any, rank: int, max_norm: float, fused: bool, count: int = 4) -> list[list[float]]:
@@ -109,27 +102,6 @@ def test_start_is_that_of_an_unsharded_model_and_never_holds_it_whole(tmp_path: 
         assert answer["same_state"] and answer["same_buffers"] and answer["moves_to"] == get_device()
 
 
-@MODELS.register_module(force=True)
-class KeepsTensorAside(MaskedImageModel):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.aside = [torch.arange(3)]
-
-
-@MODELS.register_module(force=True)
-class ReadsValues(MaskedImageModel):
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.rates = torch.linspace(0, 1, 3).tolist()
-
-
-@pytest.mark.parametrize("kind", ["KeepsTensorAside", "ReadsValues"])
-def test_a_model_that_needs_values_is_built_with_them(kind: str) -> None:
-    init_default_scope("mmmim")
-    built = build_shapes(dict(MODEL, type=kind))
-    assert not any(tensor.is_meta for tensor in (*built.parameters(), *built.buffers()))
-
-
 def store_and_resume(folder: Path, rank: int) -> dict:
     straight = run(folder / "straight")
     stored = folder / "straight" / "epoch_1.pth"
@@ -157,26 +129,6 @@ def test_unknown_unit_is_named() -> None:
     init_default_scope("mmmim")
     with pytest.raises(ValueError, match=r"no module of class 'SwinBlock', but \['SwinV2Block'\]"):
         find_units(model(), ("SwinBlock",))
-
-
-def test_dry_run_prints_the_plan() -> None:
-    wrapper = dict(type="mmmim.ShardedDataParallel", units=("SwinV1Block",))
-    options = {"model_wrapper_cfg": wrapper, "model.backbone.with_cp": True}
-    cfg = load_config(str(ROOT / "configs/simmim/swin-tiny_toy.py"), options)
-    planned, alone = (dry_run(prepare(cfg, Settings(processes=n, planned=True))) for n in (4, 1))
-    table = describe(planned)
-    blocks = sum(planned.model.backbone.depths)  # type: ignore[union-attr,arg-type]
-    assert f"  FSDP over 4 processes: {blocks} units SwinV1Block + root; largest unit " in table
-    assert f"  activation checkpointing of {blocks} blocks (backbone.with_cp)" in table
-    assert "  gathered" in table and "gradient exchange" not in table
-    assert "  start-up" in table and "host holds the" in table
-    share = 4 * sum(p.chunk(4)[0].numel() for p in planned.model.parameters())  # type: ignore[no-untyped-call]
-    whole = 4 * planned.trainable()
-    assert (planned.memory.gradients, planned.unsharded.gradients) == (share, whole) and whole / 4 <= share < whole / 3
-    assert planned.memory.optimizer == pytest.approx(2 * share, rel=0.01)
-    assert planned.unsharded.parameters - planned.memory.parameters == whole - share
-    assert planned.memory.activations == planned.unsharded.activations == alone.memory.activations
-    assert alone.sharding is None and "FSDP" not in describe(alone)
 
 
 VIT = dict(

@@ -169,8 +169,8 @@ def page() -> str:
 INTRODUCTION = f"""# Any mix of parts
 
 Which encoder trains with which masker and which objective. `yes` is a mix that trains, and a test trains it
-(`tests/models/test_any_mix.py`); a number is one that is refused when the model is built, with the message below.
-Written by
+(`tests/models/algorithms/test_agreement_any_mix.py`); a number is one that is refused when the model is built, with the
+message below. Written by
 
 ```bash
 python tests/helpers/mixes.py

@@ -47,3 +47,10 @@ def count(module: nn.Module) -> int:
 def trainable(module: nn.Module) -> int:
     """Return the number of trainable parameters."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def shipped(name: str = "ccmim/vit-tiny_toy.py", **changes: Any) -> Config:
+    """Return a shipped config with some of its keys changed."""
+    cfg = Config.fromfile(CONFIGS / name)
+    cfg.merge_from_dict(changes)
+    return cfg

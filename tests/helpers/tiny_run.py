@@ -164,3 +164,14 @@ def losses(work_dir: Path) -> list[dict[str, float]]:
 def state(runner: Runner) -> dict[str, Tensor]:
     """Return the state dict of the runner's model."""
     return runner.model.state_dict()
+
+
+def saving(interval: int, **options: Any) -> dict[str, Any]:
+    """Return the settings of the checkpoint hook for a checkpoint every ``interval`` iterations."""
+    options = dict(by_epoch=False, interval=interval, **options)
+    return {f"default_hooks.checkpoint.{key}": value for key, value in options.items()}
+
+
+def checkpoints_of(folder: Path) -> list[str]:
+    """Return the names of the checkpoints in a folder."""
+    return sorted(path.name for path in folder.glob("*.pth"))

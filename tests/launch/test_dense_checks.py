@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import DATASETS, DefaultScope
-from mmengine.structures import PixelData
 from PIL import Image
 
 from mmmim.datasets.toy_layouts import write_ade20k, write_coco
-from mmmim.engine.hooks import SegLabelCheckHook
 from mmmim.errors import UsageError
 from mmmim.launch.data_paths import check_paths
 from mmmim.launch.dense_checks import check_dense
@@ -178,23 +176,6 @@ def test_broken_annotations(data: Path, change: Any, message: str) -> None:
     edit(data / "det" / "annotations" / "instances_train.json", change)
     with pytest.raises(UsageError, match=message):
         check_dense(detection(data), LOADERS)
-
-
-class _Sample(dict):
-    def __init__(self, labels: Any) -> None:
-        super().__init__(seg_map_path="some.png")
-        self.gt_sem_seg = PixelData(data=labels)
-
-
-def test_the_hook_stops_at_the_first_wrong_label() -> None:
-    import torch
-
-    hook = SegLabelCheckHook()
-    hook.num_classes, hook.ignored = 3, 255
-    fine, wrong = torch.tensor([[[0, 2, 255]]]), torch.tensor([[[0, 5, 3]]])
-    hook.before_train_iter(None, 0, dict(data_samples=[_Sample(fine)]))
-    with pytest.raises(UsageError, match=r"some\.png holds the label 3, 5, but"):
-        hook.before_train_iter(None, 0, dict(data_samples=[_Sample(fine), _Sample(wrong)]))
 
 
 @pytest.mark.parametrize("arguments", [[], ["--dry-run"]])

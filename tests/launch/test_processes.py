@@ -10,7 +10,7 @@ from mmengine.config import Config
 from torch import nn
 
 from mmmim.errors import UsageError
-from mmmim.launch.process import close_launcher, is_first_process
+from mmmim.launch.process import close_launcher
 from mmmim.launch.processes import (
     SLURM_VARIABLES,
     TORCHRUN_VARIABLES,
@@ -77,12 +77,3 @@ def test_cpu_processes_under_slurm(monkeypatch: pytest.MonkeyPatch, free_port: i
         assert cfg.model_wrapper_cfg.find_unused_parameters is True
     finally:
         close_launcher()
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "first"), [("RANK", "0", True), ("RANK", "3", False), ("SLURM_PROCID", "1", False)]
-)
-def test_first_process(name: str, value: str, first: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RANK", raising=False)
-    monkeypatch.setenv(name, value)
-    assert is_first_process() is first

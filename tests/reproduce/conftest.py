@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cost_tables import COSTS, TABLE
 
 from mmmim.commands.reproduce import main
 from mmmim.reproduce import command
 from mmmim.reproduce.command import TOOLS, Run
+from mmmim.reproduce.counts import counted
 from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.runs import Runner
 
@@ -48,3 +50,9 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     monkeypatch.setattr(Runner, "execute", execute)
     monkeypatch.setattr(command, "RUNS", tmp_path / "runs")
     return runs
+
+
+@pytest.fixture
+def values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mmmim.reproduce.counts.TIMES", tmp_path)
+    return lambda row, metric: counted("mae", TABLE, TABLE.row(row), metric, COSTS[metric])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from mmmim.reproduce.layout import layout, processes_and_accumulation
@@ -55,3 +57,12 @@ def test_accumulation_that_is_asked_for_is_kept() -> None:
     asked = layout("configs/cim/vit-b_respix_300e.py", (), ("--accumulate", "2"), 16)
     assert (asked.processes, asked.batch.accumulation, asked.deviation) == (8, 2, None)
     assert asked.words(("--accumulate", "2")) == ["--accumulate", "2"]
+
+
+def test_configs_of_several_frameworks_are_read_side_by_side() -> None:
+    names = ("ccmim/vit-tiny_toy", "ccmim/downstream/mask-rcnn_vit-tiny_toy", "ccmim/downstream/upernet_vit-tiny_toy")
+    layout.cache_clear()
+    with ThreadPoolExecutor(3) as pool:
+        found = [pool.submit(layout, f"configs/{name}.py", (), (), 1) for name in names * 3]
+        checkpoints = [each.result().last_checkpoint for each in found]
+        assert checkpoints == ["epoch_6.pth", "epoch_6.pth", "iter_300.pth"] * 3

@@ -1,46 +1,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from mmengine.config import Config
+from painted_models import CONFIG, TARGETS, VIT
+from tiny_ccmim import write_config
 
-from mmmim.visualization.sources import load_model
+from mmmim.models.layers import PatchMask
+from mmmim.visualization.masks import masker_config
+from mmmim.visualization.sources import load_images, load_model, normalise
 
-CONFIG = """
-default_scope = "mmmim"
-model = dict(
-    type="CCMIM",
-    data_preprocessor=dict(type="ImagePreprocessor", mean=MEAN, std=STD),
-    backbone=dict(
-        type="ViT",
-        arch=dict(embed_dims=32, depth=2, num_heads=2),
-        img_size=(32, 48),
-        patch_size=8,
-        in_channels=CHANNELS,
-    ),
-    masker=dict(type="ImportanceMasker", mask_ratio=0.75),
-    neck=dict(type="MAEDecoder", dims=32, depth=1, num_heads=2),
-    target_generator=dict(type="TARGET"),
-    contrast_weight=0.2,
-)
-"""
-
-
-@pytest.fixture
-def write_config(tmp_path: Path):
-    """Writes the config of a tiny ccMIM for images of 32x48 pixels."""
-
-    def write(channels: int = 3, target: str = "PixelTarget") -> Path:
-        text = CONFIG.replace("CHANNELS", str(channels)).replace("TARGET", target)
-        text = text.replace("MEAN", str((120.0,) * channels)).replace("STD", str((60.0,) * channels))
-        path = tmp_path / f"tiny_{channels}.py"
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
-
+__all__ = ["write_config"]
 
 TASK = """
 default_scope = "mmmim"
@@ -99,3 +72,39 @@ def task_run(task_config, tmp_path: Path):
         return folder
 
     return write
+
+
+@pytest.fixture
+def make_model(write_config):
+    def make(strategy: str | None = None, ratio: float | None = None) -> Any:
+        config = Config.fromfile(write_config())
+        config.model.masker = masker_config(config.model.masker, strategy, ratio)
+        return load_model(config)
+
+    return make
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    """Writes the config of a tiny CIM and a checkpoint of it."""
+
+    def write(target: str, backbone: str = VIT) -> tuple[Path, Path]:
+        config = tmp_path / f"tiny_{target}.py"
+        config.write_text(CONFIG.replace("BACKBONE", backbone).replace("TARGET", TARGETS[target]), encoding="utf-8")
+        torch.save(dict(state_dict=load_model(Config.fromfile(config)).state_dict()), tmp_path / "epoch_1.pth")
+        return config, tmp_path / "epoch_1.pth"
+
+    return write
+
+
+@pytest.fixture
+def parts(write):
+    """Model, normalised images, mask."""
+
+    def parts(target: str, backbone: str = VIT) -> tuple[Any, torch.Tensor, PatchMask]:
+        model: Any = load_model(Config.fromfile(write(target, backbone)[0]))
+        images = normalise(model, load_images("toy", (32, 64), num=2))
+        model.set_step(0, 0)
+        return model, images, model.draw_mask(images)
+
+    return parts

@@ -1,0 +1,3 @@
+from pictures import broken, picture
+
+__all__ = ["broken", "picture"]

@@ -1,0 +1,39 @@
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmmim.errors import UsageError
+from mmmim.evaluation.frozen import labelled_splits
+
+pytestmark = pytest.mark.usefixtures("scope")
+
+
+def test_toy_splits_are_disjoint_unaugmented_and_balanced(pretrain_config):
+    train, test = labelled_splits(Config.fromfile(pretrain_config), num_test=32)
+    assert (len(train), len(test)) == (160, 32)
+    assert not torch.equal(train[0]["inputs"], test[0]["inputs"])
+    assert torch.equal(train[0]["inputs"], torch.as_tensor(train._pixels(0)).permute(2, 0, 1))
+    assert {test[i]["labels"] for i in range(32)} == set(range(len(train.classes)))
+
+
+def test_a_folder_replaces_the_toy_data(pretrain_config, class_folder):
+    cfg = Config.fromfile(pretrain_config)
+    train, test = labelled_splits(cfg, str(class_folder))
+    assert (len(train), len(test)) == (8, 8) and tuple(train.classes) == ("ant", "bee")
+    assert train[0]["inputs"].shape == (3, 32, 32)
+    train, test = labelled_splits(cfg, str(class_folder / "train"))  # no train/ and val/: a part is held out
+    assert len(train) + len(test) == 8
+    assert {train.name(i) for i in range(len(train))}.isdisjoint(test.name(i) for i in range(len(test)))
+
+
+def test_the_folder_of_the_config_is_found_again(pretrain_config, class_folder):
+    cfg = Config.fromfile(pretrain_config)
+    cfg.train_dataloader.dataset = dict(type="ImageFolder", root=f"{class_folder}/train/", transforms=[])
+    train, test = labelled_splits(cfg)
+    assert (len(train), len(test)) == (8, 8)
+    assert "train" in train.name(0) and "val" in test.name(0)
+
+
+def test_a_folder_without_classes_is_refused(pretrain_config, class_folder):
+    with pytest.raises(UsageError, match="has no labels; k-NN and probes need one sub-folder per class"):
+        labelled_splits(Config.fromfile(pretrain_config), str(class_folder / "train" / "ant"))
