@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -192,6 +193,15 @@ def test_version_has_one_source_and_a_changelog_entry():
 
     assert "version" not in project() and project()["dynamic"] == ["version"]
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_the_citation_names_this_version():
+    from mmmim import __version__
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert citation["version"] == __version__
+    assert citation["license"] == project()["license"]
 
 
 def test_ci_runs_the_documented_test_command():
