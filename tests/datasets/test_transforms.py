@@ -182,7 +182,7 @@ UNKNOWN = [
 ]
 
 
-@pytest.mark.parametrize("transform", UNKNOWN, ids=str)
+@pytest.mark.parametrize("transform", UNKNOWN, ids=["RandAugment", "Lambda", "RandomApply", "function", "own"])
 def test_what_may_draw_from_any_generator(transform: Callable | dict) -> None:
     assert not draws_from_torch(build_transform(transform))
 
