@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mmmim.engine.hooks.releasing import ReleasingHook
 from mmmim.engine.stuck_loader import SILENT_MINUTES, stuck_workers_named
 from mmmim.errors import UsageError
+from mmmim.launch.console import quieten
 
 FOR_WORKERS = ("persistent_workers", "prefetch_factor", "timeout")  # torch refuses them without workers
 # Modules that only call another library, so that an error which passed through them is not a fault of theirs.
@@ -53,6 +54,11 @@ def _with_fitting_workers(dataloader: dict[str, Any]) -> dict[str, Any]:
 
 class CheckedRunner(Runner):
     """MMEngine's Runner, which reports in one line which part of the config is wrong, or which worker hangs."""
+
+    def build_logger(self, log_level: int | str = "INFO", log_file: str | None = None, **kwargs: Any) -> Any:
+        logger = super().build_logger(log_level, log_file, **kwargs)
+        quieten(logger)
+        return logger
 
     def build_log_processor(self, log_processor: Any) -> Any:
         with building("log_processor"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
+from mmmim.launch.console import announce
 from mmmim.launch.prepare import PreparedRun
 from mmmim.launch.process import is_first_process
 from mmmim.launch.processes import setup_launcher
@@ -25,8 +26,7 @@ def run_prepared(prepared: PreparedRun, launcher: str = "none", overwrite: bool 
         if is_first_process():
             check_unfinished(cfg.work_dir, bool(cfg.get("resume")), overwrite)
         runner = build_runner(cfg)
-        for line in prepared.arithmetic:
-            runner.logger.info(line)
+        announce(runner, prepared)
         for remark in prepared.remarks_on(len(runner.train_loop.dataloader.dataset)):
             runner.logger.warning(remark)
         runner.train()

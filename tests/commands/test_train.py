@@ -51,7 +51,7 @@ def test_scaled_lr_is_what_trains_and_is_not_scaled_again(tool, toy, tmp_path: P
     config = toy(**{"log_level": "INFO"})
     assert tool("train", config, "--accumulate", "2", "--cfg-options", "train_cfg.stop_after=2") == 0
     out = capsys.readouterr()
-    line = "lr 4e-3 x 8/256 = 1.25e-4 (4 per process x 1 process x 2 accumulation = 8)"
+    line = "lr       4e-3 x 8/256 = 1.25e-4 (4 per process x 1 process x 2 accumulation = 8)"
     assert (out.out + out.err).count(line) == 1
     assert "paramwise_options" not in out.out + out.err
     saved = torch.load(tmp_path / "work/rolling.pth", weights_only=False)

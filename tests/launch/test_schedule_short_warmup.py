@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmmim.commands.work import train as work
+from mmmim.launch import run_prepared
 from mmmim.launch.lr_scaling import BatchSize
 from mmmim.launch.options import load_config
 from mmmim.launch.prepare import Settings, prepare
@@ -58,20 +58,8 @@ def test_a_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         logger=SimpleNamespace(info=lambda line: None, warning=said.append),
         train=lambda: None,
     )
-    monkeypatch.setattr(work, "build_runner", lambda cfg: runner)
-    options = {"auto_scale_lr.recipe_num_images": 1_000_000}
-    none = dict.fromkeys(
-        ("data", "accumulate", "amp", "compile", "epochs", "iters", "resume", "checkpoint", "world_size")
-    )
-    work.train(
-        SimpleNamespace(
-            config=TOY,
-            cfg_options=options,
-            work_dir=str(tmp_path),
-            dry_run=False,
-            launcher="none",
-            overwrite=False,
-            **none,
-        )
-    )
+    monkeypatch.setattr(run_prepared, "build_runner", lambda cfg: runner)
+    monkeypatch.setattr(run_prepared, "announce", lambda *_: None)
+    cfg = load_config(TOY, {"auto_scale_lr.recipe_num_images": 1_000_000}, str(tmp_path))
+    run_prepared.run_prepared(prepare(cfg))
     assert any("the warm-up has 64 updates on these 4,096 images" in remark for remark in said)
