@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
+FOLDERS = ("timm", "transformers")
+
+
 @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_facts(data: st.DataObject, good: dict[str, Any], tmp_path: Path) -> None:
@@ -53,9 +57,11 @@ def test_facts(data: st.DataObject, good: dict[str, Any], tmp_path: Path) -> Non
         else:
             facts.pop(name, None)
     torch.save(content, tmp_path / "a.pth")
-    target = data.draw(st.sampled_from(["timm", "torchvision", "safetensors", "mmpretrain", "official"]))
+    target = data.draw(st.sampled_from([*FOLDERS, "timm.pth", "torchvision", "safetensors", "mmpretrain", "official"]))
+    out = tmp_path / ("out" if target in FOLDERS else "out.pth")
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
     try:
-        usage, difference = export(read_encoder(tmp_path / "a.pth"), target, tmp_path / "out.pth")
+        usage, difference = export(read_encoder(tmp_path / "a.pth"), target.removesuffix(".pth"), out)
     except UsageError as error:
         assert str(error)
     else:
