@@ -19,12 +19,8 @@ def stored(tmp_path: Path, content: Any) -> Path:
 
 
 @pytest.mark.parametrize("entry", ["model", "state_dict"])
-def test_weights_are_found_in_their_entry_and_other_entries_are_told(
-    tmp_path: Path, entry: str
-) -> None:
-    source = read_source(
-        stored(tmp_path, {entry: WEIGHTS, "optimizer": {"state": {}}, "epoch": 799})
-    )
+def test_weights_are_found_in_their_entry_and_other_entries_are_told(tmp_path: Path, entry: str) -> None:
+    source = read_source(stored(tmp_path, {entry: WEIGHTS, "optimizer": {"state": {}}, "epoch": 799}))
     assert source.state.keys() == WEIGHTS.keys() and source.prefix == f"{entry}."
     assert "optimizer" in source.not_read and entry not in source.not_read
 
@@ -51,25 +47,13 @@ def test_the_module_of_data_parallel_training_is_taken_off(tmp_path: Path) -> No
 def test_finished_epochs_are_counted_from_either_convention(
     tmp_path: Path, content: dict[str, Any], finished: int | None
 ) -> None:
-    assert (
-        read_source(stored(tmp_path, {"model": WEIGHTS, **content})).epoch == finished
-    )
+    assert read_source(stored(tmp_path, {"model": WEIGHTS, **content})).epoch == finished
 
 
-@pytest.mark.parametrize(
-    "args", [argparse.Namespace(input_size=224), {"input_size": 224}]
-)
+@pytest.mark.parametrize("args", [argparse.Namespace(input_size=224), {"input_size": 224}])
 def test_options_of_the_run_are_read(tmp_path: Path, args: Any) -> None:
-    assert (
-        read_source(stored(tmp_path, {"model": WEIGHTS, "args": args})).options[
-            "input_size"
-        ]
-        == 224
-    )
-    assert (
-        read_source(stored(tmp_path, {"model": WEIGHTS, "args": ["a list"]})).options
-        == {}
-    )
+    assert read_source(stored(tmp_path, {"model": WEIGHTS, "args": args})).options["input_size"] == 224
+    assert read_source(stored(tmp_path, {"model": WEIGHTS, "args": ["a list"]})).options == {}
 
 
 @pytest.mark.parametrize(
@@ -83,8 +67,6 @@ def test_options_of_the_run_are_read(tmp_path: Path, args: Any) -> None:
         ({}, r"it holds nothing"),
     ],
 )
-def test_files_without_weights_say_what_they_hold(
-    tmp_path: Path, content: Any, told: str
-) -> None:
+def test_files_without_weights_say_what_they_hold(tmp_path: Path, content: Any, told: str) -> None:
     with pytest.raises(WeightsError, match=told):
         read_source(stored(tmp_path, content))

@@ -12,9 +12,7 @@ from mmmim.errors import UsageError
 
 
 def test_files_and_streams_are_read(class_folder: Path, tmp_path: Path) -> None:
-    table = pa.table(
-        dict(image=[path.read_bytes() for path in sorted(class_folder.glob("*/*.png"))])
-    )
+    table = pa.table(dict(image=[path.read_bytes() for path in sorted(class_folder.glob("*/*.png"))]))
     for kind in (pa.ipc.new_file, pa.ipc.new_stream):
         with (
             pa.OSFile(str(tmp_path / f"{kind.__name__}.arrow"), "wb") as sink,
@@ -23,14 +21,10 @@ def test_files_and_streams_are_read(class_folder: Path, tmp_path: Path) -> None:
             writer.write_table(table, max_chunksize=5)
         source = open_source(str(tmp_path / f"{kind.__name__}.arrow"))
         assert len(source) == 36 and source.classes is None
-        assert [source.read(number) for number in (0, 35)] == [
-            table["image"][row].as_py() for row in (0, 35)
-        ]
+        assert [source.read(number) for number in (0, 35)] == [table["image"][row].as_py() for row in (0, 35)]
 
 
-def test_a_selection_of_rows_is_refused_with_the_line_that_mends_it(
-    class_folder: Path, tmp_path: Path
-) -> None:
+def test_a_selection_of_rows_is_refused_with_the_line_that_mends_it(class_folder: Path, tmp_path: Path) -> None:
     save_to_disk(table_of(class_folder, ("ant", "bee", "cat")), tmp_path / "set")
     state = tmp_path / "set" / "state.json"
     content = json.loads(state.read_text(encoding="utf-8")) if state.exists() else {}
@@ -41,14 +35,3 @@ def test_a_selection_of_rows_is_refused_with_the_line_that_mends_it(
         match=r"is a selection of rows .*flatten_indices\(\)\.save_to_disk\(NEW\)",
     ):
         open_source(str(tmp_path / "set"))
-
-
-def test_rows_that_hold_paths_only_are_named(tmp_path: Path) -> None:
-    table = pa.table(dict(image=pa.array([dict(bytes=None, path="a.png")] * 2)))
-    with (
-        pa.OSFile(str(tmp_path / "a.arrow"), "wb") as sink,
-        pa.ipc.new_stream(sink, table.schema) as writer,
-    ):
-        writer.write_table(table)
-    with pytest.raises(UsageError, match="image"):
-        open_source(str(tmp_path / "a.arrow"))

@@ -32,16 +32,8 @@ def source() -> Words:
 
 def test_a_part_below_a_folder_is_named_from_there_on(source: Words) -> None:
     part = source.below("a/")
-    assert (
-        list(part.names) == ["1.png", "b/2.JPG"]
-        and part.location == "root/a"
-        and part.name(0) == "root/a/1.png"
-    )
-    assert (
-        list(part.below("b").names) == ["2.JPG"]
-        and len(source) == 5
-        and len(source.below("nothing")) == 0
-    )
+    assert list(part.names) == ["1.png", "b/2.JPG"] and part.location == "root/a" and part.name(0) == "root/a/1.png"
+    assert list(part.below("b").names) == ["2.JPG"] and len(source) == 5 and len(source.below("nothing")) == 0
 
 
 def test_a_folder_is_not_the_beginning_of_a_word(source: Words) -> None:
@@ -61,14 +53,6 @@ def test_endings_are_compared_in_lower_case(source: Words) -> None:
 
 
 def test_what_a_source_does_not_know_is_none(source: Words) -> None:
-    assert (
-        source.stamp() is None
-        and source.empty_folders() == []
-        and source.left_out == {}
-    )
-    assert (
-        source.short_side is None
-        and not source.is_8_bit
-        and source.classes == ("one", "two")
-    )
+    assert source.stamp() is None and source.empty_folders() == [] and source.left_out == {}
+    assert source.short_side is None and not source.is_8_bit and source.classes == ("one", "two")
     assert Words("root", PathList.of([])).classes is None

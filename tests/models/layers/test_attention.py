@@ -20,9 +20,7 @@ def tokens() -> Tensor:
 
 def logits_by_hand(block: LeanBlock, tokens: Tensor) -> Tensor:
     """The class token's row of ``q k^T / sqrt(d)``, head by head."""
-    query, key, _ = (
-        block.attn.qkv(block.norm1(tokens)).view(2, 7, 3, 3, 4).permute(2, 0, 3, 1, 4)
-    )  # (B,H,n,d)
+    query, key, _ = block.attn.qkv(block.norm1(tokens)).view(2, 7, 3, 3, 4).permute(2, 0, 3, 1, 4)  # (B,H,n,d)
     return torch.einsum("bhd,bhnd->bhn", query[:, :, 0], key) / 2
 
 
@@ -33,9 +31,7 @@ def test_it_is_timms_block_under_timms_names(block: LeanBlock, tokens: Tensor) -
 
 
 def test_selected_rows_are_rows_of_the_whole(block: LeanBlock, tokens: Tensor) -> None:
-    torch.testing.assert_close(
-        block(tokens, lambda x: x[:, 2:4]), block(tokens)[:, 2:4]
-    )
+    torch.testing.assert_close(block(tokens, lambda x: x[:, 2:4]), block(tokens)[:, 2:4])
 
 
 def test_logits_of_the_class_token(block: LeanBlock, tokens: Tensor) -> None:

@@ -15,10 +15,7 @@ def tokens() -> Tensor:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    inputs = [
-        torch.randn(*shape, dtype=torch.float64, requires_grad=True)
-        for shape in ((2, 3, 5), (4, 5), (4,))
-    ]
+    inputs = [torch.randn(*shape, dtype=torch.float64, requires_grad=True) for shape in ((2, 3, 5), (4, 5), (4,))]
     assert gradcheck(GeluLinear.apply, inputs)
 
 
@@ -56,6 +53,4 @@ def test_only_the_hidden_values_are_kept_for_the_backward_pass(tokens: Tensor) -
 def test_without_gradients_it_gives_the_same(tokens: Tensor) -> None:
     mlp = LeanMlp(8, 32).double()
     with torch.no_grad():
-        torch.testing.assert_close(
-            mlp(tokens), mlp.fc2(nn.functional.gelu(mlp.fc1(tokens)))
-        )
+        torch.testing.assert_close(mlp(tokens), mlp.fc2(nn.functional.gelu(mlp.fc1(tokens))))

@@ -28,9 +28,7 @@ def test_the_surrounding_autocast_is_entered_again_later() -> None:
         assert (A @ A).dtype == torch.float32
 
 
-def test_weights_cast_in_a_pass_without_graph_are_not_kept_for_the_training_pass() -> (
-    None
-):
+def test_weights_cast_in_a_pass_without_graph_are_not_kept_for_the_training_pass() -> None:
     layer = torch.nn.Linear(2, 2)
     with torch.autocast("cpu", torch.bfloat16):
         with torch.no_grad(), uncached_autocast("cpu"):

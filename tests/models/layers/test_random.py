@@ -36,18 +36,9 @@ def test_without_a_generator_the_global_stream_is_drawn_from() -> None:
 def test_ranges_choices_and_normal_numbers() -> None:
     noise = Noise(2000, seeded())
     low, high = noise.between((-1.0, 1.0), (5.0, 6.0))
-    assert (
-        low.shape == (2000,)
-        and -1 <= low.min() < -0.9
-        and 0.9 < low.max() < 1
-        and 5 <= high.min() < high.max() < 6
-    )
-    assert noise.choice(3).bincount().tolist() == pytest.approx(
-        [667, 667, 667], rel=0.15
-    )
-    assert noise.normal(1).std() == pytest.approx(1, rel=0.1) and noise.uniform(
-        3
-    ).shape == (2000, 3)
+    assert low.shape == (2000,) and -1 <= low.min() < -0.9 and 0.9 < low.max() < 1 and 5 <= high.min() < high.max() < 6
+    assert noise.choice(3).bincount().tolist() == pytest.approx([667, 667, 667], rel=0.15)
+    assert noise.normal(1).std() == pytest.approx(1, rel=0.1) and noise.uniform(3).shape == (2000, 3)
 
 
 def test_host_tables_stay_on_the_host_until_a_device_is_named() -> None:

@@ -16,9 +16,7 @@ def test_values_of_chosen_patches_are_those_of_all(depth: int) -> None:
     where = torch.tensor([[3, 0], [1, 2]])
     every = decoder(latent)
     assert every.shape == (2, 4, 5)
-    torch.testing.assert_close(
-        decoder(latent, where=where), torch.stack([every[0, [3, 0]], every[1, [1, 2]]])
-    )
+    torch.testing.assert_close(decoder(latent, where=where), torch.stack([every[0, [3, 0]], every[1, [1, 2]]]))
 
 
 def test_the_prefix_does_not_matter() -> None:
