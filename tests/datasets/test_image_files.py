@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from mmmim.datasets import ImageFolder
 from mmmim.datasets.image_files import ImageFiles, check_root, evenly_spaced
@@ -23,8 +22,8 @@ def built(root: Path, transforms: tuple[dict, ...] = (), **facts: Any) -> ImageF
 def test_one_file_of_each_extension_is_read_before_anything_is_trained(picture: Any, tmp_path: Path) -> None:
     for number in range(100):
         picture(tmp_path / f"{number:03}.png")
-    np.save(tmp_path / "deep.npy", np.full((4, 4, 3), 1000, np.float32))
-    with pytest.raises(UsageError, match=r"deep\.npy"):
+    np.save(tmp_path / "000.npy", np.full((4, 4, 3), 1000, np.float32))
+    with pytest.raises(UsageError, match=r"000\.npy"):
         built(tmp_path)
 
 
