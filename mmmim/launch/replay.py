@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATA_SAMPLERS, init_default_scope
+from mmengine.registry import init_default_scope
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
@@ -21,7 +21,7 @@ from mmmim.engine.hooks.step_seed import seed_step
 from mmmim.engine.optim.autocast import DTYPES
 from mmmim.errors import UsageError
 from mmmim.launch.building import CheckedRunner
-from mmmim.registry import MODELS
+from mmmim.registry import DATA_SAMPLERS, MODELS
 
 
 class Step(NamedTuple):

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
+from benchmark_figures import figures_of
 
 from mmmim.benchmark import step
 from mmmim.commands.benchmark import VARIANTS, main, parse_args
 
 TOY = "mae/vit-tiny_toy.py"
-
-
-def figures_of(words: list[str], tmp_path: Path) -> dict[str, Any]:
-    out = tmp_path / "figures.json"
-    assert main([*words, "--out", str(out)]) == 0
-    content = json.loads(out.read_text(encoding="utf-8"))
-    assert content["kind"] == words[0] and torch.__version__.startswith(content["machine"]["torch"])
-    return content["figures"]
-
-
-def test_data(tmp_path: Path, capsys) -> None:
-    found = figures_of(["data", "--num", "6", "--rounds", "2"], tmp_path)
-    assert list(found) == ["decoder alone", "decoder and resize", "mmmim, files", "mmmim, packed as JPEG",
-                           "mmmim, packed pixels"]  # fmt: skip
-    assert all(len(each["cpu_s"]) == 2 and each["items"] == 6 for each in found.values())
-    assert "| mmmim, files |" in capsys.readouterr().out
 
 
 def test_step(tmp_path: Path, capsys) -> None:
@@ -40,18 +22,6 @@ def test_step(tmp_path: Path, capsys) -> None:
     assert single["flops"] == half["flops"] > 0 and half["saved_bytes"] < single["saved_bytes"]
     assert 0 < sum(kernel["share"] for kernel in kernels) <= 1 and all(kernel["calls"] for kernel in kernels)
     assert "mmmim, fp32 / mmmim, bf16" in capsys.readouterr().out
-
-
-def test_evaluation(tmp_path: Path) -> None:
-    found = figures_of(["eval", "--num", "24"], tmp_path)
-    assert list(found) == ["features", "features from the cache", "k-NN"]
-    assert all(row["wall_s"] > 0 for row in found.values())
-
-
-@pytest.mark.slow
-def test_startup(tmp_path: Path) -> None:
-    found = figures_of(["startup", "--rounds", "1"], tmp_path)
-    assert {"import torch", "import mmmim", "train.py --help", "first step"} <= set(found)
 
 
 # ---------------------------------------------------------------- the peer

@@ -3,6 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tiny_tasks import task_config
+
+__all__ = ["task_config"]
 
 
 @pytest.fixture

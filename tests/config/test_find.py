@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
-from mmmim.config import find, folder
-from mmmim.config.extras import check_extra
+from mmmim.config import find
 from mmmim.config.find import config_names, find_config, is_renamed
-from mmmim.config.folder import CLONE, tools_folder, workplace
+from mmmim.config.folder import CLONE
 from mmmim.errors import UsageError
 
 TOY = CLONE / "configs/mae/vit-tiny_toy.py"
@@ -65,28 +62,6 @@ def test_names_of_models_are_unique() -> None:
     assert [len(find._by_model_name(f"{name.partition('/')[0]}_{Path(name).name}")) for name in config_names()] == [
         1 for _ in config_names()
     ]
-
-
-def test_configs_from_elsewhere_come_without_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "mine/configs/_base_").mkdir(parents=True)
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setenv(folder.CONFIGS_VARIABLE, str(tmp_path / "mine/configs"))
-    folder.configs_folder.cache_clear()
-    try:
-        assert tools_folder() == CLONE / "tools"
-        assert workplace() == tmp_path / "here"
-    finally:
-        folder.configs_folder.cache_clear()
-
-
-@pytest.mark.parametrize(("package", "extra"), [("mmseg", "seg"), ("mmdet", "det")])
-def test_a_missing_extra_is_one_line(package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UsageError) as error:
-        check_extra(Config(dict(default_scope=package), cfg_text=" ", filename="my.py"))
-    assert str(error.value) == f"config my.py needs {package}, which is not installed: pip install 'mmmim[{extra}]'"
-    check_extra(Config(dict(default_scope="mmmim")))
 
 
 def test_nearest_config(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import pytest
 from mmengine.registry import init_default_scope
 from pictures import broken, class_folder, picture
 from PIL import Image
+from small_packs import pack
 
 from mmmim.datasets.toy_layouts import write_ade20k, write_coco
 
@@ -55,3 +56,9 @@ def coco(tmp_path_factory):
 def scope():
     yield init_default_scope
     init_default_scope("mmmim")
+
+
+@pytest.fixture
+def packed(class_folder: Path, tmp_path: Path) -> Path:
+    pack(class_folder, tmp_path / "pack")
+    return tmp_path / "pack"

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.runner import Runner
-from tiny_run import STEP_LOSSES, losses, state, train
+from resumed_run import assert_same_run
+from tiny_run import STEP_LOSSES, losses, train
 
-from mmmim.errors import UsageError
 from mmmim.launch.options import load_config
 
 ROOT = Path(__file__).parents[2]
 
 BATCHES = 6  # 22 samples in batches of 4, the last one of 2
 BY_ITER = {"default_hooks.checkpoint.by_epoch": False}
-
-
-@pytest.fixture(scope="module")
-def straight_run(tmp_path_factory):
-    """The uninterrupted run with an accumulation, trained once."""
-
-    @cache
-    def run(accumulation: int):
-        folder = tmp_path_factory.mktemp(f"straight{accumulation}")
-        return folder, train(folder, **{"optim_wrapper.accumulative_counts": accumulation})
-
-    return run
-
-
-def assert_same_run(one, two, first: Path, second: Path) -> None:
-    assert losses(first) == losses(second)
-    assert len(losses(first)) == 3 * BATCHES
-    for name, value in state(one).items():
-        assert torch.equal(value, state(two)[name]), name
 
 
 @pytest.mark.parametrize("stop_after", [BATCHES - 1, BATCHES, BATCHES + 4, 2 * BATCHES])
@@ -46,44 +26,6 @@ def test_killed_run_resumes_exactly(tmp_path: Path, straight_run, stop_after: in
     train(tmp_path, **changes, **{"train_cfg.stop_after": stop_after})
     resumed = train(tmp_path, **changes, resume=True)
     assert_same_run(straight, resumed, folder, tmp_path)
-
-
-@pytest.mark.parametrize("accumulation", [1, 4])
-def test_epoch_checkpoint_resumes_exactly(tmp_path: Path, straight_run, accumulation: int) -> None:
-    """6 batches do not fill windows of 4: the save waits for the end of the window."""
-    changes = {"optim_wrapper.accumulative_counts": accumulation, "default_hooks.checkpoint.interval": 1}
-    folder, straight = straight_run(accumulation)
-    train(tmp_path, **changes, **{"train_cfg.stop_after": 2 * BATCHES - 1})
-    meta = torch.load(tmp_path / "epoch_1.pth", weights_only=True)["meta"]
-    assert (meta["epoch"], meta["iter"]) == (1, BATCHES if accumulation == 1 else 8)
-    resumed = train(tmp_path, **changes, resume=True)
-    assert_same_run(straight, resumed, folder, tmp_path)
-
-
-@pytest.mark.parametrize("drop_last", [True, False])
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_resume_gives_the_remaining_samples(tmp_path: Path, num_workers: int, drop_last: bool) -> None:
-    loader = {
-        "train_dataloader.num_workers": num_workers,
-        "train_dataloader.persistent_workers": num_workers > 0,
-        "train_dataloader.drop_last": drop_last,
-    }
-    straight = train(tmp_path / "straight", **loader)
-    saving = {**BY_ITER, "default_hooks.checkpoint.interval": 7, **loader}
-    train(tmp_path / "killed", **saving, **{"train_cfg.stop_after": 8})
-    resumed = train(tmp_path / "killed", **saving, resume=True)
-    assert resumed.model.seen == straight.model.seen[7:]
-    assert losses(tmp_path / "straight") == losses(tmp_path / "killed")
-
-
-def test_sampler_without_set_start_finds_its_place(tmp_path: Path, capfd) -> None:
-    sampler = {"train_dataloader.sampler": dict(type="DefaultSampler", shuffle=True, _delete_=True)}
-    straight = train(tmp_path / "straight", **sampler)
-    saving = {**BY_ITER, "default_hooks.checkpoint.interval": 8, **sampler}
-    train(tmp_path / "killed", **saving, **{"train_cfg.stop_after": 8})
-    resumed = train(tmp_path / "killed", **saving, resume=True)
-    assert "DefaultSampler has no set_start: loading and dropping 2 batches" in capfd.readouterr().out
-    assert resumed.model.seen == straight.model.seen[8:]
 
 
 def test_checkpoint_of_last_step_resumes_with_the_epochs_end(tmp_path: Path) -> None:
@@ -136,15 +78,6 @@ def test_real_method_resumes_exactly(tmp_path: Path, method: str) -> None:
     assert len(losses(tmp_path / "straight")) == 6
     facts = torch.load(tmp_path / "killed/iter_4.pth", weights_only=True)["meta"]["mmmim"]
     assert (facts["patch_size"], facts["epoch"], facts["mean"]) == ([8, 8], 1, [123.675, 116.28, 103.53])
-
-
-def test_another_batch_size_cannot_continue_an_epoch(tmp_path: Path) -> None:
-    saving = {**BY_ITER, "default_hooks.checkpoint.interval": 4}
-    train(tmp_path, **saving, **{"train_cfg.stop_after": 4})
-    with pytest.raises(
-        UsageError, match=r"6 iterations per epoch \(batch 4 x 1 .* 11 iterations per epoch \(batch 2 x 1"
-    ):
-        train(tmp_path, **saving, **{"train_dataloader.batch_size": 2}, resume=True)
 
 
 def test_stop_after_leaves_the_schedule_alone(tmp_path: Path, straight_run) -> None:

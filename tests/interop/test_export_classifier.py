@@ -14,7 +14,6 @@ from official_names import beit_finetuned, drawn
 
 from mmmim.commands import export as export_command
 from mmmim.commands.running import run_tool
-from mmmim.config.text import config_value
 from mmmim.errors import UsageError
 from mmmim.interop.convert import convert_file
 from mmmim.interop.export import export, read_encoder
@@ -121,12 +120,3 @@ def test_mistakes_are_one_message(tmp_path: Path, capsys: pytest.CaptureFixture)
     state = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("backbone.")}
     torch.save(dict(checkpoint, state_dict=state), file)
     assert "holds no head of a classifier" in error(file, "--to", "timm")
-
-
-def test_a_config_is_read_without_running_it(tmp_path: Path) -> None:
-    victim = tmp_path / "victim"
-    run = f"os.mkdir({str(victim)!r})"
-    text = f"import os\n{run}\nmodel = dict(backbone=dict(out_type='cls', depth=-1), x={run})\n"
-    assert config_value(text, "model") == dict(backbone=dict(out_type="cls", depth=-1), x=None)
-    assert not victim.exists()
-    assert all(config_value(text, "model") is None for text in ("model = (", None, "a = 1"))

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from mmengine.config import Config
-from mmengine.registry import DATASETS, DefaultScope
+from dense_settings import detection, segmentation
 from PIL import Image
 
-from mmmim.datasets.toy_layouts import write_ade20k, write_coco
 from mmmim.errors import UsageError
-from mmmim.launch.data_paths import check_paths
 from mmmim.launch.dense_checks import check_dense
 from mmmim.launch.options import load_config
 
@@ -24,34 +20,6 @@ DOWNSTREAM = CONFIGS / "ccmim" / "downstream"
 LOADERS = ("train_dataloader", "val_dataloader")
 SEG_HEADS = ("model.decode_head", "model.auxiliary_head")
 DET_HEADS = ("model.roi_head.bbox_head", "model.roi_head.mask_head")
-
-
-@pytest.fixture(scope="module")
-def toys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("toys")
-    write_ade20k(root / "seg", num_train=6, num_val=2, num_classes=2)
-    write_coco(root / "det", num_train=4, num_val=2, num_classes=2)
-    return root
-
-
-@pytest.fixture
-def data(toys: Path, tmp_path: Path) -> Path:
-    """A copy that a test may break."""
-    return Path(shutil.copytree(toys, tmp_path / "data"))
-
-
-def segmentation(data: Path, **options: Any) -> Config:
-    return _config("upernet_vit-tiny_toy.py", data / "seg", options)
-
-
-def detection(data: Path, **options: Any) -> Config:
-    file = str(data / "det" / "annotations" / "instances_val.json")
-    return _config("mask-rcnn_vit-tiny_toy.py", data / "det", {"val_evaluator.ann_file": file, **options})
-
-
-def _config(name: str, root: Path, options: dict[str, Any]) -> Config:
-    roots = {f"{loader}.dataset.dataset.data_root": str(root) for loader in LOADERS}
-    return load_config(str(DOWNSTREAM / name), {**roots, **options})
 
 
 def num_classes(heads: tuple[str, ...], count: int) -> dict[str, int]:
@@ -133,14 +101,6 @@ def test_images_of_another_kind(data: Path) -> None:
         check_dense(segmentation(data, **other), LOADERS)
 
 
-def test_missing_data_is_left_to_the_check_of_paths(data: Path) -> None:
-    (data / "det" / "annotations" / "instances_train.json").unlink()
-    cfg = detection(data)
-    assert check_dense(cfg, LOADERS) == []
-    with pytest.raises(UsageError, match=r"instances_train\.json  \(train_dataloader\.dataset\.dataset\.ann_file\)"):
-        check_paths(cfg, LOADERS)
-
-
 def test_the_metric_reads_the_file_of_the_data(toys: Path) -> None:
     with pytest.raises(
         UsageError, match=r"val_evaluator\.ann_file=else\.json is not .* --cfg-options val_evaluator\.ann"
@@ -186,15 +146,3 @@ def test_tools_train_says_it_in_one_line(arguments: list[str], capsys: pytest.Ca
     assert main([str(DOWNSTREAM / "upernet_vit-tiny_toy.py"), *options]) == 2
     error = capsys.readouterr().err
     assert error.count("error: ") == 1 and "but model.decode_head.num_classes=8; fix: --cfg-options" in error
-
-
-def test_a_toy_recipe_on_other_data_writes_no_toys(toys: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``data_root`` alone sends a toy config elsewhere; a root that is not there is then missing."""
-    monkeypatch.chdir(tmp_path)
-    cfg = segmentation(toys)
-    check_paths(cfg, LOADERS)
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        assert len(DATASETS.build(cfg.train_dataloader.dataset)) == 6
-    assert not (tmp_path / "data").exists()
-    with pytest.raises(UsageError, match=r"nowhere/seg  \(train_dataloader\.dataset\.dataset\.data_root\)"):
-        check_paths(segmentation(tmp_path / "nowhere"), LOADERS)

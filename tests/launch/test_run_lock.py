@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from stopped_run import stopped
 
 from mmmim.errors import UsageError
 from mmmim.launch import run_lock as lock_module
@@ -100,15 +101,6 @@ def test_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # ------------------------------------------------------------------ unfinished runs
-
-
-def stopped(folder: Path, done: int, last: int = 10) -> Path:
-    info = dict(max_iters=last)
-    content = dict(meta=dict(iter=done), state_dict={}, optimizer={}, message_hub=dict(runtime_info=info))
-    torch.save(content, folder / "rolling.pth")
-    (folder / "last_checkpoint").write_text("rolling.pth", encoding="utf-8")
-    torch.save({}, folder / "best_top1_epoch_1.pth")
-    return folder
 
 
 def test_an_unfinished_run_asks(tmp_path: Path) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from mmmim.launch import run_prepared
 from mmmim.launch.lr_scaling import BatchSize
 from mmmim.launch.options import load_config
 from mmmim.launch.prepare import Settings, prepare
@@ -49,17 +47,3 @@ def test_a_plan_says_so() -> None:
     assert (
         "the warm-up has 64 updates on these 4,096 images" in dry_run(prepare(cfg, Settings(planned=True))).warnings[-1]
     )
-
-
-def test_a_run_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    said: list[str] = []
-    runner = SimpleNamespace(
-        train_loop=SimpleNamespace(dataloader=SimpleNamespace(dataset=range(4096))),
-        logger=SimpleNamespace(info=lambda line: None, warning=said.append),
-        train=lambda: None,
-    )
-    monkeypatch.setattr(run_prepared, "build_runner", lambda cfg: runner)
-    monkeypatch.setattr(run_prepared, "announce", lambda *_: None)
-    cfg = load_config(TOY, {"auto_scale_lr.recipe_num_images": 1_000_000}, str(tmp_path))
-    run_prepared.run_prepared(prepare(cfg))
-    assert any("the warm-up has 64 updates on these 4,096 images" in remark for remark in said)

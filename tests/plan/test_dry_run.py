@@ -5,29 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dry_runs import plan
 from mmengine.config import Config
 
 from mmmim.launch.lr_scaling import BatchSize
-from mmmim.launch.options import load_config
-from mmmim.launch.prepare import Settings, prepare
 from mmmim.launch.schedule import schedule_of, steps_per_epoch
-from mmmim.plan.dry_run import dry_run
-from mmmim.plan.table import describe
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted(p for p in ROOT.glob("configs/**/*.py") if "_base_" not in p.parts and p.name != "tables.py")
-
-
-@pytest.fixture(autouse=True)
-def without_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Real data that a machine may have below ``data/`` is out of sight."""
-    monkeypatch.chdir(tmp_path)
-
-
-def plan(name: str, processes: int, **options: Any) -> tuple[Any, str]:
-    cfg = load_config(str(ROOT / "configs" / name), options)
-    run = dry_run(prepare(cfg, Settings(processes=processes, planned=True)))
-    return run, describe(run)
 
 
 def test_headline_recipe(tmp_path: Path) -> None:
@@ -65,21 +50,11 @@ def test_every_shipped_config_can_be_planned(path: Path) -> None:
     assert "not counted: " not in run.memory.counted or run.model.__class__.__name__ == "MaskRCNN", table
 
 
-def test_tokenizers_and_their_files_are_named() -> None:
-    missing = "DALLETokenizer, 8,192 codes: data/tokenizers/dalle is missing: a run would stop at its start"
-    assert missing in plan("cim/vit-b_respix_300e.py", 32)[1]
-    assert "TinyDVAE, 512 codes: tiny_dvae.safetensors" in plan("beit/vit-tiny_toy.py", 1)[1]
-
-
 def test_accumulation_divides_the_updates() -> None:
     run, table = plan("ccmim/vit-b_800e.py", 8, **{"optim_wrapper.accumulative_counts": 4})
     assert run.prepared.batch.effective == 1024
     assert (run.schedule.iterations, run.schedule.updates) == (5004 * 800, 1251 * 800)
     assert "(1,000,800 optimizer updates)" in table
-
-
-def test_recipe_batch_is_warned_about() -> None:
-    assert "warning: effective batch 256 differs from the recipe's 1024" in plan("ccmim/vit-b_800e.py", 8)[1]
 
 
 def test_empty_folder_is_reported(tmp_path: Path) -> None:

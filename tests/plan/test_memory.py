@@ -16,12 +16,6 @@ from mmmim.registry import MODELS
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(autouse=True)
-def without_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Real data that a machine may have below ``data/`` is out of sight."""
-    monkeypatch.chdir(tmp_path)
-
-
 def small(**changes: Any) -> Config:
     cfg = Config.fromfile(ROOT / "configs/ccmim/vit-tiny_toy.py")
     cfg.merge_from_dict({"optim_wrapper.optimizer.lr": 1e-3, **changes})

@@ -7,18 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.registry import init_default_scope
+from planned_runs import planned
 
 from mmmim.launch.options import load_config
 from mmmim.registry import MODELS
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.layout import parsed_options
-from mmmim.reproduce.plan import RowPlan, Settings, plan_table
+from mmmim.reproduce.plan import Settings, plan_table
 from mmmim.reproduce.tables import find_table, load_tables, methods
-
-
-def planned(method: str, table: str, row: str, **settings) -> RowPlan:
-    plans = plan_table(method, find_table(table, load_tables(method)), Settings(**settings))
-    return next(plan for plan in plans if plan.row.name == row)
 
 
 def chain(run: Run) -> list[str]:
@@ -76,25 +72,6 @@ def test_equal_runs_have_one_folder_and_others_another() -> None:
     others = [planned("ccmim", "table5", name, scale="toy").root[0] for name in ("random-400e", "importance-400e")]
     seeds = planned("ccmim", "table5", "importance-sampling-400e", scale="toy", seeds=3).root
     assert len({run.folder for run in (*others, *seeds)}) == 5
-
-
-@pytest.mark.parametrize(
-    ("row", "epochs"), [("integrated-50e", "1"), ("integrated-100e", "2"), ("integrated-200e", "4")]
-)
-def test_lengths_keep_their_proportion_where_a_table_is_about_them(row: str, epochs: str) -> None:
-    run = planned("beyond_masking", "fig5", row, scale="toy").root[0]
-    assert run.words == ("--epochs", epochs) and run.result.name == f"epoch_{epochs}.pth"
-
-
-def test_what_a_row_is_about_is_kept_and_sizes_are_dropped() -> None:
-    plan = planned("ccmim", "table5", "random-400e", scale="toy")
-    assert plan.root[0].config == "configs/ccmim/vit-tiny_toy.py" and not plan.root[0].words
-    assert plan.root[0].options == (
-        "model.masker._delete_=True", "model.masker.type=RandomMasker", "model.masker.mask_ratio=0.75",
-    )  # fmt: skip
-    assert plan.runs["linear"][0].tool == "probe" and plan.runs["finetune"][0].config.endswith("ft_vit-tiny_toy.py")
-    step = planned("simmim", "table9", "step-100e", scale="toy").root[0]
-    assert "param_scheduler.type=WarmupStepLR" in step.options and step.words == ("--epochs", "2")
 
 
 def test_rows_that_become_the_same_say_so_and_missing_data_is_named() -> None:

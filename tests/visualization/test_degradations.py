@@ -10,7 +10,6 @@ from mmengine.config import Config
 from PIL import Image
 
 from mmmim.commands.visualize import main
-from mmmim.config.crops import crop_size
 from mmmim.visualization.degradations import inputs, task_of
 from mmmim.visualization.grid import Column
 from mmmim.visualization.pixels import GREY
@@ -83,12 +82,6 @@ def test_random_degradations_repeat_with_the_seed(task_config) -> None:
     same = inputs_of(config, 1)[1]
     assert np.array_equal(same, inputs_of(config, 1)[1])
     assert not np.array_equal(same, inputs_of(config, 2)[1])
-
-
-def test_images_have_the_size_of_the_training_crops(task_config) -> None:
-    sizes = {task: crop_size(Config.fromfile(task_config(task)), (1, 2)) for task in ("masked", "distorted-48")}
-    assert sizes == {"masked": (32, 32), "distorted-48": (48, 48)}
-    assert crop_size(Config(), (1, 2)) == (1, 2)
 
 
 def test_name_of_several_steps() -> None:

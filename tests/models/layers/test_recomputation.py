@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import torch
-import torch.nn.functional as F
+from recomputed import check_same, everything_kept, lively
 from small_encoders import SWIN, SWIN_V2, VIT
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmmim.models.backbones import BEiTViT, Swin, SwinV2, ViT
 from mmmim.models.layers import PatchMask, keep_input
 from mmmim.models.maskers import RandomMasker
-from mmmim.models.necks import MAEDecoder
-from mmmim.models.necks.probe_blocks import ProbeBlocks
 
 MODULE = "mmmim.models.layers.recomputation"
 ENCODERS: list[tuple[Any, dict[str, Any]]] = [
@@ -35,46 +29,6 @@ ENCODERS: list[tuple[Any, dict[str, Any]]] = [
 ]
 
 
-@contextmanager
-def everything_kept() -> Iterator[None]:
-    """Take away what keeps less, whole blocks included."""
-    with (
-        patch(f"{MODULE}.checkpoint", lambda function, *args, **options: function(*args)),
-        patch(f"{MODULE}.LinearOf.apply", lambda function, x, weight, bias, *_: F.linear(function(x), weight, bias)),
-    ):
-        yield
-
-
-def lively(module: nn.Module) -> nn.Module:
-    torch.manual_seed(0)
-    for parameter in module.parameters():
-        parameter.data += 0.2 * torch.randn_like(parameter)
-    return module.double()
-
-
-def gradients(model: Any, *inputs: Any) -> tuple[dict[str, Tensor], int]:
-    """Return loss and gradients, and the FLOPs that they took."""
-    torch.manual_seed(1)  # for drop paths
-    with FlopCounterMode(display=False) as counter:
-        outputs = model(*inputs)
-        loss = sum(each.square().mean() for each in (outputs if isinstance(outputs, tuple) else (outputs,)))
-        loss.backward()
-    found = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
-    model.zero_grad()
-    return dict(found, loss=loss.detach()), counter.get_total_flops()
-
-
-def check_same(model: Any, *inputs: Any) -> None:
-    with everything_kept():
-        expected, flops = gradients(model, *inputs)
-    found, again = gradients(model, *inputs)
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        torch.testing.assert_close(found[name], value, rtol=1e-12, atol=1e-14, msg=name)
-    whole_blocks = getattr(model, "with_cp", False)
-    assert (again > flops) if whole_blocks else (again == flops)
-
-
 @pytest.mark.parametrize("mode", ["train", "eval"])
 @pytest.mark.parametrize("kind, settings", ENCODERS)
 def test_encoders(kind: Any, settings: dict[str, Any], mode: str) -> None:
@@ -85,18 +39,6 @@ def test_encoders(kind: Any, settings: dict[str, Any], mode: str) -> None:
     if model.mask_mode is not None:
         mask = RandomMasker(0.5)(model.grid(images), 3, generator=torch.Generator().manual_seed(0))
     check_same(model, images, mask)
-
-
-def test_decoder() -> None:
-    model = lively(MAEDecoder(in_dims=16, out_dims=12, grid=(2, 4), dims=32, depth=2, num_heads=4))
-    mask = RandomMasker(0.5)((2, 4), 3, generator=torch.Generator().manual_seed(0))
-    check_same(model, torch.randn(3, 1 + mask.num_visible, 16, dtype=torch.float64), mask, mask.hidden)
-
-
-@pytest.mark.parametrize("pooling", ["cls", "avg"])
-def test_probe(pooling: str) -> None:
-    model = lively(ProbeBlocks(in_dims=16, num_heads=4, pooling=pooling))
-    check_same(model, torch.randn(3, 9, 16, dtype=torch.float64))
 
 
 def test_autocast_is_the_same_in_both_passes() -> None:

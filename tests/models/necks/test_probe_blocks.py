@@ -1,6 +1,7 @@
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
+from recomputed import check_same, lively
 from torch import Tensor, nn
 
 from mmmim.models.classifiers import ImageClassifier
@@ -135,3 +136,9 @@ def test_a_neck_that_names_its_width_keeps_it() -> None:
     backbone = dict(type="mmmim.ViT", arch=ARCH, img_size=16, patch_size=8, frozen_stages=2)
     model = MODELS.build(dict(type="mmmim.ImageClassifier", backbone=backbone, neck=neck, head=head))
     assert model.neck.blocks[0].attn.num_heads == 2 and model.neck.blocks[0].mlp.fc1.out_features == 64
+
+
+@pytest.mark.parametrize("pooling", ["cls", "avg"])
+def test_probe(pooling: str) -> None:
+    model = lively(ProbeBlocks(in_dims=16, num_heads=4, pooling=pooling))
+    check_same(model, torch.randn(3, 9, 16, dtype=torch.float64))
