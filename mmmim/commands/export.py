@@ -65,7 +65,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """Write the export, and print how well its features agree and how to load it."""
-    check_output("--out", args.out, folder=not Path(args.out).suffix)
+    check_output("--out", args.out, folder=Path(args.out).is_dir())  # the target says whether it has to be one
     with libraries_loading():
         from mmmim.interop.export import TARGETS, export, read_encoder
         from mmmim.visualization.sources import checkpoint_file

@@ -111,6 +111,8 @@ def test_places_that_are_taken_stay_as_they_are(
     os.mkdir(tmp_path / "taken.pth")
     assert "taken.pth: is a folder; give the name of a file in it" in error(capsys, *words, tmp_path / "taken.pth")
     assert [path.name for path in full.iterdir()] == ["note.txt"]
+    (tmp_path / "vit.v2").mkdir()  # a suffix of no file
+    assert export_command.main([str(word) for word in (*words, tmp_path / "vit.v2")]) == 0
     with pytest.raises(UsageError, match=r"--to transformers writes a folder; leave \.pth out of the name"):
         export(read_encoder(checkpoint), "transformers", tmp_path / "a.pth")
     with pytest.raises(UsageError, match=r"--to onnx writes a folder, or a file \.onnx; leave \.pt2 out"):
