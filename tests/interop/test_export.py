@@ -10,8 +10,6 @@ import torch
 from safetensors import safe_open
 from small_encoders import write_checkpoint
 
-from mmmim.commands import export as export_command
-from mmmim.commands.running import run_tool
 from mmmim.errors import UsageError
 from mmmim.interop.export import export, read_encoder
 from mmmim.models.backbones import ViT
@@ -69,17 +67,3 @@ def test_a_pytorch_file_is_not_named_safetensors(tmp_path: Path, checkpoint: Pat
     with pytest.raises(UsageError, match=r"--to mmpretrain writes a PyTorch file; name it \.pth, or use --to safeten"):
         export(read_encoder(checkpoint), "mmpretrain", out)
     assert not out.exists()
-
-
-def test_command_line(tmp_path: Path, checkpoint: Path, capsys: pytest.CaptureFixture) -> None:
-    out = tmp_path / "new" / "vit.pth"
-    assert (
-        run_tool(export_command.run, export_command.parse_args([str(checkpoint), "--to", "timm", "--out", str(out)]))
-        == 0
-    )
-    assert len(torch.load(out)) == 30
-    printed = capsys.readouterr().out
-    assert "30 tensors written to" in printed and "differ by at most" in printed
-    arguments = export_command.parse_args([str(tmp_path / "nothing.pth"), "--to", "timm", "--out", str(out)])
-    assert run_tool(export_command.run, arguments) == 2
-    assert "nothing.pth'; give a .pth file or the work directory of a run" in capsys.readouterr().err
