@@ -1,6 +1,6 @@
 """Tests mirror the tree: a module of ``mmmim`` has its tests in the same folder under its own name.
 
-A test file is ``test_MODULE.py`` or, of a part of a module's subjects, ``test_MODULE_SUBJECT.py``; what concerns a whole
+A test file is ``test_MODULE.py`` or, for one of several subjects, ``test_MODULE_SUBJECT.py``; what concerns a whole
 folder has the folder's name in place of the module's. Folders that ``mmmim`` does not have hold tests of other things.
 """
 
