@@ -9,7 +9,7 @@ PYTHON=${PYTHON:-python} JOBS=${JOBS:-2}
 ARITHMETIC=(tests/golden tests/parity tests/models tests/engine/test_engine_resume.py tests/engine/test_engine_two_processes.py)
 # Logged durations, processes that wait for each other, signals, data workers.
 TIME=(tests/engine/test_log_processor.py tests/engine/test_stop_signal.py tests/engine/test_engine_two_processes.py
-    tests/evaluation/test_evaluation_over_processes.py tests/reproduce/test_command.py tests/commands/test_process_counts.py)
+    tests/evaluation/test_evaluation_over_processes.py tests/reproduce/test_command.py tests/commands/test_commands_process_counts.py)
 # Files and output with letters beyond ASCII.
 TEXT=(tests/datasets/test_text_files.py tests/datasets/test_image_folder.py tests/test_docs.py tests/test_metafiles.py
     tests/test_packaging.py tests/reproduce tests/visualization/test_curves.py

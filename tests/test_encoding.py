@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator
-from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
-
-from mmmim.commands.terminal import print_in_any_locale
 
 ROOT = Path(__file__).parents[1]
 NO_TEXT = {"Image", "os", "tarfile", "zipfile", "webbrowser"}  # whose open() is of something else
@@ -58,11 +54,3 @@ def test_no_encoding_is_left_to_the_locale(folder: str) -> None:
 )
 def test_which_calls_are_meant(source: str, lines: list[int]) -> None:
     assert sorted(without_encoding(source)) == lines
-
-
-def test_output_escapes_what_the_locale_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = BytesIO()
-    monkeypatch.setattr(sys, "stdout", TextIOWrapper(written, encoding="ascii"))
-    print_in_any_locale()
-    print("70.0 ± 0.3", flush=True)
-    assert written.getvalue() == b"70.0 \\xb1 0.3\n"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +45,6 @@ def test_a_file_that_cannot_be_read_has_no_row(trained: TrainingResult, pictures
     assert found.class_names() == ["", ""]
 
 
-def test_neighbours_are_the_nearest_by_cosine(table: Embeddings) -> None:
-    x = table.features / np.linalg.norm(table.features, axis=1, keepdims=True)
-    similar = x @ x.T
-    np.fill_diagonal(similar, -2)
-    found = table.neighbours([0, 5], k=3)
-    for row, near in zip([0, 5], found, strict=True):
-        assert row not in near and similar[row, near].tolist() == pytest.approx(sorted(similar[row])[::-1][:3])
-    assert table.neighbours([1], k=100).shape == (1, 11)
-
-
 @pytest.mark.parametrize("suffix", [".npz", ".parquet"])
 def test_a_table_is_read_by_other_libraries(suffix: str, table: Embeddings, tmp_path: Path) -> None:
     file = table.save(tmp_path / "new" / f"features{suffix}")
@@ -91,34 +80,11 @@ def test_bad_input_is_one_line(
         table.save(tmp_path / "features.parquet")
 
 
-@pytest.fixture
-def command(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    from mmmim.commands.embed import main
-
-    def call(*words: object) -> tuple[int, str, str]:
-        try:
-            status = main(list(map(str, words)))
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        return status, *capsys.readouterr()
-
-    return call
-
-
-def test_the_command_writes_table_and_picture(
-    command: Callable, trained: TrainingResult, pictures: Path, tmp_path: Path
-) -> None:
-    words = ["--data", pictures, "--out", tmp_path / "a.npz", "--picture", tmp_path / "b" / "near.png", "--num", 3]
-    status, out, _ = command(trained.work_dir, *words, "--workers", 0)
-    assert status == 0 and "12 images, 16 features each" in out
-    assert (tmp_path / "b" / "near.png").read_bytes().startswith(b"\x89PNG") and len(
-        np.load(tmp_path / "a.npz")["names"]
-    ) == 12
-
-
-def test_mistakes_of_the_command(command: Callable, trained: TrainingResult, pictures: Path, tmp_path: Path) -> None:
-    assert command(trained.work_dir, "--data", pictures, "--out", "a.csv")[0] == 2
-    assert command(trained.work_dir, "--data", pictures, "--out", "a.npz", "--num", "0")[0] == 2
-    (tmp_path / "file").touch()
-    status, _, err = command(trained.work_dir, "--data", pictures, "--out", tmp_path / "file" / "a.npz")
-    assert status == 2 and err.count("\n") == 1 and "file" in err
+def test_neighbours_are_the_nearest_by_cosine(table: Embeddings) -> None:
+    x = table.features / np.linalg.norm(table.features, axis=1, keepdims=True)
+    similar = x @ x.T
+    np.fill_diagonal(similar, -2)
+    found = table.neighbours([0, 5], k=3)
+    for row, near in zip([0, 5], found, strict=True):
+        assert row not in near and similar[row, near].tolist() == pytest.approx(sorted(similar[row])[::-1][:3])
+    assert table.neighbours([1], k=100).shape == (1, 11)

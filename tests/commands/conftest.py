@@ -8,10 +8,19 @@ from pathlib import Path
 
 import pytest
 from mmengine.config import Config
+from published_mae import own_cache_folder, pictures, publish, trained
 from small_pretraining import checkpoint, pretrain_config
 from tiny_ccmim import write_config
 
-__all__ = ["checkpoint", "pretrain_config", "write_config"]
+__all__ = [
+    "checkpoint",
+    "own_cache_folder",
+    "pictures",
+    "pretrain_config",
+    "publish",
+    "trained",
+    "write_config",
+]
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "configs/mae/vit-tiny_toy.py"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import pytest
 
 from mmmim.commands import avgdist, cim_parts, knn
 from mmmim.commands.command_line import CommandParser
-from mmmim.commands.pictures import PICTURES
 from mmmim.commands.work.avgdist import SQUARE_CELL
 from mmmim.evaluation.knn import DEFAULT_K
 from mmmim.models.target_generators.pixel import NORMS
@@ -27,11 +24,6 @@ def test_words_of_the_parsers_are_those_of_the_libraries(capsys: pytest.CaptureF
     assert {*KINDS, "none"} == set(NORMS)
     assert f"default: {' '.join(map(str, DEFAULT_K))}," in help_of(knn, capsys)
     assert f"in cells of {SQUARE_CELL} pixels" in help_of(avgdist, capsys)
-
-
-@pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURES)
-def test_pictures_are_drawn_by_a_module(picture) -> None:
-    assert callable(import_module(f"mmmim.visualization.{picture.module}").draw)
 
 
 def parser() -> CommandParser:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmmim.called import VARIABLE, VERBS, as_called, program
+from mmmim.called import VARIABLE, VERBS
 from mmmim.commands import scripts
 from mmmim.commands.main import main, verbs
 
@@ -61,31 +61,10 @@ def test_a_verb_is_explained_in_its_own_words(verb: str, capsys: pytest.CaptureF
     assert len(re.findall(r"^  -", options, re.MULTILINE)) <= UNGROUPED, "group these options"
 
 
-def test_a_tool_names_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", [str(ROOT / "tools/train.py")])
-    assert program() == "tools/train.py"
-    assert as_called("python tools/knn.py CONFIG") == "python tools/knn.py CONFIG"
-    monkeypatch.setattr(sys, "argv", ["/site-packages/mmmim/.mim/tools/train.py"])
-    assert program() == "mmmim train"
-    text = "python tools/knn.py C; bash tools/dist_train.sh C 8; tools/print_config.py C; tools/analysis/avgdist.py"
-    assert as_called(text) == "mmmim knn C; mmmim dist-train C 8; mmmim print-config C; tools/analysis/avgdist.py"
-
-
 def test_a_verb_leaves_the_process_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     before = list(sys.argv), os.environ.get(VARIABLE)
     help_of("train", capsys)
     assert (list(sys.argv), os.environ.get(VARIABLE)) == before
-
-
-def test_processes_of_a_verb_name_verbs(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "mmmim", "dist-train", "mae/vit-tiny_toi", "1"],
-        cwd=tmp_path,
-        env={**os.environ, "LOCAL_GPUS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 2 and "did you mean configs/mae/vit-tiny_toy.py" in done.stderr
 
 
 def test_dist_train_needs_no_clone_around_it(tmp_path: Path) -> None:

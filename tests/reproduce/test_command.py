@@ -18,21 +18,6 @@ from mmmim.reproduce.tables import load_tables
 TABLE_5 = ["ccmim", "table5", "--scale", "toy"]
 
 
-@pytest.mark.parametrize("method", ["ccmim", "mae"])
-def test_the_list_names_every_row_with_its_published_numbers(method: str, reproduce, capsys) -> None:
-    assert reproduce([method, "--list"]) == 0
-    out = capsys.readouterr().out
-    for table in load_tables(method):
-        assert f"{table.name}: {table.title}" in out
-        for row in table.rows:
-            line = next(line for line in out.splitlines() if re.match(rf"  {re.escape(row.name)} +\[", line))
-            assert (f"run {method}/" in line) == bool(row.evaluations())
-            assert ("number only: " in line) == any(row.why_number_only(m) for m in row.published)
-    if method == "ccmim":
-        assert re.search(r"ccmim-800e +\[run ccmim/vit-b_800e.py\] +published: linear 68.9 +finetune 84.2", out)
-        assert len(re.findall("number only", out)) == 18 + 14 + 8 + 8
-
-
 def test_a_whole_table_is_run_once_and_shows_both_numbers(reproduce, ran: list[Run], tmp_path: Path) -> None:
     assert reproduce([*TABLE_5, "--out", str(tmp_path)]) == 0
     assert len(ran) == 24 and len(set(ran)) == 24  # 8 pre-trainings, each probed and fine-tuned
@@ -120,12 +105,6 @@ def test_what_cannot_be_run_is_named(reproduce, ran: list[Run], capsys, words: l
     assert reproduce(words) == 2
     assert re.search(message, capsys.readouterr().err)
     assert not ran
-
-
-@pytest.mark.parametrize("words", [["ccmim"], [], ["ccmim", "table5", "--seeds", "0"]])
-def test_an_incomplete_command_line_is_refused(reproduce, words: list[str]) -> None:
-    with pytest.raises(SystemExit):
-        reproduce(words)
 
 
 @pytest.mark.slow

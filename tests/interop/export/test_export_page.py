@@ -11,7 +11,7 @@ from models_to_export import PLAIN, write_classifier, write_pretraining, write_u
 
 from mmmim.commands import export as export_command
 
-PAGE = Path(__file__).parents[2] / "docs/export.md"
+PAGE = Path(__file__).parents[3] / "docs/export.md"
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from mmmim.evaluation import cached_extraction
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,19 +44,6 @@ def test_knn_refuses_a_large_k_before_it_extracts_features(pretrain_config, caps
     assert "k: (10, 161) must lie in 1..160" in capsys.readouterr().err
 
 
-def test_probe_repeats_over_seeds(pretrain_config, tmp_path, monkeypatch):
-    out = tmp_path / "probe.json"
-    passes = []
-    extract = cached_extraction.extract_all
-    monkeypatch.setattr(cached_extraction, "extract_all", lambda *a, **kw: passes.append(a[2]) or extract(*a, **kw))
-    assert run("probe", pretrain_config, "none", "--num-test", 48, "--seeds", 2, "--no-cache", "--out", out) == 0
-    result = json.loads(out.read_text(encoding="utf-8"))
-    assert "pretrained" not in result
-    by_seed = result["random_init"]["by_seed"]
-    assert passes == ["training images", "test images"]
-    assert len(by_seed) == 2 and result["random_init"]["top1"] == pytest.approx(sum(by_seed) / 2)
-
-
 @pytest.mark.parametrize("kind", ["knn", "layerwise", "attentive"])
 def test_knn_takes_classifier_configs(tmp_path, kind):
     config, out = ROOT / f"configs/ccmim/downstream/{kind}_vit-tiny_toy.py", tmp_path / "knn.json"
@@ -67,18 +52,3 @@ def test_knn_takes_classifier_configs(tmp_path, kind):
     result = json.loads(out.read_text(encoding="utf-8"))
     assert (result["num_train"], result["num_test"], result["num_classes"], result["pool"]) == (40, 24, 8, "avg")
     assert 0 <= result["random_init"]["k5"] <= 100
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        (["nothing.pth"], "no checkpoint at"),
-        (["none", "--data", "nowhere"], "nowhere"),
-        (["none", "--k", "500"], "k: (500,) must lie in 1..160"),
-        (["none", "--crop-ratio", "0"], "crop_ratio: 0.0"),
-    ],
-)
-def test_mistakes_are_named_in_one_line(pretrain_config, capsys, options, message):
-    assert run("knn", pretrain_config, *options) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: ") and message in error
