@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from refused_export import error
 
+from mmmim.commands import export as export_command
 from mmmim.errors import UsageError
 from mmmim.interop.export import export, read_encoder
 from mmmim.models.backbones import ViT
