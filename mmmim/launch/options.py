@@ -45,7 +45,9 @@ def load_config(
     compat.setup()
     find_own_modules()
     file = find_config(path)
+    named = file
     if is_renamed(path):
+        named = Path(path)  # whose run an earlier release may have begun
         print_log(f"config {path} is now {file}; its old name goes with the next release", level=logging.WARNING)
     cfg = Config.fromfile(file)
     check_extra(cfg)
@@ -63,7 +65,7 @@ def load_config(
     check_config(cfg)
     if isinstance(level := cfg.get("log_level") or "INFO", str):
         one_of("log_level", level, LOG_LEVELS)
-    cfg.work_dir = work_dir or cfg.get("work_dir") or str(default_work_dir(file))
+    cfg.work_dir = work_dir or cfg.get("work_dir") or str(default_work_dir(named))
     return cfg
 
 

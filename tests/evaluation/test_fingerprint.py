@@ -155,7 +155,7 @@ def test_the_source_of_an_encoder_counts(tmp_path, monkeypatch):
 def test_the_source_of_mmmim_counts(tmp_path, monkeypatch):
     before = of_code([])
     (tmp_path / "__init__.py").write_text("", encoding="utf-8")
-    monkeypatch.setattr(fingerprint.mmmim, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(fingerprint, "__file__", str(tmp_path / "evaluation" / "fingerprint.py"))
     fingerprint._own_code.cache_clear()
     assert of_code([]) != before
     monkeypatch.undo()

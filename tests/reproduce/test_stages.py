@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mmmim.errors import UsageError
@@ -17,9 +19,17 @@ def test_only_folders_of_the_demo_are_emptied(tmp_path):
     assert (tmp_path / "mine/thesis.tex").exists()
 
 
+def tool(folder: Path, code: str) -> list[str]:
+    """Write a tool, and return the command that runs it."""
+    file = folder / f"tool{len(list(folder.glob('tool*.py')))}.py"
+    file.write_text(code, encoding="utf-8")
+    return [str(file)]
+
+
 def test_a_failing_stage_shows_the_end_of_its_output(tmp_path):
+    command = tool(tmp_path, "print('the reason'); raise SystemExit(3)")
     with pytest.raises(StageFailed, match=r"(?s)broken ended with status 3.*the reason"):
-        Stages(tmp_path, 1).run("broken", ["-c", "print('the reason'); raise SystemExit(3)"])
+        Stages(tmp_path, 1).run("broken", command)
     assert "the reason" in (tmp_path / "broken.log").read_text(encoding="utf-8")
 
 
@@ -33,14 +43,15 @@ def test_progress_lines_are_short():
 
 def test_stages_share_the_cores(tmp_path):
     stages = Stages(tmp_path, cores=4)
-    shown = "import os; print(os.environ['OMP_NUM_THREADS'])"
-    stages.run("alone", ["-c", shown])
-    stages.run_side_by_side({name: ["-c", shown] for name in ("one", "two", "three")})
+    command = tool(tmp_path, "import os; print(os.environ['OMP_NUM_THREADS'])")
+    stages.run("alone", command)
+    stages.run_side_by_side(dict.fromkeys(("one", "two", "three"), command))
     printed = {name: (tmp_path / f"{name}.log").read_text(encoding="utf-8").strip() for name in stages.seconds}
     assert printed == dict(alone="4", one="2", two="2", three="2")
     assert set(stages.cpu_seconds) == set(printed)
 
 
 def test_one_failure_of_several_is_told(tmp_path):
+    commands = dict(first=tool(tmp_path, ""), second=tool(tmp_path, "raise SystemExit(1)"))
     with pytest.raises(StageFailed, match="second ended with status 1"):
-        Stages(tmp_path, cores=2).run_side_by_side({"first": ["-c", ""], "second": ["-c", "raise SystemExit(1)"]})
+        Stages(tmp_path, cores=2).run_side_by_side(commands)
