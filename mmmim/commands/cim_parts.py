@@ -1,4 +1,4 @@
-"""What the parts of a CIM step cost: CPU seconds, and 1e9 multiply-adds (GMAC) per image.
+"""Measure the parts of a CIM step: CPU seconds, and 1e9 multiply-adds (GMAC) per image.
 
     python tools/analysis/cim_parts.py configs/cim/vit-b_respix_300e.py --batch-size 8 --steps 2
     python tools/analysis/cim_parts.py configs/cim/vit-b_respix_300e.py --dtype bfloat16

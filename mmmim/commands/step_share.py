@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: the parts around the networks, in CPU seconds of this process.
+"""Measure the parts of a training step around the networks, in CPU seconds of this process.
 
     python tools/analysis/step_share.py configs/beyond_masking/vit-b_*_300e.py --batch-size 8 --steps 2
     python tools/analysis/step_share.py configs/conmim/vit-b_300e.py --batch-size 8 --steps 2

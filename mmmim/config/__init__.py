@@ -1,1 +1,1 @@
-"""What a config may say: names, keys and types are checked before anything is built."""
+"""Checks of configs: names, keys and types are checked before anything is built."""

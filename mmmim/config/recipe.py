@@ -1,4 +1,4 @@
-"""What a config says of its run: ``recipe = dict(task=..., scale=..., toy=..., after=...)``."""
+"""Read the facts that a config states about its run: ``recipe = dict(task=..., scale=..., toy=..., after=...)``."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from mmmim.launch.data_paths import check_paths
 from mmmim.launch.dense_checks import check_dense
 from mmmim.launch.loggers import use_loggers
 from mmmim.launch.lr_scaling import BatchSize, scale_lr
+from mmmim.launch.precision import fit_to_device, planned_precision, use_amp
 from mmmim.launch.run_length import check_loops, length_warnings, use_length
 from mmmim.launch.schedule import Schedule, schedule_of, warmup_warnings
 
@@ -99,7 +100,7 @@ def prepare(cfg: Config, settings: Settings | None = None) -> PreparedRun:
     options.use_accumulation(cfg, settings.accumulate)
     options.use_compilation(cfg, settings.compile)
     use_loggers(cfg, settings.log)
-    options.use_amp(cfg, settings.amp)
+    use_amp(cfg, settings.amp)
     use_length(cfg, settings.epochs, settings.iters)
     check_loops(cfg)
     options.use_resume(cfg, settings.resume)
@@ -109,7 +110,7 @@ def prepare(cfg: Config, settings: Settings | None = None) -> PreparedRun:
         check_paths(cfg, (*LOADERS, "custom_hooks"))
     dense = check_dense(cfg, LOADERS)
     scaling = scale_lr(cfg, settings.processes)
-    precision = options.planned_precision(cfg)
-    on_this_device = options.fit_to_device(cfg)
+    precision = planned_precision(cfg)
+    on_this_device = fit_to_device(cfg)
     remarks = [*([] if settings.planned else on_this_device), *scaling.warnings, *length_warnings(cfg), *dense]
     return PreparedRun(cfg, scaling.batch, scaling.lrs, tuple(scaling.lines), precision, tuple(remarks))

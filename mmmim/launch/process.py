@@ -1,4 +1,4 @@
-"""What this process is among those of a run; nothing here imports torch."""
+"""Tell the place of this process among those of a run; nothing here imports torch."""
 
 from __future__ import annotations
 

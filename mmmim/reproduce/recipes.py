@@ -1,4 +1,4 @@
-"""What the configs of a table's rows say of themselves."""
+"""Read the recipes of the configs of a table's rows."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmmim.config.crops import crop_size
 from mmmim.config.folder import workplace
 from mmmim.errors import UsageError
-from mmmim.launch.options import fit_to_device
+from mmmim.launch.precision import fit_to_device
 from mmmim.reproduce.counts import source, times_file
 from mmmim.reproduce.layout import read
 from mmmim.reproduce.runs import device, git_commit, versions

@@ -1,4 +1,4 @@
-"""Where the class token of a ViT looks (ConMIM, Figure 3)."""
+"""Draw the attention of a ViT's class token (ConMIM, Figure 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a generator puts into hidden patches, sampled several times (CIM, Figure 2)."""
+"""Draw images whose hidden patches a generator filled in, sampled several times (CIM, Figure 2)."""
 
 from __future__ import annotations
 

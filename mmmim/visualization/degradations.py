@@ -1,4 +1,4 @@
-"""What the encoder of each task sees (Beyond Masking, Figure 1)."""
+"""Draw the input of the encoder for each task (Beyond Masking, Figure 1)."""
 
 from __future__ import annotations
 

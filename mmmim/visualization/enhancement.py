@@ -1,4 +1,4 @@
-"""What an enhancer predicts from corrupted images (CIM, Figure 3): recovered pixels, or tokens it finds replaced."""
+"""Draw predictions of an enhancer from corrupted images (CIM, Figure 3): recovered pixels, or replaced tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a masked image model puts into hidden areas (SimMIM, Figures 4-6): random ones, most of an object, all of it."""
+"""Draw the recovery of hidden areas (SimMIM, Figures 4-6): random ones, most of an object, all of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What models of different tasks predict for the same images, and their mean error (Beyond Masking, Figure 3)."""
+"""Draw predictions of models of different tasks for the same images, with mean errors (Beyond Masking, Figure 3)."""
 
 from __future__ import annotations
 

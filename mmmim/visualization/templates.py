@@ -1,4 +1,4 @@
-"""What normalisations of the target leave to be predicted, and what they reveal (CIM, Figure 4)."""
+"""Draw what normalisations of the target leave to be predicted, and what they reveal (CIM, Figure 4)."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_pre_training_config_has_no_test(tool, toy, capsys, tmp_path: Path) -> N
 
 
 def test_fp16_needs_an_accelerator(tool, toy, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("mmmim.launch.options.is_cuda_available", lambda: False)
+    monkeypatch.setattr("mmmim.launch.precision.is_cuda_available", lambda: False)
     assert tool("train", toy(), "--amp", "fp16", "--cfg-options", "train_cfg.stop_after=1") == 0
     captured = capsys.readouterr()
     assert (captured.out + captured.err).count("trains in fp32") == 1

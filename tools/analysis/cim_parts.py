@@ -1,4 +1,4 @@
-"""What the parts of a CIM step cost: CPU seconds, and 1e9 multiply-adds (GMAC) per image."""
+"""Measure the parts of a CIM step: CPU seconds, and 1e9 multiply-adds (GMAC) per image."""
 
 import sys
 

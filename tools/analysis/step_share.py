@@ -1,4 +1,4 @@
-"""Where the time of a training step goes: the parts around the networks, in CPU seconds of this process."""
+"""Measure the parts of a training step around the networks, in CPU seconds of this process."""
 
 import sys
 

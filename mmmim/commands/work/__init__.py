@@ -1,1 +1,1 @@
-"""What those commands do that need libraries, imported by the command of the same name when it has its arguments."""
+"""The work of commands that needs libraries, imported by the command of the same name when it has its arguments."""

@@ -1,4 +1,4 @@
-"""What ``tools/knn.py`` and ``tools/probe.py`` have in common."""
+"""Common parts of ``tools/knn.py`` and ``tools/probe.py``."""
 
 from __future__ import annotations
 

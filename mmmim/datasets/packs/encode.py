@@ -1,4 +1,4 @@
-"""What a pack holds of an image: the file as it was, a smaller JPEG or PNG, or an array of pixels."""
+"""Encode an image for a pack: the file as it was, a smaller JPEG or PNG, or an array of pixels."""
 
 from __future__ import annotations
 

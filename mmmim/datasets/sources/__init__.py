@@ -1,4 +1,4 @@
-"""Where images are read from: folders, packs, ZIP files, WebDataset tars, and tables of Hugging Face datasets."""
+"""Sources of images: folders, packs, ZIP files, WebDataset tars, and tables of Hugging Face datasets."""
 
 from .base import DamagedEntry, ImageSource
 from .folder import FolderSource

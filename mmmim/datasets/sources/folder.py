@@ -7,30 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmmim.datasets.file_listing import PathList
-from mmmim.datasets.file_stamp import file_stamp
-from mmmim.datasets.storage import read_file
 
-from .base import ImageSource
+from .files import SeparateFiles
 from .naming import first_folders
 
 if TYPE_CHECKING:
     from typing import Self
 
 
-class FolderSource(ImageSource):
+class FolderSource(SeparateFiles):
     """A folder of image files."""
 
     def __init__(self, location: str, names: PathList, left_out: Mapping[str, int] | None = None) -> None:
         super().__init__(location, names, None, left_out)
-
-    def read(self, index: int) -> bytes:
-        return read_file(self.name(index))
-
-    def has(self, index: int) -> bool:
-        return os.path.exists(self.name(index))
-
-    def stamp(self) -> str | None:
-        return file_stamp(map(self.name, range(len(self))))
 
     def find(self, paths: PathList) -> Self:
         part = self.take(np.empty(0, np.int64))

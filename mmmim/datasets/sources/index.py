@@ -1,4 +1,4 @@
-"""What is inside the files of a source, listed once and stored."""
+"""List the contents of the files of a source once, and store the list."""
 
 from __future__ import annotations
 

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmmim.datasets.file_listing import PathList
-from mmmim.datasets.file_stamp import file_stamp
-from mmmim.datasets.storage import read_file
 from mmmim.datasets.text_files import path_and_label, read_lines
 from mmmim.errors import MissingFileError, UsageError
 
-from .base import ImageSource
+from .files import SeparateFiles
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,27 +18,15 @@ if TYPE_CHECKING:
 LIST_ENDINGS = (".txt", ".csv", ".tsv", ".lst", ".list")
 
 
-class ListedFiles(ImageSource):
+class ListedFiles(SeparateFiles):
     """The image files that a text file names; where they have labels, a folder of the label comes before the names."""
 
     def __init__(self, location: str, root: str, paths: PathList, names: PathList, classes: list[str] | None) -> None:
         super().__init__(location, names, classes)
         self.root, self.listed = root, paths
 
-    def _file(self, index: int) -> str:
-        return os.path.join(self.root, self.listed[index])
-
     def name(self, index: int) -> str:
-        return self._file(index)
-
-    def read(self, index: int) -> bytes:
-        return read_file(self._file(index))
-
-    def has(self, index: int) -> bool:
-        return os.path.exists(self._file(index))
-
-    def stamp(self) -> str | None:
-        return file_stamp(map(self.name, range(len(self))))
+        return os.path.join(self.root, self.listed[index])
 
     def take(self, ids: np.ndarray) -> Self:
         part = super().take(ids)

@@ -1,4 +1,4 @@
-"""What is done to an image before an encoder sees it, as far as its checkpoint says so."""
+"""Read from a checkpoint how an image is prepared for its encoder, as far as the checkpoint says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the exporters have in common: how a form is written, run and explained."""
+"""Describe a form of export: how it is written, run and explained."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from mmmim.registry import MODELS
 
 from ..layers import Noise, to_pair
 from .base import Degradation, Size, interval
-from .zoom import centre, margins, resize
+from .center import centre, margins
+from .zoom import resize
 
 NO_PADDING = 1 / (2 * math.sqrt(2))  # the largest twist whose grid stays inside the image for every centre
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from mmmim.errors import one_of
 from mmmim.registry import MODELS
 
-from ..degradations.zoom import centre, margins
+from ..degradations.center import centre, margins
 from ..layers import grid_of, to_pair, unpatchify
 from .pixel import PixelTarget
 

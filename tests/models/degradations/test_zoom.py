@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from degraded import IMAGENET, SIZE, pictures, seeded
 
-from mmmim.models.degradations import CenterInput, ZoomIn, ZoomOut
+from mmmim.models.degradations import ZoomIn, ZoomOut
 from mmmim.models.degradations.zoom import resize
 
 
@@ -65,11 +65,3 @@ def test_zoom_without_canvas() -> None:
     small = F.interpolate(images, (48, 48), mode="bicubic", antialias=True)
     found = degradation(images, **degradation.sample(SIZE, 4))
     torch.testing.assert_close(found, F.interpolate(small, SIZE, mode="bilinear"), rtol=0, atol=1e-6)
-
-
-def test_center_input() -> None:
-    crops = pictures(2, (96, 96))
-    degradation = CenterInput(64)
-    assert torch.equal(degradation(crops), crops[:, :, 16:80, 16:80])
-    torch.testing.assert_close(degradation.clean(crops), F.interpolate(crops, SIZE, mode="area"))
-    assert CenterInput(64, target="crop").clean(crops) is crops
