@@ -111,8 +111,8 @@ class CIM(MaskedImageModel):
             )
 
     def _check_sharing(self) -> None:
-        wanted = dict(self.generator.lender_facts)
-        given = {name: getattr(self.backbone, name, None) for name in wanted}
+        wanted, lent = dict(self.generator.lender_facts), self.backbone.lends()
+        given = {name: lent.get(name) for name in wanted}
         if given != wanted or not self.backbone.lends_blocks or self.share_layers > self.backbone.depth:
             raise UsageError(
                 f"generator.share_layers={self.share_layers} needs a BEiTViT(rel_pos='none') of at least so many "
