@@ -75,6 +75,9 @@ def _import_peer() -> Path:
     compat.setup()
     try:
         import mmpretrain
+        from mmpretrain.utils import dependency
+
+        dependency.WITH_MULTIMODAL = False  # its language models need a transformers of its own
         import mmpretrain.datasets
         import mmpretrain.models
     except ImportError as error:
