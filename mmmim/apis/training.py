@@ -18,7 +18,7 @@ from mmmim.launch.run_prepared import run_prepared
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training left.
+    """Holds what a training left.
 
     Attributes:
         work_dir: Folder of the run.

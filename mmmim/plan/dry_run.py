@@ -31,7 +31,7 @@ LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 @dataclass
 class DataReport:
-    """What is known about the images of one dataloader."""
+    """Holds what is known about the images of one dataloader."""
 
     images: int | None = None
     sample_shape: tuple[int, ...] | None = None

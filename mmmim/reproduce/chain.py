@@ -1,4 +1,4 @@
-"""Whether a run can start from the checkpoint of an earlier one, judged by both configs: no weights, no training."""
+"""Judge by two configs whether a run can start from the checkpoint of the other one, without weights or training."""
 
 from __future__ import annotations
 

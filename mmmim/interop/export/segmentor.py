@@ -23,7 +23,7 @@ PLAIN = (int, float, str, bool, type(None))
 
 
 class Segmentor(NamedTuple):
-    """What follows the encoder: an optional neck and the head, as settings of their classes."""
+    """Holds the settings of what follows the encoder: an optional neck, and the head."""
 
     backbone: dict[str, Any]  # which maps the encoder returns
     neck: dict[str, Any] | None
