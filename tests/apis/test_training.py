@@ -36,7 +36,8 @@ def test_a_finished_run_can_be_resumed(pictures: Path, tmp_path: Path) -> None:
 def test_a_run_starts_from_a_checkpoint_that_is_named_by_its_path(
     trained: TrainingResult, pictures: Path, tmp_path: Path
 ) -> None:
-    options = {key: value for key, value in TINY.items() if "neck" not in key} | {"log_level": "INFO", "model.head.in_channels": 16}
+    changes = {"log_level": "INFO", "model.head.in_channels": 16}
+    options = {key: value for key, value in TINY.items() if "neck" not in key} | changes
     name = "mae/downstream/ft_vit-tiny_toy"
     run = mmmim.train(name, pictures, checkpoint=trained.checkpoint, work_dir=tmp_path, epochs=1, cfg_options=options)
     assert run.checkpoint is not None and run.checkpoint.is_file()
