@@ -18,8 +18,8 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-# Imported only to be compared with; tools/benchmark.py says how to install it.
-PEERS = {"mmmim/benchmark/peer.py": {"mmpretrain"}}
+# Imported only to be compared with (tools/benchmark.py says how to install it), or to give a user of it its own type.
+PEERS = {"mmmim/benchmark/peer.py": {"mmpretrain"}, "mmmim/apis/embedding.py": {"pandas"}}
 IMPORT_NAMES = {  # distribution -> the name it is imported by, where the two differ
     "onedl-mmengine": "mmengine",
     "onedl-mmcv": "mmcv",

@@ -74,6 +74,7 @@ def test_both_distributions_carry_what_the_commands_read(built: Path, installed:
     shipped = [file for file in carried() if file.parts[0] in ("configs", "projects", "tools", "model-index.yml")]
     assert len(shipped) > 200
     mim = installed / "mmmim/.mim"
+    assert (installed / "mmmim/py.typed").is_file()  # type checkers and editors read the package's types
     missing = {str(file) for file in shipped if not (mim / file).is_file()}
     assert missing == {"tools/golden_losses.py", "tools/newest.py"}  # they work on the tests of a clone
     (source,) = built.glob("*.tar.gz")

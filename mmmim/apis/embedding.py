@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 
+from mmmim.checkpoint.files import atomic_write
 from mmmim.datasets import ImageFolder
 from mmmim.errors import UsageError, one_of
 from mmmim.evaluation.cached_extraction import CachedExtraction
+from mmmim.evaluation.devices import usable_device
 from mmmim.evaluation.extraction import FrozenEncoders
 from mmmim.evaluation.feature_cache import FeatureCache
 from mmmim.evaluation.features import POOLS
@@ -35,7 +38,7 @@ class Embeddings:
         features: ``(M, D)`` float32.
         labels: ``(M,)`` class ids, -1 where there are none.
         classes: Names of the classes, by id.
-        facts: Where the features come from: checkpoint, folder, pooling.
+        facts: Where the features come from: checkpoint, folder, encoder, size and channels of the images, pooling.
     """
 
     names: list[str]
@@ -54,26 +57,45 @@ class Embeddings:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the table to an ``.npz`` file of NumPy or a ``.parquet`` file with the columns name, class, features.
 
+        A file of that name is replaced when the new one is complete.
+
         Raises:
-            UsageError: The suffix is another one, or pyarrow is missing.
+            UsageError: The suffix is another one, pyarrow is missing, or the file cannot be written.
         """
         file = check_table(path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if file.suffix == ".npz":
-            np.savez_compressed(
-                file, names=np.array(self.names), features=self.features, labels=self.labels,
-                classes=np.array(self.classes), facts=json.dumps(self.facts),
-            )  # fmt: skip
-            return file
-        pa = _pyarrow()
-        columns = dict(
-            name=pa.array(self.names),
-            **({"class": pa.array(self.class_names())} if self.classes else {}),
-            features=pa.FixedSizeListArray.from_arrays(pa.array(self.features.ravel()), self.features.shape[1]),
-        )
-        table = pa.table(columns).replace_schema_metadata({"mmmim": json.dumps(self.facts)})
-        pa.parquet.write_table(table, file)
+        try:
+            with atomic_write(file) as opened:
+                (self._write_npz if file.suffix == ".npz" else self._write_parquet)(opened)
+        except OSError as error:
+            raise UsageError(f"{file}: cannot be written ({error.strerror}); choose another place") from None
         return file
+
+    def to_pandas(self) -> Any:
+        """Return a DataFrame of pandas with the columns name, class (if there are classes) and features.
+
+        Raises:
+            UsageError: pandas is missing.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise UsageError("to_pandas needs pandas: pip install pandas") from None
+        return pandas.DataFrame(dict(self._columns(), features=list(self.features)))
+
+    def _columns(self) -> dict[str, list[str]]:
+        return {"name": self.names, **({"class": self.class_names()} if self.classes else {})}
+
+    def _write_npz(self, file: IO[bytes]) -> None:
+        np.savez(
+            file, names=np.array(self.names), features=self.features, labels=self.labels,
+            classes=np.array(self.classes, dtype=np.str_), facts=json.dumps(self.facts),
+        )  # fmt: skip
+
+    def _write_parquet(self, file: IO[bytes]) -> None:
+        pa = _pyarrow()
+        features = pa.FixedSizeListArray.from_arrays(pa.array(self.features.ravel()), self.features.shape[1])
+        table = pa.table(dict(self._columns(), features=features))
+        pa.parquet.write_table(table.replace_schema_metadata({"mmmim": json.dumps(self.facts)}), file)
 
     def neighbours(self, rows: Sequence[int], k: int = 5) -> np.ndarray:
         """Return for some rows the ``k`` most similar other rows by cosine, best first: ``(len(rows), k)``."""
@@ -99,7 +121,7 @@ def embed(
     """Return the features of all images below a folder, in the order of their names.
 
     Args:
-        checkpoint: A checkpoint that mmmim wrote, the folder of a run, or an encoder.
+        checkpoint: A checkpoint that mmmim wrote, the folder of a run, or an encoder, which itself stays as it is.
         folder: A folder of images, with or without class folders, or whatever else ``ImageFolder`` reads.
         pool: ``avg`` or ``cls``; default: the encoder's.
         crop_ratio: Crop size divided by the resized short side; see :func:`~.splits.evaluation_transforms`.
@@ -111,15 +133,15 @@ def embed(
     Raises:
         UsageError: The checkpoint does not describe its encoder, or the folder holds no image.
     """
+    where = usable_device(device)
     if isinstance(checkpoint, ImageEncoder):
-        model, source = checkpoint, None
+        model, source = copy.deepcopy(checkpoint), None  # it may be in training, and is moved, frozen and run
     else:
         model, source = load_encoder(checkpoint, custom_imports=custom_imports), os.fspath(checkpoint)
     pooled = one_of("pool", pool or model.pool, POOLS)
     images = ImageFolder(
         os.fspath(folder), evaluation_transforms(model.img_size, crop_ratio), channels=model.backbone.in_channels
     )
-    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     extraction = CachedExtraction(
         FrozenEncoders([model.backbone], model.preprocessor.to(where), pooled, where, amp),
         model.backbone.describe(),
@@ -135,6 +157,7 @@ def embed(
         folder=os.fspath(folder),
         encoder=type(model.backbone).__name__,
         img_size=list(model.img_size),
+        in_channels=model.backbone.in_channels,
         pool=pooled,
     )
     names = [images.paths[index] for index in readable]

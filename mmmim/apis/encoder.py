@@ -7,19 +7,20 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from mmmim.datasets.decode import PIL_MODES, decode_image, to_tensor
 from mmmim.datasets.transforms import build_transform
-from mmmim.errors import one_of
+from mmmim.errors import MissingFileError, UsageError, one_of
 from mmmim.evaluation.features import POOLS, pool_output
 from mmmim.evaluation.splits import evaluation_transforms
 from mmmim.models.backbones import Encoder
 from mmmim.models.data_preprocessors import ImagePreprocessor
 
-AnyImage = str | os.PathLike[str] | Image.Image | Tensor
+AnyImage = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor
 
 
 class ImageEncoder(nn.Module):
@@ -42,7 +43,7 @@ class ImageEncoder(nn.Module):
     @property
     def num_features(self) -> int:
         """Return the width of the features."""
-        return list(self.backbone.level_dims().values())[-1]
+        return self.backbone.num_features
 
     @property
     def img_size(self) -> tuple[int, int]:
@@ -63,7 +64,13 @@ class ImageEncoder(nn.Module):
 
 
 class ImageTransform:
-    """Makes a normalised tensor ``(C, H, W)`` of an image: of a path, of Pillow, or uint8 ``(C, H, W)``."""
+    """Makes a normalised tensor ``(C, H, W)`` of an image: a path, a picture of Pillow, or uint8 pixels.
+
+    Pixels are a tensor ``(C, H, W)`` or an array ``(H, W, C)``.
+
+    Raises:
+        UsageError: A file cannot be read as an image, or pixels are not uint8 or of another number of channels.
+    """
 
     def __init__(self, size: tuple[int, int], channels: int, preprocessor: nn.Module) -> None:
         self.channels, self.preprocessor = channels, preprocessor
@@ -84,7 +91,23 @@ class ImageTransform:
     def decoded(self, image: AnyImage) -> Tensor:
         """Return the image in its own size, uint8 ``(C, H, W)``."""
         if isinstance(image, (str, os.PathLike)):
-            return decode_image(image, self.channels)
+            return self._read(os.fspath(image))
         if isinstance(image, Image.Image) and self.channels in PIL_MODES:
             image = image.convert(PIL_MODES[self.channels])
-        return to_tensor(image)
+        pixels = to_tensor(image)
+        if pixels.ndim != 3 or len(pixels) != self.channels or pixels.dtype != torch.uint8:
+            raise UsageError(
+                f"image: expected {self.channels} channels of uint8 in 0..255, a tensor ({self.channels}, H, W) or an "
+                f"array (H, W, {self.channels}); got a tensor {tuple(pixels.shape)} of {pixels.dtype}"
+            )
+        return pixels
+
+    def _read(self, path: str) -> Tensor:
+        try:
+            return decode_image(path, self.channels)
+        except UsageError:
+            raise
+        except FileNotFoundError:
+            raise MissingFileError(f"image: there is no file {path!r}") from None
+        except Exception as error:  # decoders raise anything on broken data
+            raise UsageError(f"image: {path!r} cannot be read ({type(error).__name__}: {error})") from error

@@ -10,6 +10,7 @@ import torch
 
 from mmmim.datasets import ImageFolder
 from mmmim.visualization.grid import Column, save_grid
+from mmmim.visualization.pixels import to_rgb
 from mmmim.visualization.sources import cover
 
 from .embedding import Embeddings
@@ -25,12 +26,13 @@ def draw_neighbours(
     Args:
         folder: The folder that was embedded.
     """
-    images = ImageFolder(os.fspath(folder), [lambda image: cover(image, (SIDE, SIDE))])
+    channels = table.facts.get("in_channels", 3)
+    images = ImageFolder(os.fspath(folder), [lambda image: cover(image, (SIDE, SIDE))], channels=channels)
     place = {images.paths[index]: index for index in range(len(images))}
 
     def picture(row: int) -> np.ndarray:
         pixels = torch.as_tensor(images[place[table.names[row]]]["inputs"])
-        return pixels.permute(1, 2, 0).numpy() / 255.0
+        return to_rgb(pixels[None] / 255)[0]
 
     rows = [index * len(table) // num for index in range(min(num, len(table)))]
     near = table.neighbours(rows, k)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,14 @@ def train(
     work_dir: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     cfg_options: Mapping[str, Any] | None = None,
-    **settings: Any,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    amp: str | None = None,
+    accumulate: int | None = None,
+    compile: bool = False,
+    log: Sequence[str] = (),
+    epochs: int | None = None,
+    iters: int | None = None,
 ) -> TrainingResult:
     """Train a config in this process and return where its results are.
 
@@ -48,20 +55,35 @@ def train(
         work_dir: Default: ``work_dirs/`` and the name of the config.
         overwrite: Delete the checkpoints of an unfinished run in the work directory.
         cfg_options: Changes to the config, by key: ``{"model.masker.mask_ratio": 0.6}``.
-        settings: ``checkpoint``, ``resume``, ``amp``, ``accumulate``, ``compile``, ``log``, ``epochs`` and ``iters``
-            of :class:`~mmmim.launch.prepare.Settings`.
+        checkpoint, resume, amp, accumulate, compile, log, epochs, iters: As in
+            :class:`~mmmim.launch.prepare.Settings`.
 
     Raises:
         UsageError: Something in the config or the settings is wrong; nothing was trained.
     """
-    folder = None if data is None else os.fspath(data)
-    path = None if work_dir is None else os.fspath(work_dir)
-    cfg = launch_options.load_config(os.fspath(config), dict(cfg_options or {}), path, own_images=folder is not None)
+    settings = Settings(
+        data=_path(data),
+        checkpoint=_path(checkpoint),
+        resume=_path(resume),
+        amp=amp,
+        accumulate=accumulate,
+        compile=compile,
+        log=[log] if isinstance(log, str) else log,
+        epochs=epochs,
+        iters=iters,
+    )
+    cfg = launch_options.load_config(
+        os.fspath(config), dict(cfg_options or {}), _path(work_dir), own_images=data is not None
+    )
     cfg.setdefault("experiment_name", f"{Path(config).stem}_{uuid4().hex[:8]}")  # by which MMEngine finds loggers again
-    prepared = prepare(cfg, Settings(data=folder, **settings))
+    prepared = prepare(cfg, settings)
     run_prepared(prepared, overwrite=overwrite)
     done = Path(prepared.cfg.work_dir)
     return TrainingResult(done, next(iter(stored_checkpoints(done, done)), None), _last_logged(done))
+
+
+def _path(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)
 
 
 def _last_logged(work_dir: Path) -> dict[str, float]:

@@ -8,9 +8,10 @@ import torch
 from mmengine.config import Config
 from mmengine.device import is_cuda_available
 
-from mmmim.errors import UsageError
+from mmmim.errors import UsageError, one_of
 from mmmim.launch.lr_scaling import optim_wrappers
 
+PRECISIONS = ("bf16", "fp16", "off")
 PLAIN, SCALED, AUTOCAST = "OptimWrapper", "AmpOptimWrapper", "AutocastOptimWrapper"
 
 
@@ -18,8 +19,10 @@ def use_amp(cfg: Config, amp: str | None) -> None:
     """Choose the precision of the training step: ``bf16``, ``fp16`` or ``off``; None leaves the config's.
 
     Raises:
-        UsageError: The config's optimizer wrapper decides its own precision.
+        UsageError: There is no such precision, or the config's optimizer wrapper decides its own.
     """
+    if amp is not None:
+        one_of("--amp", amp, PRECISIONS)
     for name, wrapper in optim_wrappers(cfg):
         kind = str(wrapper.get("type", PLAIN)).rpartition(".")[2]
         if amp is not None and kind not in (PLAIN, SCALED, AUTOCAST):

@@ -59,7 +59,8 @@ def reconstruction_columns(
     output = output_images(prediction, mean, std)
     if is_of_input_pixels(prediction):
         columns.append(Column("reconstruction", output))
-        caption = "Reconstruction: predicted pixels where the input was hidden or altered, the input elsewhere."
+        what = "predicted pixels" if predicts_pixels(prediction) else space
+        caption = f"Reconstruction: {what} where the input was hidden or altered, the input elsewhere."
     else:
         columns.append(Column(f"target\n({space})", target_images(prediction, mean, std)))
         columns.append(Column(f"prediction\n({space})", output))
@@ -104,6 +105,11 @@ def _drawable(prediction: Mapping[str, Any], key: str, mean: Sequence[float], st
     if str(prediction["target_space"]).startswith(PIXELS):
         return denormalize(values, mean, std)
     return stretch(values.float())
+
+
+def predicts_pixels(prediction: Mapping[str, Any]) -> bool:
+    """Return whether the output of a prediction is made of pixels that the model predicted."""
+    return prediction["target_space"] == PIXELS
 
 
 def is_of_input_pixels(prediction: Mapping[str, Any]) -> bool:

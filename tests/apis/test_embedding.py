@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import builtins
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,13 @@ def test_an_encoder_is_taken_as_well(table: Embeddings, trained: TrainingResult,
     encoder = mmmim.load_encoder(trained.work_dir, pool="cls")
     found = mmmim.embed(encoder, pictures, cache=False)
     assert found.facts["pool"] == "cls" and not np.allclose(found.features, table.features)
+
+
+def test_an_encoder_in_training_stays_as_it_is(pictures: Path) -> None:
+    encoder = mmmim.get_model("simmim/swin-tiny_toy").train()
+    mmmim.embed(encoder, pictures, cache=False, workers=0)
+    assert all(module.training for module in encoder.modules())
+    encoder(torch.randn(2, 3, *encoder.img_size)).sum().backward()  # no buffer is one of inference mode
 
 
 def test_a_file_that_cannot_be_read_has_no_row(trained: TrainingResult, pictures: Path, tmp_path: Path) -> None:
@@ -68,16 +77,46 @@ def test_bad_input_is_one_line(
         table.save(tmp_path / "features.csv")
     with pytest.raises(UsageError, match="no image"):
         mmmim.embed(trained.work_dir, tmp_path)
+    with pytest.raises(UsageError, match=r"device='cudaa' cannot be used here .*choose one of cpu"):
+        mmmim.embed(trained.work_dir, tmp_path, device="cudaa")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=r"file/a\.npz: cannot be written \(.*\); choose another place"):
+        table.save(tmp_path / "file" / "a.npz")
     real = builtins.__import__
 
     def without_pyarrow(name: str, *rest: Any) -> Any:
-        if name.startswith("pyarrow"):
+        if name.startswith(("pandas", "pyarrow")):
             raise ImportError(name)
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without_pyarrow)
     with pytest.raises(UsageError, match=r"needs pyarrow: pip install 'mmmim\[hf\]'; or write \.npz"):
         table.save(tmp_path / "features.parquet")
+    with pytest.raises(UsageError, match="to_pandas needs pandas: pip install pandas"):
+        table.to_pandas()
+
+
+def test_a_file_stays_as_it_was_until_the_new_one_is_complete(
+    table: Embeddings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = table.save(tmp_path / "a.npz")
+    before = file.read_bytes()
+
+    def killed(opened: Any, **_: Any) -> None:
+        opened.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", killed)
+    with pytest.raises(KeyboardInterrupt):
+        table.save(file)
+    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+
+
+def test_a_data_frame_has_a_row_for_each_image(table: Embeddings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", SimpleNamespace(DataFrame=dict))  # called with a dict of columns
+    frame = table.to_pandas()
+    assert frame["name"] == table.names and frame["class"] == table.class_names()
+    assert np.array_equal(np.stack(frame["features"]), table.features)
 
 
 def test_neighbours_are_the_nearest_by_cosine(table: Embeddings) -> None:

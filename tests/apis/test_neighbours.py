@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mmmim
@@ -40,3 +41,11 @@ def test_images_stand_beside_the_nearest_ones(table: Embeddings, pictures: Path,
 def test_there_are_no_more_images_than_rows(table: Embeddings, pictures: Path, drawn: list) -> None:
     neighbours.draw_neighbours(table, pictures, "near.png", num=100, k=1)
     assert [len(column.images) for column in drawn[0][0]] == [12, 12]
+
+
+def test_images_of_many_channels_are_drawn(tmp_path: Path, drawn: list) -> None:
+    for index in range(3):
+        np.save(tmp_path / f"{index}.npy", np.full((40, 50, 5), 50 * index, np.uint8))
+    encoder = mmmim.get_model("mae/vit-tiny_toy", in_channels=5)
+    neighbours.draw_neighbours(mmmim.embed(encoder, tmp_path, cache=False), tmp_path, "near.png", k=1)
+    assert [image.shape for image in drawn[0][0][0].images] == [(128, 128, 3)] * 3

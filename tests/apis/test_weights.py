@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,12 +37,34 @@ def test_a_download_is_verified_and_kept(publish: Callable[..., Path], tmp_path:
     file = publish()
     publish(file.as_uri())
     found = weights.fetch("mae/vit-tiny_toy")
-    assert found == tmp_path / "cache" / "weights" / file.name and found.read_bytes() == file.read_bytes()
+    assert found.is_relative_to(tmp_path / "cache" / "weights") and found.name == file.name
+    assert found.read_bytes() == file.read_bytes()
+    found.write_bytes(found.read_bytes()[:-1])  # a damaged file is replaced
+    assert weights.fetch("mae/vit-tiny_toy").read_bytes() == file.read_bytes()
     file.unlink()
-    assert weights.fetch("configs/mae/vit-tiny_toy.py") == found  # from the cache
-    found.write_bytes(found.read_bytes()[:-1])
-    with pytest.raises(UsageError, match=r"its sha256 is .*delete it and get it again"):
-        weights.fetch("mae/vit-tiny_toy")
+    config = Path(weights.__file__).parents[2] / "configs/mae/vit-tiny_toy.py"
+    for name in ("configs/mae/vit-tiny_toy.py", "mae_vit-tiny_toy", str(config)):
+        assert weights.fetch(name) == found  # from the cache
+
+
+def test_newer_weights_of_the_same_name_are_other_ones(publish: Callable[..., Path]) -> None:
+    file = publish()
+    publish(file.as_uri())
+    first, content = weights.fetch("mae/vit-tiny_toy"), file.read_bytes()
+    file.write_bytes(content + b"newer")
+    digest = hashlib.sha256(content + b"newer").hexdigest()
+    publish(file.as_uri(), **{"Weights SHA256": digest})
+    second = weights.fetch("mae/vit-tiny_toy")
+    assert second != first and second.read_bytes() == content + b"newer" and first.read_bytes() == content
+
+
+def test_the_query_of_an_address_is_no_part_of_the_name(
+    publish: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = publish()
+    publish(f"https://example.invalid/files/{file.name}?download=1")
+    monkeypatch.setenv(weights.WEIGHTS_VARIABLE, str(file.parent))
+    assert weights.fetch("mae/vit-tiny_toy") == file
 
 
 def test_a_mirror_may_be_an_address(
@@ -53,7 +79,7 @@ def test_other_bytes_are_refused(publish: Callable[..., Path], tmp_path: Path, m
     publish(file.as_uri(), **{"Weights SHA256": "0" * 64})
     with pytest.raises(UsageError, match=r"invalid hash value.*not the published one"):
         weights.fetch("mae/vit-tiny_toy")
-    assert not list((tmp_path / "cache" / "weights").iterdir())
+    assert not [file for file in (tmp_path / "cache").rglob("*") if file.is_file()]
     monkeypatch.setenv(weights.WEIGHTS_VARIABLE, str(file.parent))
     with pytest.raises(UsageError, match="its sha256 is"):
         weights.fetch("mae/vit-tiny_toy")
@@ -68,6 +94,33 @@ def test_without_a_network_or_a_file_it_is_one_line(
     monkeypatch.setenv(weights.WEIGHTS_VARIABLE, str(tmp_path / "empty"))
     with pytest.raises(UsageError, match=r"there is no .*empty.*the weights of mae/vit-tiny_toy are https://example"):
         weights.fetch("mae/vit-tiny_toy")
+
+
+def test_a_cache_that_cannot_be_written_is_one_line(
+    publish: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(publish().as_uri())
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MMMIM_CACHE", str(tmp_path / "file"))
+    with pytest.raises(UsageError, match=r"cannot be written there \(Not a directory\).*MMMIM_CACHE=DIR"):
+        weights.fetch("mae/vit-tiny_toy")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setenv("MMMIM_CACHE", str(tmp_path / "other"))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", full)
+    with pytest.raises(UsageError, match=r"bytes cannot be written there \(No space left on device\)"):
+        weights.fetch("mae/vit-tiny_toy")
+
+
+def test_a_server_that_stays_silent_is_given_up(publish: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "PATIENCE", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and never answers
+        publish(f"http://127.0.0.1:{server.getsockname()[1]}/mae.pth")
+        with pytest.raises(RunFailed, match=r"cannot be reached .*timed out"):
+            weights.fetch("mae/vit-tiny_toy")
+    assert socket.getdefaulttimeout() is None
 
 
 def test_models_without_weights_are_refused_by_name() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mmmim.apis import TrainingResult
 
@@ -40,3 +41,22 @@ def test_mistakes_of_the_command(command: Callable, trained: TrainingResult, pic
     (tmp_path / "file").touch()
     status, _, err = command(trained.work_dir, "--data", pictures, "--out", tmp_path / "file" / "a.npz")
     assert status == 2 and err.count("\n") == 1 and "file" in err
+
+
+def test_bad_input_is_one_line_of_the_command(
+    command: Callable, trained: TrainingResult, pictures: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    torch.save(dict(state_dict={"backbone.norm.weight": torch.ones(3)}), tmp_path / "bare.pth")
+    out = ["--out", tmp_path / "a.npz"]
+    calls = {
+        "no image below": (trained.work_dir, "--data", tmp_path / "empty", *out),
+        "no checkpoint at": (tmp_path / "empty", "--data", pictures, *out),
+        "meta['mmmim'] is missing": (tmp_path / "bare.pth", "--data", pictures, *out),
+        "device='cudaa' cannot be used here": (trained.work_dir, "--data", pictures, *out, "--device", "cudaa"),
+    }
+    for message, words in calls.items():
+        status, _, err = command(*words)
+        last = err.splitlines()[-1]
+        assert status == 2 and last.startswith("error: ") and message in last, err
+    assert not (tmp_path / "a.npz").exists()

@@ -13,7 +13,7 @@ from PIL import Image
 from tiny_mae import TINY
 
 import mmmim
-from mmmim.apis import TrainingResult, weights, zoo
+from mmmim.apis import TrainingResult, models, weights, zoo
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +53,7 @@ def publish(
     file.parent.mkdir()
     file.write_bytes(content)
     (config,) = trained.work_dir.glob("*.py")
+    read, load = zoo.zoo.__wrapped__, models.load_config
 
     def write(location: str = "https://example.invalid/mae_vit-tiny_toy-1234abcd.pth", **changes: object) -> Path:
         facts = {
@@ -69,12 +70,10 @@ def publish(
         (root / "model-index.yml").write_text("Import: [metafile.yml]\n", encoding="utf-8")
         text = yaml.safe_dump(dict(Collections=[collection], Models=[entry]))
         (root / "metafile.yml").write_text(text, encoding="utf-8")
-        found = zoo.zoo.__wrapped__(root)
-        for module in ("weights", "models"):
-            monkeypatch.setattr(f"mmmim.apis.{module}.zoo", lambda: found)
-        monkeypatch.setattr("mmmim.apis.models.load_config", lambda name: load(str(config)))
+        found = read(root)
+        for module in (weights, zoo):
+            monkeypatch.setattr(module, "zoo", lambda: found)
+        monkeypatch.setattr(models, "load_config", lambda name: load(str(config)))
         return file
-
-    from mmmim.launch.options import load_config as load
 
     return write

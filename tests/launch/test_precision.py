@@ -6,9 +6,10 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmmim.commands.train import parse_args
 from mmmim.errors import UsageError
 from mmmim.launch import precision
-from mmmim.launch.precision import AUTOCAST, PLAIN, SCALED, fit_to_device, planned_precision, use_amp
+from mmmim.launch.precision import AUTOCAST, PLAIN, PRECISIONS, SCALED, fit_to_device, planned_precision, use_amp
 
 
 def config(kind: str = PLAIN, **settings: Any) -> Config:
@@ -32,6 +33,13 @@ def test_the_option_chooses_the_wrapper(kind: str, amp: str | None, expected: st
     use_amp(cfg, amp)
     assert cfg.optim_wrapper.type == expected and planned_precision(cfg) == dtype
     assert cfg.optim_wrapper.optimizer.lr == 1e-3
+
+
+def test_another_precision_is_refused_wherever_it_comes_from() -> None:
+    with pytest.raises(UsageError, match=r"--amp='bf17' is unknown; did you mean 'bf16'"):
+        use_amp(config(), "bf17")
+    for amp in PRECISIONS:
+        assert parse_args(["mae/vit-tiny_toy", "--amp", amp]).amp == amp
 
 
 def test_a_loss_scale_survives_where_it_is_used_alone() -> None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.registry import init_default_scope
 
+from mmmim.evaluation.devices import usable_device
 from mmmim.evaluation.feature_cache import FeatureCache
 from mmmim.evaluation.frozen import FrozenEvaluation
 from mmmim.launch.options import load_config
@@ -27,7 +27,7 @@ def evaluate(args: argparse.Namespace, name: str, measure: Callable[..., dict[st
         args.data,
         pool=args.pool,
         crop_ratio=args.crop_ratio,
-        device=args.device or ("cuda" if torch.cuda.is_available() else "cpu"),
+        device=usable_device(args.device),
         batch_size=args.batch_size,
         num_workers=args.workers,
         num_test=args.num_test,

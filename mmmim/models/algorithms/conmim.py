@@ -130,7 +130,7 @@ class ConMIM(MaskedImageModel):
             mask=nothing if mask is None else mask.mask,
             output=unpatchify(patches, self.cell_size, grid),
             target=images,
-            target_space="pixel",
+            target_space="pixels of the patches whose features were found",
         )
 
 

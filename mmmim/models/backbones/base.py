@@ -116,6 +116,11 @@ class Encoder(Part, BaseModule):
         """Return the name and width of each output; names count from 1."""
         return {f"block{index + 1}": self.embed_dims for index in self.out_indices}
 
+    @property
+    def num_features(self) -> int:
+        """Return the width of the last output, under timm's name."""
+        return list(self.level_dims().values())[-1]
+
     def describe(self) -> dict[str, Any]:
         """Return plain facts for a checkpoint's ``meta['mmmim']``; a subclass adds what :meth:`settings_from` needs."""
         return dict(
