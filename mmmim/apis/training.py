@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -61,6 +62,7 @@ def train(
     Raises:
         UsageError: Something in the config or the settings is wrong; nothing was trained.
     """
+    given = {key: value for key, value in locals().items() if key != "config"}
     settings = Settings(
         data=_path(data),
         checkpoint=_path(checkpoint),
@@ -77,13 +79,20 @@ def train(
     )
     cfg.setdefault("experiment_name", f"{Path(config).stem}_{uuid4().hex[:8]}")  # by which MMEngine finds loggers again
     prepared = prepare(cfg, settings)
-    run_prepared(prepared, overwrite=overwrite)
+    run_prepared(prepared, overwrite=overwrite, command=f"mmmim.train({os.fspath(config)!r}{_arguments(given)})")
     done = Path(prepared.cfg.work_dir)
     return TrainingResult(done, next(iter(stored_checkpoints(done, done)), None), _last_logged(done))
 
 
 def _path(path: str | os.PathLike[str] | None) -> str | None:
     return None if path is None else os.fspath(path)
+
+
+def _arguments(given: Mapping[str, Any]) -> str:
+    """Return those arguments of :func:`train` that are not its defaults, as Python writes them."""
+    defaults = {name: each.default for name, each in inspect.signature(train).parameters.items()}
+    paths = {key: _path(value) if isinstance(value, os.PathLike) else value for key, value in given.items()}
+    return "".join(f", {key}={value!r}" for key, value in paths.items() if value != defaults[key])
 
 
 def _last_logged(work_dir: Path) -> dict[str, float]:
