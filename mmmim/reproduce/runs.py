@@ -19,6 +19,7 @@ from typing import Any
 from mmmim.called import as_called
 from mmmim.config.folder import workplace
 from mmmim.environment import code_commit, device_name, versions
+from mmmim.launch.scalars import last_values
 from mmmim.reproduce.command import MEASURING, Run, from_workplace
 from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.stages import environment
@@ -54,9 +55,7 @@ def metrics_of(run: Run) -> dict[str, float]:
             return in_percent(measured)
         values = measured["random_init" if run.untrained else "pretrained"]
         return {key: float(value) for key, value in values.items() if not isinstance(value, list)}
-    last: dict[str, float] = {}
-    for line in scalars(run):
-        last |= {key: float(value) for key, value in line.items() if isinstance(value, int | float)}
+    last = last_values(sorted((workplace() / run.folder).glob("*/vis_data/scalars.json")))
     if told_by(run.config).task == "pretrain":
         return {"loss": last["loss"]} if "loss" in last else {}
     return in_percent(last)
@@ -67,16 +66,6 @@ def in_percent(last: dict[str, float]) -> dict[str, float]:
     found = {key: value for key, value in last.items() if key.startswith(("accuracy/", COCO_PREFIX))}
     found |= {key: last[key] for key in ("mIoU", "aAcc", "mAcc") if key in last}
     return {key: 100 * value if key.startswith(COCO_PREFIX) else value for key, value in found.items()}
-
-
-def scalars(run: Run) -> Iterator[dict[str, Any]]:
-    """Yield what was logged, oldest first; a line that a killed run left unfinished is skipped."""
-    for file in sorted((workplace() / run.folder).glob("*/vis_data/scalars.json")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue
 
 
 def start_record(run: Run) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mmmim.errors import UsageError, did_you_mean
+from mmmim.launch.scalars import training_records
 
 from .options import names_for
 
@@ -34,40 +34,12 @@ class Curve:
     values: list[float]
 
 
-def scalar_files(run: str | Path) -> list[Path]:
-    """Return the runner's ``scalars.json`` files below a work directory (one per start), oldest first."""
-    run = Path(run)
-    if run.is_file():
-        return [run]
-    files = sorted(run.glob("**/vis_data/scalars.json")) or sorted(run.glob("scalars.json"))
-    if not files:
-        raise UsageError(
-            f"RUN: no vis_data/scalars.json below '{run}'; give the work directory of a training run "
-            "(what --work-dir said) or a scalars.json"
-        )
-    return files
-
-
-def read_records(run: str | Path) -> list[dict]:
-    """Return the training records of all starts of a run; the later one of an iteration logged twice counts."""
-    by_iteration: dict[int, dict] = {}
-    for file in scalar_files(run):
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UsageError(f"{file}, line {number}: not a JSON record ({error.msg}): {line[:60]!r}") from None
-            if "iter" in record and "lr" in record:  # validation records have neither
-                by_iteration[record["iter"]] = record
-    return [by_iteration[i] for i in sorted(by_iteration)]
-
-
 def read_curve(run: str | Path, key: str | None = None, by: str = "epoch", name: str | None = None) -> Curve:
     """Return one scalar of a run: the mean of each epoch's records (``by='epoch'``) or every record (``by='iter'``).
 
     The default ``key`` is ``loss_reconstruction``, or ``loss`` where a method has no such term.
     """
-    records = read_records(run)
+    records = training_records(run)
     known = sorted({k for record in records for k in record})
     if key is None:
         key = next((k for k in RECONSTRUCTION_KEYS if k in known), None)
