@@ -107,7 +107,8 @@ def reconstruct(
         output_images(prediction, *statistics),
         unaided_images(prediction, *statistics),
     )
-    return Reconstruction(*map(np.stack, pictures), prediction["mask"].numpy(), caption)
+    originals, inputs, outputs, unaided = map(np.stack, pictures)
+    return Reconstruction(originals, inputs, outputs, unaided, prediction["mask"].numpy(), caption)
 
 
 def _batch(images: AnyImage | Sequence[AnyImage], size: tuple[int, int], model: Any, num: int) -> torch.Tensor:

@@ -88,6 +88,12 @@ def read_record(folder: str | Path) -> RunRecord | None:
         raise UsageError(f"{file}: no record of a run of mmmim; delete it, or give another RUN") from None
 
 
+def newest_record(run: str | Path) -> RunRecord | None:
+    """Return the record of the last start below a work directory, or None where no start left one."""
+    folders = sorted((file.parent for file in Path(run).glob(f"**/{RECORD}")), reverse=True)
+    return next((record for folder in folders if (record := read_record(folder)) is not None), None)
+
+
 def command_line(processes: int) -> str:
     """Return the command that called this process, or that started it and others with ``tools/dist_train.sh``."""
     words = sys.argv[1:]

@@ -22,11 +22,12 @@ DASHES = ("-", "--", "-.", ":")
 
 @dataclass(frozen=True)
 class Line:
-    """Values of one scalar of one run at its steps."""
+    """Values of one scalar of one run at its steps; ``colour`` is a number from 0 on, the same in all charts."""
 
     name: str
     steps: Sequence[float]
     values: Sequence[float]
+    colour: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,19 +41,19 @@ class Chart:
     rows: tuple[tuple[str, ...], ...]
 
 
-def line_chart(title: str, lines: Sequence[Line], x_label: str) -> Chart:
+def line_chart(title: str, lines: Sequence[Line], x_label: str, legend: bool = True) -> Chart:
     """Return a chart of lines over one axis; values that are not finite leave a gap."""
     shown = [_thinned(line) for line in lines]
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": f"{title} {lines}", "font.size": 10}):
         figure = Figure(figsize=(6.0, 3.2), layout="constrained")
         axes = figure.add_subplot()
-        for index, line in enumerate(shown):
+        for line in shown:
             axes.plot(
                 line.steps,
                 line.values,
-                DASHES[index // COLOURS % len(DASHES)],
+                DASHES[line.colour // COLOURS % len(DASHES)],
                 label=line.name,
-                color=_stand_in(index),
+                color=_stand_in(line.colour),
                 linewidth=1.6,
                 marker="o" if len(line.steps) <= MARKED else None,
                 markersize=3,
@@ -63,7 +64,7 @@ def line_chart(title: str, lines: Sequence[Line], x_label: str) -> Chart:
         axes.grid(color=INK, alpha=0.15)
         for spine in axes.spines.values():
             spine.set_color(INK)
-        if len(shown) > 1:
+        if legend:
             figure.legend(loc="outside lower center", ncols=min(3, len(shown)), frameon=False, labelcolor=INK)
         written = io.StringIO()
         figure.savefig(written, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -93,7 +94,7 @@ def _thinned(line: Line) -> Line:
         return line
     starts = range(0, len(line.steps), size)
     means = [sum(part) / len(part) for part in (line.values[i : i + size] for i in starts)]
-    return Line(line.name, [line.steps[i] for i in starts], means)
+    return Line(line.name, [line.steps[i] for i in starts], means, line.colour)
 
 
 def _stand_in(index: int) -> str:

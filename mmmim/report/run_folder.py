@@ -51,6 +51,11 @@ class RunFolder:
     bad_files: tuple[str, ...] = ()
 
     @property
+    def data(self) -> str:
+        """Return what the run trained on, in a few words; nothing where it left no record."""
+        return self.starts[-1].facts.get("data", "") if self.starts else ""
+
+    @property
     def length(self) -> tuple[str, int] | None:
         """Return unit and number of the epochs or iterations that the config asks for."""
         train = (self.config or {}).get("train_cfg") or {}
@@ -128,10 +133,8 @@ def _short_names(paths: Sequence[str | Path]) -> list[str]:
         names = ["/".join(each[-length:]) for each in parts]
         if len(set(names)) == len(set(parts)):
             break
-    return [
-        f"{name} ({names[: index + 1].count(name)})" if names.count(name) > 1 else name
-        for index, name in enumerate(names)
-    ]
+    before = [names[:index].count(name) for index, name in enumerate(names)]
+    return [f"{name} ({count + 1})" if count else name for name, count in zip(names, before, strict=True)]
 
 
 def _config(folder: Path, starts: list[Path]) -> Config | None:
@@ -170,4 +173,4 @@ def _lines(file: Path) -> tuple[str, ...]:
 
 def _runs_below(folder: Path) -> str:
     below = sorted({str(file.parents[1]) for file in folder.glob("*/*/vis_data")} - {str(folder)})
-    return f"; there are {', '.join(below[:3])}" if below else ""
+    return f"; below it there is {', '.join(below[:3])}" if below else ""

@@ -70,16 +70,16 @@ def differences(runs: Sequence[RunFolder]) -> Table | None:
 def loss_charts(runs: Sequence[RunFolder]) -> list[Chart]:
     """Return the losses: all terms of one run in a chart, or a chart for each term with a line for each run."""
     keys = _keys(runs, lambda key: key.startswith(LOSS))
-    if len(runs) == 1:
-        lines = [_line(runs[0], key, key) for key in keys]
-        return [line_chart("Loss", lines, _unit(runs))] if lines else []
+    if len(runs) == 1 and keys:
+        lines = [Line(key, *by_epoch(runs[0].training, key), index) for index, key in enumerate(keys)]
+        return [line_chart("Loss", lines, _unit(runs))]
     return [_chart(runs, key, key) for key in keys]
 
 
 def method_charts(runs: Sequence[RunFolder]) -> list[Chart]:
     """Return what a method logs beside its losses, such as the overlap of masks, and the schedules."""
     others = _keys(runs, lambda key: not key.startswith(LOSS) and key not in {*SPEED, *SCHEDULES, *OF_A_RECORD})
-    known = [key for key in SCHEDULES if key in _keys(runs, lambda key: True)]
+    known = _keys(runs, lambda key: key in SCHEDULES)
     return [_chart(runs, key, SCHEDULES.get(key, key)) for key in (*others, *known)]
 
 
@@ -89,19 +89,19 @@ def monitor_charts(runs: Sequence[RunFolder]) -> list[Chart]:
     charts = []
     for key in keys:
         lines = []
-        for run in runs:
+        for index, run in enumerate(runs):
             found = [record for record in run.evaluations if isinstance(record.get(key), (int, float))]
             if found:
-                lines.append(Line(run.name, [each["step"] for each in found], [each[key] for each in found]))
+                values = [each["step"] for each in found], [each[key] for each in found]
+                lines.append(Line(_label(run, runs), *values, index))
         if lines:
-            charts.append(line_chart(key, lines, "epoch"))
+            charts.append(line_chart(key, lines, "epoch", legend=len(runs) > 1))
     return charts
 
 
 def speed_charts(runs: Sequence[RunFolder]) -> list[Chart]:
     """Return throughput, waiting time and memory."""
-    known = _keys(runs, lambda key: key in SPEED)
-    return [_chart(runs, key, SPEED[key]) for key in SPEED if key in known]
+    return [_chart(runs, key, SPEED[key]) for key in SPEED if _keys(runs, lambda logged, key=key: logged == key)]
 
 
 def config_text(run: RunFolder) -> str:
@@ -134,7 +134,6 @@ def _summary(run: RunFolder) -> Iterator[tuple[str, str]]:
         yield "images/s", f"{median(speeds):,.0f} (median)"
     for name, value in _last_evaluations(run).items():
         yield name, number(value)
-    yield "broken files", str(len(run.bad_files))
 
 
 def _last_evaluations(run: RunFolder) -> dict[str, float]:
@@ -172,12 +171,14 @@ def _keys(runs: Sequence[RunFolder], wanted: Any) -> list[str]:
 
 
 def _chart(runs: Sequence[RunFolder], key: str, title: str) -> Chart:
-    lines = [_line(run, key, run.name) for run in runs]
-    return line_chart(title, [line for line in lines if line.steps], _unit(runs))
+    lines = [Line(_label(run, runs), *by_epoch(run.training, key), index) for index, run in enumerate(runs)]
+    return line_chart(title, [line for line in lines if line.steps], _unit(runs), legend=len(runs) > 1)
 
 
-def _line(run: RunFolder, key: str, name: str) -> Line:
-    return Line(name, *by_epoch(run.training, key))
+def _label(run: RunFolder, runs: Sequence[RunFolder]) -> str:
+    """Return the name of a run, with its data where those of the runs differ."""
+    differ = len({each.data for each in runs}) > 1
+    return f"{run.name} ({run.data})" if differ and run.data else run.name
 
 
 def _unit(runs: Sequence[RunFolder]) -> str:
