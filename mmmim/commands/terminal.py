@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,9 +28,14 @@ def quiet_where_nobody_reads() -> Iterator[None]:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        try:
-            sys.stdout.flush()
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
-            raise SystemExit(1) from None
-        raise  # it was another pipe
+        if not _is_closed(sys.stdout.fileno()):
+            raise  # it was another pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        raise SystemExit(1) from None
+
+
+def _is_closed(descriptor: int) -> bool:
+    """Return whether nobody reads a pipe any more."""
+    events = select.poll()
+    events.register(descriptor, 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in events.poll(0))
