@@ -3,6 +3,7 @@ from .checkpoint import SafeCheckpointHook
 from .compile_blocks import CompileBlocksHook
 from .meta import MetaHook
 from .momentum import MomentumUpdateHook
+from .monitor import Monitor
 from .nonfinite import NonFiniteLossHook
 from .pretrained_report import PretrainedReportHook
 from .resume import ResumeHook
@@ -20,6 +21,7 @@ __all__ = [
     "CompileBlocksHook",
     "MetaHook",
     "MomentumUpdateHook",
+    "Monitor",
     "NonFiniteLossHook",
     "PretrainedReportHook",
     "ResumeHook",
