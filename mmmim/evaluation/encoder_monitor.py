@@ -65,7 +65,7 @@ class LabelledMonitor(EncoderMonitor):
             evaluation transforms and without shuffling.
     """
 
-    share = 0.02
+    share = 0.03
     option = "data="  # by which messages name it
 
     def __init__(

@@ -51,9 +51,14 @@ def watched_splits(cfg: Config, data: str, counts: tuple[int, int]) -> tuple[Dat
     return _built(bank, queries, data)
 
 
-def training_images(cfg: Config) -> Dataset:
-    """Return the images that a config trains on, with evaluation transforms."""
-    return DATASETS.build(dict(cfg.train_dataloader.dataset, transforms=_transforms(cfg)))
+def training_images(cfg: Config, size: Sequence[int] | None = None) -> Dataset:
+    """Return the images that a config trains on, with evaluation transforms.
+
+    Args:
+        size: Pixels ``(H, W)``; by default what the encoder reads.
+    """
+    transforms = _transforms(cfg) if size is None else evaluation_transforms(size)
+    return DATASETS.build(dict(cfg.train_dataloader.dataset, transforms=transforms))
 
 
 def _of_folder(cfg: Config, data_dir: str, train: dict, test: dict) -> tuple[dict, dict]:
