@@ -14,6 +14,7 @@ from mmmim.engine.hooks.monitor import eval_mode
 from mmmim.engine.sharding import ShardedDataParallel
 from mmmim.errors import UsageError
 from mmmim.evaluation.splits import training_images
+from mmmim.evaluation.watched import choose_images
 from mmmim.registry import HOOKS
 
 from .reconstruction import predicts_normalised, reconstruction_columns
@@ -33,7 +34,7 @@ class PicturesHook(Monitor):
 
     Args:
         images: A folder of images, or ``toy`` for the built-in pictures. Default: the training images.
-        num: Number of images, evenly spaced over the folder.
+        num: Number of images.
     """
 
     def __init__(
@@ -58,8 +59,8 @@ class PicturesHook(Monitor):
         if self.images is not None:
             return load_crops(runner.cfg, model, self.images, self.num)
         dataset: Any = training_images(runner.cfg, crop_size(runner.cfg, model.backbone.img_size))
-        count = min(self.num, len(dataset))
-        return torch.stack([dataset[index * len(dataset) // count]["inputs"] for index in range(count)])
+        chosen = choose_images(dataset, self.num)
+        return torch.stack([chosen[index]["inputs"] for index in range(len(chosen))])
 
     def measure(self, runner: Runner, step: int) -> dict[str, float]:
         model = _plain(runner)

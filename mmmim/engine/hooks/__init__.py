@@ -1,6 +1,7 @@
 from .bad_files import BadFileReportHook
 from .checkpoint import SafeCheckpointHook
 from .compile_blocks import CompileBlocksHook
+from .live_progress import LiveProgressHook
 from .meta import MetaHook
 from .momentum import MomentumUpdateHook
 from .monitor import Monitor
@@ -19,6 +20,7 @@ __all__ = [
     "BadFileReportHook",
     "BufferedRuntimeInfoHook",
     "CompileBlocksHook",
+    "LiveProgressHook",
     "MetaHook",
     "MomentumUpdateHook",
     "Monitor",
