@@ -56,7 +56,7 @@ def choose_images(dataset: Any, count: int, seed: int = 0) -> ChosenImages:
     place = np.empty(len(labels))  # of an image among those of its class, from 0 to 1
     for label in np.unique(labels):
         members = order[labels[order] == label]
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+        place[members] = np.arange(len(members)) / len(members)
     return ChosenImages(dataset, np.sort(order[np.argsort(place[order], kind="stable")[:count]]))
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 DPI = 150
 
@@ -35,9 +37,6 @@ def save_grid(
     cell_inches: float = 1.6,
 ) -> Path:
     """Draw ``columns`` side by side into a PNG file; cells keep the aspect ratio of the first image."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = len(columns[0].images)
     uneven = {column.title: len(column.images) for column in columns if len(column.images) != rows}
     if uneven or rows == 0:
