@@ -109,7 +109,7 @@ class LabelledMonitor(EncoderMonitor):
                 raise UsageError("fewer than two classes have images in the bank, so there is nothing to tell apart")
             self.check(len(chosen[0]), len(chosen[1]))
         except UsageError as error:
-            raise UsageError(f"{self.option}{self.data}: {error}") from None
+            raise UsageError(f"{self.option}{self.data}: {str(error).removeprefix(f'{self.data}: ')}") from None
         self.sets = (f"bank {self.data} {len(chosen[0])}", f"queries {self.data} {len(chosen[1])}")
         for name, images in zip(self.sets, chosen, strict=True):
             watched.add(name, images)
