@@ -47,8 +47,8 @@ def watched_splits(cfg: Config, data: str, counts: tuple[int, int]) -> tuple[Dat
     own = dict(cfg.train_dataloader.dataset)
     toy = {key: own[key] for key in ("img_size", "num_classes", "seed") if key in own and _kind(own) == "ToyImages"}
     toy |= dict(type="mmmim.ToyImages", transforms=common["transforms"], channels=common.get("channels", 3))
-    bank, queries = (dict(toy, split=split, num_images=count) for split, count in zip(("train", "val"), counts))
-    return _built(bank, queries, data)
+    num_bank, num_queries = counts
+    return _built(dict(toy, num_images=num_bank), dict(toy, split="val", num_images=num_queries), data)
 
 
 def training_images(cfg: Config, size: Sequence[int] | None = None) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -96,7 +96,7 @@ class WatchedImages:
     With several processes each of them encodes its share.
     """
 
-    _of_runners: WeakKeyDictionary[Runner, WatchedImages] = WeakKeyDictionary()
+    _of_runners: ClassVar[WeakKeyDictionary[Runner, WatchedImages]] = WeakKeyDictionary()
 
     def __init__(self, runner: Runner) -> None:
         self.seed: int | None = runner.seed

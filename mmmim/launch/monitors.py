@@ -58,8 +58,8 @@ def use_monitors(cfg: Config, monitors: Monitors) -> None:
     kept = [hook for hook in cfg.get("custom_hooks") or () if _name(hook) not in wanted]
     kept += [dict(type=kind, **_data(name, monitors)) for name, kind in wanted.items()]
     for hook in kept:
-        if (name := _name(hook)) is not None:
-            hook.update(_settings(name, monitors))
+        if (kind := _name(hook)) is not None:
+            hook.update(_settings(kind, monitors))
     if kept:
         cfg.custom_hooks = kept
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from mmengine.config import Config
@@ -49,7 +49,7 @@ class Settings:
     accumulate: int | None = None
     compile: bool = False
     log: Sequence[str] = ()
-    monitors: Monitors = Monitors()
+    monitors: Monitors = field(default_factory=Monitors)
     epochs: int | None = None
     iters: int | None = None
     processes: int = 1

@@ -116,7 +116,10 @@ def test_a_run_is_the_same_with_all_monitors(run, kind: str) -> None:
     "config",
     [
         "conmim/vit-tiny_toy",
-        *(pytest.param(f"cim/{each}_toy", marks=pytest.mark.slow) for each in ("vit-tiny_respix", "resnet-tiny_revdet")),
+        *(
+            pytest.param(f"cim/{each}_toy", marks=pytest.mark.slow)
+            for each in ("vit-tiny_respix", "resnet-tiny_revdet")
+        ),
     ],
 )
 def test_so_are_methods_with_two_networks(tool, tmp_path: Path, config: str) -> None:
@@ -161,7 +164,8 @@ def test_the_average_encoder_of_conmim_is_what_knn_of_its_checkpoint_sees(tool, 
     encoder: Any = MODELS.build(dict(cfg.model.backbone))
     load_encoder(encoder, tmp_path / (tmp_path / "last_checkpoint").read_text(encoding="utf-8").strip())
     preprocessor = MODELS.build(dict(cfg.model.data_preprocessor))
-    sets = [choose_images(each, count) for each, count in zip(watched_splits(cfg, "toy", (60, 30)), (60, 30))]
+    bank, queries = watched_splits(cfg, "toy", (60, 30))
+    sets = choose_images(bank, 60), choose_images(queries, 30)
     batches = [[torch.utils.data.default_collate([each[index] for index in range(len(each))])] for each in sets]
     bank, queries = (extract_features(encoder, each, preprocessor) for each in batches)
     expected = knn_accuracy(*bank, *queries, k=(10, 20))

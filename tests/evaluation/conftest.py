@@ -56,7 +56,7 @@ def scope():
 
 @pytest.fixture
 def watched_run(pretrain_config, tmp_path):
-    """``watched_run(*hooks)``: a training of 2 epochs of 5 steps with these hooks; returns its Runner and its scalars."""
+    """``watched_run(*hooks)``: a training of 2 epochs of 5 steps with these hooks; returns its Runner and scalars."""
 
     def run(*hooks, **changes):
         cfg = Config.fromfile(RUNTIME)

@@ -18,7 +18,8 @@ class Sizes(LabelledMonitor):
     """A monitor that logs how many features it gets, and their mean."""
 
     def compare(self, bank, queries):
-        return {"sizes/bank": float(len(bank.x)), "sizes/queries": float(len(queries.x)), "sizes/x": bank.x.mean().item()}
+        sizes = {"sizes/bank": float(len(bank.x)), "sizes/queries": float(len(queries.x))}
+        return {**sizes, "sizes/x": bank.x.mean().item()}
 
 
 def hook(**options):

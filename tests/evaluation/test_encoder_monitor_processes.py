@@ -14,6 +14,7 @@ HOOKS = [
     dict(type="mmmim.RankMeHook", num_images=15, interval=1),
     dict(type="mmmim.visualization.pictures_hook.PicturesHook", num=2, interval=1),
 ]
+MEASURED = {"knn/top1_k5", "probe/top1", "rankme/rankme"}
 WRAPPERS = dict(
     sharded=dict(type="mmmim.ShardedDataParallel", units=UNITS), ddp=dict(type="CPUDistributedDataParallel")
 )
@@ -38,7 +39,7 @@ def train(folder: Path, rank: int) -> dict:
 
 def scalars(folder: Path) -> list[dict]:
     lines = [line for file in folder.glob("*/vis_data/scalars.json") for line in file.open(encoding="utf-8")]
-    return [found for line in lines if {"knn/top1_k5", "probe/top1", "rankme/rankme"} & (found := json.loads(line)).keys()]
+    return [found for line in lines if MEASURED & (found := json.loads(line)).keys()]
 
 
 def test_shares_of_two_processes_are_measured_together(tmp_path):

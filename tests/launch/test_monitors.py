@@ -57,7 +57,7 @@ def test_an_option_replaces_the_config_s_hook_and_the_interval_changes_it() -> N
 
 def test_folders_are_looked_for(tmp_path) -> None:
     assert hooks(Monitors(probe=str(tmp_path)))[0]["data"] == str(tmp_path)
-    with pytest.raises(UsageError, match="--probe .*nowhere: does not exist; give a folder with one sub-folder"):
+    with pytest.raises(UsageError, match=r"--probe .*nowhere: does not exist; give a folder with one sub-folder"):
         hooks(Monitors(probe=str(tmp_path / "nowhere")))
 
 

@@ -27,7 +27,8 @@ def runner_of(folder, model, **options):
         collate_fn=dict(type="default_collate"),
         dataset=dict(type="ToyImages", num_images=16, img_size=64),
     )
-    cfg = tiny_config(folder, train_dataloader=dict(loader, _delete_=True), **{"train_cfg.max_epochs": 2, "param_scheduler": []})
+    length = {"train_cfg.max_epochs": 2, "param_scheduler": []}
+    cfg = tiny_config(folder, train_dataloader=dict(loader, _delete_=True), **length)
     cfg.model = model
     cfg.custom_hooks = [dict(type=KIND, num=3, **options)]
     return CheckedRunner.from_cfg(cfg)

@@ -25,9 +25,7 @@ def train(args: argparse.Namespace) -> None:
         log=args.log,
         epochs=args.epochs,
         iters=args.iters,
-        monitors=Monitors(
-            args.knn, args.probe, args.rankme, args.pictures, args.monitor_interval, args.monitor_images
-        ),
+        monitors=Monitors(args.knn, args.probe, args.rankme, args.pictures, args.monitor_interval, args.monitor_images),
         processes=args.world_size or num_processes(args.launcher),
         planned=args.dry_run,
     )

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from mmengine.dist import get_world_size
@@ -147,7 +148,7 @@ def sparkline(values: list[float], width: int = WIDTH) -> str:
     """Return a line of bars: the means of at most ``width`` equal parts of the values, between their extremes."""
     parts = min(width, len(values))
     edges = [index * len(values) // parts for index in range(parts + 1)]
-    means = [sum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
     low, high = min(means), max(means)
     top = len(BARS) - 1
     return "".join(BARS[round(top * (mean - low) / (high - low)) if high > low else 0] for mean in means)

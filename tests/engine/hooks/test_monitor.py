@@ -49,7 +49,9 @@ def monitor_of(runner):
 
 
 def test_the_training_is_that_without_a_monitor(tmp_path):
-    without_seeds = {"default_hooks.step_seed": dict(_delete_=True, type="EmptyCacheHook")}  # each step goes on with the state that the one before left
+    without_seeds = {
+        "default_hooks.step_seed": dict(_delete_=True, type="EmptyCacheHook")
+    }  # each step goes on with the state that the one before left
     plain = train(tmp_path / "plain", **without_seeds)
     watched = train(tmp_path / "watched", custom_hooks=[
         dict(type="StepLossHook", out_file="losses.jsonl", interval=1), dict(type="Drawing", interval=1),
