@@ -68,7 +68,7 @@ class LiveProgressHook(ReleasingHook):
         self.times.append(now)
         if self.live is not None and now >= self.drawn + SECONDS_BETWEEN_DRAWINGS:
             self.drawn = now
-            self.live.update(self.drawing(runner, batch_idx), refresh=True)
+            self.live.update(self.drawing(runner, batch_idx + 1, runner.iter + 1), refresh=True)
 
     def before_log(self, runner: Runner) -> None:
         """Note the loss of the steps since the last log line; ``ThroughputLogProcessor`` calls it before a line."""
@@ -78,7 +78,7 @@ class LiveProgressHook(ReleasingHook):
 
     def after_train_epoch(self, runner: Runner) -> None:
         if self.live is not None:
-            self.live.update(self.drawing(runner, len(runner.train_dataloader) - 1), refresh=True)
+            self.live.update(self.drawing(runner, len(runner.train_dataloader), runner.iter), refresh=True)
 
     def release(self) -> None:
         """Remove the drawing and give the handlers their streams back."""
@@ -89,8 +89,8 @@ class LiveProgressHook(ReleasingHook):
             self.live.stop()
             self.live = None
 
-    def drawing(self, runner: Runner, batch_idx: int) -> Any:
-        """Return what is drawn after a step."""
+    def drawing(self, runner: Runner, of_epoch: int, of_run: int) -> Any:
+        """Return what is drawn after so many steps of the epoch and of the run."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
         from rich.table import Table
@@ -98,28 +98,28 @@ class LiveProgressHook(ReleasingHook):
 
         per_epoch = len(runner.train_dataloader)
         by_epoch = not isinstance(runner.train_loop, IterBasedTrainLoop)
-        done, total = (batch_idx + 1, per_epoch) if by_epoch else (runner.iter + 1, runner.max_iters)
+        done, total = (of_epoch, per_epoch) if by_epoch else (of_run, runner.max_iters)
         name = f"epoch {runner.epoch + 1}/{runner.max_epochs}" if by_epoch else "step"
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             Text(name),
             ProgressBar(total=total, completed=done, width=WIDTH),
             Text(f"{done}/{total}"),
-            Text(self._speed(runner)),
+            Text(self._speed(runner, runner.max_iters - of_run)),
         )
         values = [f"{name} {value:.4g}" for name, value in self._newest(runner).items()]
         if self.losses:
             values.insert(0, f"loss {sparkline(self.losses)} {self.losses[-1]:.4g}")
         return Group(bar, Text("  ".join(values), overflow="ellipsis", no_wrap=True))
 
-    def _speed(self, runner: Runner) -> str:
-        """Return images per second of all processes, and the time that is left."""
+    def _speed(self, runner: Runner, remaining: int) -> str:
+        """Return images per second of all processes, and the time that the remaining steps will take."""
         seconds = self.times[-1] - self.times[0]
         if not seconds:
             return ""
         steps = (len(self.times) - 1) / seconds
         images = steps * (batch_size_of(runner.train_dataloader) or 1) * get_world_size()
-        left = timedelta(seconds=round((runner.max_iters - runner.iter - 1) / steps))
+        left = timedelta(seconds=round(remaining / steps))
         return f"{images:,.0f} images/s  {left} left"
 
     @staticmethod
