@@ -18,6 +18,7 @@ from .watched import WatchedImages, choose_images, encoder_of, kept_model
 
 MOST, LEAST = 2000, 200  # images of a set by default, in long and in short runs
 QUERIES = 2  # images of the bank for each query
+FEWEST = 3  # evaluations of a run by default, however short it is
 
 
 class EncoderMonitor(Monitor):
@@ -25,11 +26,15 @@ class EncoderMonitor(Monitor):
 
     With several processes each of them encodes its share of the images, and the first one measures.
 
+    In short runs there are fewer evaluations by default, as all of them together are to take a small share of the time.
+
     Args:
+        interval: Default: a tenth of the run, and more in a short one, up to a third.
         pool: ``avg`` of the patch tokens, or ``cls``.
     """
 
-    share = 0.01  # of the images that the training looks at, which are looked at by default in all evaluations
+    share = 0.02  # of the images that the training looks at, which are looked at by default in all evaluations
+    least = LEAST  # images of an evaluation
 
     def __init__(self, interval: int | None = None, by_epoch: bool | None = None, pool: str = "avg") -> None:
         super().__init__(interval, by_epoch)
@@ -38,9 +43,16 @@ class EncoderMonitor(Monitor):
         self.pool = pool
 
     def affordable(self, runner: Runner) -> int:
-        """Return the images of an evaluation for which all of them look at ``share`` of the training's images."""
+        """Return how many images all evaluations together should look at."""
         batch = batch_size_of(runner.train_dataloader) or 1
-        return int(self.share * runner.max_iters * batch * get_world_size() / self.num_evaluations(runner))
+        return int(self.share * runner.max_iters * batch * get_world_size())
+
+    def usual_evaluations(self, runner: Runner) -> int:
+        return min(super().usual_evaluations(runner), max(FEWEST, self.affordable(runner) // self.least))
+
+    def usual_images(self, runner: Runner) -> int:
+        """Return how many images an evaluation looks at by default, apart from a most."""
+        return max(self.least, self.affordable(runner) // self.num_evaluations(runner))
 
     def prepare(self, runner: Runner) -> None:
         encoder_of(kept_model(runner))
@@ -59,13 +71,13 @@ class LabelledMonitor(EncoderMonitor):
             without the two, a tenth of each class are queries, chosen by a hash of the file names. ``toy``: the
             built-in pictures.
         num_bank, num_queries: How many of its images are used; of each class its share. Default: 2,000 and 1,000; in
-            short runs fewer, down to 200 and 100, so that all evaluations together look at no more than ``share`` of
-            the images that training looks at.
+            short runs fewer, down to 200 and 100.
         train_dataloader, test_dataloader: In place of ``data``, configs of dataloaders of bank and queries, with
             evaluation transforms and without shuffling.
     """
 
     share = 0.03
+    least = LEAST + LEAST // QUERIES
     option = "data="  # by which messages name it
 
     def __init__(
@@ -100,7 +112,7 @@ class LabelledMonitor(EncoderMonitor):
             bank, queries = (watched.add(name, each) for name, each in zip(self.sets, self.dataloaders, strict=True))
             self.check(len(bank), len(queries))
             return
-        count = min(MOST, max(LEAST, self.affordable(runner) * QUERIES // (QUERIES + 1)))
+        count = min(MOST, self.usual_images(runner) * QUERIES // (QUERIES + 1))
         counts = self.num_bank or count, self.num_queries or count // QUERIES
         try:
             splits = watched_splits(runner.cfg, self.data, counts)

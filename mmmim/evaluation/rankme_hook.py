@@ -6,7 +6,7 @@ from mmengine.runner import Runner
 from mmmim.errors import UsageError
 from mmmim.registry import HOOKS
 
-from .encoder_monitor import LEAST, MOST, EncoderMonitor
+from .encoder_monitor import MOST, EncoderMonitor
 from .spectrum import feature_spectrum
 from .splits import training_images
 from .watched import WatchedImages, choose_images
@@ -37,7 +37,7 @@ class RankMeHook(EncoderMonitor):
 
     def prepare(self, runner: Runner) -> None:
         super().prepare(runner)
-        count = self.num_images or min(MOST, max(LEAST, self.affordable(runner)))
+        count = self.num_images or min(MOST, self.usual_images(runner))
         chosen = choose_images(training_images(runner.cfg), count)
         if len(chosen) < 2:
             raise UsageError("--rankme: the rank of features needs at least 2 training images")

@@ -1,15 +1,15 @@
 """Which images are compared, how many, and what is refused before a run trains."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.config import ConfigDict
 from PIL import Image
 
 from mmmim.errors import UsageError
 from mmmim.evaluation import encoder_monitor, watched
-from mmmim.evaluation.encoder_monitor import EncoderMonitor, LabelledMonitor
+from mmmim.evaluation.encoder_monitor import LabelledMonitor
 from mmmim.registry import HOOKS
 
 
@@ -59,21 +59,32 @@ def test_two_monitors_of_the_same_images_encode_them_once(watched_run, monkeypat
     assert len(calls) == 4 + 2 * 3
 
 
-def test_short_runs_look_at_fewer_images():
-    monitor = EncoderMonitor()
-    monitor.every, monitor.counts_epochs = 10, True
-    loader = ConfigDict(batch_size=50, batch_sampler=None)
-    runner = ConfigDict(max_epochs=100, max_iters=4000, train_dataloader=loader)
-    assert monitor.affordable(runner) == 200  # 1 % of 200,000 images, in ten evaluations
+@pytest.mark.parametrize(
+    ("epochs", "images", "evaluations", "sizes"),
+    [
+        (6, 4096, 3, (200, 100)),  # the toys: 3 % of 24,576 images are two evaluations of 300
+        (50, 2000, 10, (200, 100)),
+        (200, 2000, 10, (800, 400)),
+        (300, 1_281_167, 10, (2000, 1000)),
+        (1, 10**6, 1, (2000, 1000)),
+    ],
+)
+def test_short_runs_have_fewer_evaluations_of_fewer_images(monkeypatch, epochs, images, evaluations, sizes):
+    monitor, asked = Sizes(data="toy"), []
 
+    def split(_, __, counts):
+        asked.append(counts)
+        raise UsageError("that is all")
 
-@pytest.mark.parametrize(("images", "expected"), [(10, (20, 10)), (60, (40, 20)), (10**9, (50, 25))])
-def test_default_sizes(watched_run, monkeypatch, images, expected):
-    monkeypatch.setattr(encoder_monitor, "MOST", 50)
-    monkeypatch.setattr(encoder_monitor, "LEAST", 20)
-    monkeypatch.setattr(EncoderMonitor, "affordable", lambda *_: images)
-    _, (scalars, _) = watched_run(hook(data="toy"))
-    assert (scalars["sizes/bank"], scalars["sizes/queries"]) == expected
+    for name, value in (("watched_splits", split), ("encoder_of", str), ("kept_model", str)):
+        monkeypatch.setattr(encoder_monitor, name, value)
+    monkeypatch.setattr(encoder_monitor, "WatchedImages", SimpleNamespace(of=lambda _: None))
+    loader = SimpleNamespace(batch_size=50)
+    length = dict(max_epochs=epochs, max_iters=epochs * images // 50)
+    runner = SimpleNamespace(train_dataloader=loader, train_loop=None, cfg=None, **length)
+    with pytest.raises(UsageError, match="data=toy: that is all"):
+        monitor.before_train(runner)
+    assert asked == [sizes] and monitor.num_evaluations(runner) == evaluations
 
 
 def test_the_precision_is_that_of_the_steps(watched_run):

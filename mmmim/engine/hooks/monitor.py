@@ -56,16 +56,21 @@ class Monitor(Hook):
 
     def num_evaluations(self, runner: Runner) -> int:
         """Return how often the whole run is evaluated."""
-        return -(-self._length(runner) // self.every)
+        return -(-self.length(runner) // self.every)
 
-    def _length(self, runner: Runner) -> int:
+    def length(self, runner: Runner) -> int:
+        """Return the length of the run, in epochs or iterations."""
         return runner.max_epochs if self.counts_epochs else runner.max_iters
+
+    def usual_evaluations(self, runner: Runner) -> int:
+        """Return how often a run is evaluated by default, as far as it has so many epochs."""
+        return EVALUATIONS
 
     def before_train(self, runner: Runner) -> None:
         self.counts_epochs = not isinstance(runner.train_loop, IterBasedTrainLoop)
         if self.by_epoch is not None:
             self.counts_epochs = self.by_epoch
-        self.every = self.interval or max(1, round(self._length(runner) / EVALUATIONS))
+        self.every = self.interval or max(1, round(self.length(runner) / self.usual_evaluations(runner)))
         with own_generators(0):
             self.prepare(runner)
 
