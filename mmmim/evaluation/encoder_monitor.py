@@ -33,7 +33,7 @@ class EncoderMonitor(Monitor):
         pool: ``avg`` of the patch tokens, or ``cls``.
     """
 
-    share = 0.02  # of the images that the training looks at, which are looked at by default in all evaluations
+    share = 1 / 75  # of the images that the training looks at, which are looked at by default in all evaluations
     least = LEAST  # images of an evaluation
 
     def __init__(self, interval: int | None = None, by_epoch: bool | None = None, pool: str = "avg") -> None:
@@ -76,7 +76,7 @@ class LabelledMonitor(EncoderMonitor):
             evaluation transforms and without shuffling.
     """
 
-    share = 0.03
+    share = 1 / 50
     least = LEAST + LEAST // QUERIES
     option = "data="  # by which messages name it
 

@@ -9,6 +9,8 @@ from .encoder_monitor import LabelledMonitor
 from .features import Features
 from .knn import DEFAULT_K, choose_k, fitting_k, knn_accuracy
 
+SMALL_K = 20
+
 
 @HOOKS.register_module()
 class KNNHook(LabelledMonitor):
@@ -16,7 +18,7 @@ class KNNHook(LabelledMonitor):
 
     Args:
         k: Numbers of neighbours. Default: those of 10, 20, 100 and 200 that do not exceed the number of images of the
-            bank.
+            bank; with ``data`` 100 and 200 only of a bank four times as large.
         temperature: That of the votes' weights.
         options: See :class:`~.encoder_monitor.LabelledMonitor`: ``data``, ``interval`` and others.
 
@@ -42,6 +44,8 @@ class KNNHook(LabelledMonitor):
         self.temperature = temperature
 
     def check(self, num_bank: int, num_queries: int) -> None:
+        if self.k is None and self.data is not None:
+            self.k = fitting_k(DEFAULT_K, max(min(SMALL_K, num_bank), num_bank // 4))
         self.k = choose_k(self.k, num_bank)
 
     def compare(self, bank: Features, queries: Features) -> dict[str, float]:
