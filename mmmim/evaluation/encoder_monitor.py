@@ -92,7 +92,8 @@ class LabelledMonitor(EncoderMonitor):
         num_queries: int | None = None,
     ) -> None:
         super().__init__(interval, by_epoch, pool)
-        if (data is None) == (train_dataloader is None or test_dataloader is None):
+        given = [each is not None for each in (data, train_dataloader, test_dataloader)]
+        if given not in ([True, False, False], [False, True, True]):
             raise UsageError(
                 f"{type(self).__name__}: give data, a folder of class folders or 'toy', or both train_dataloader and "
                 "test_dataloader"
@@ -125,7 +126,7 @@ class LabelledMonitor(EncoderMonitor):
         self.sets = (f"bank {self.data} {len(chosen[0])}", f"queries {self.data} {len(chosen[1])}")
         for name, images in zip(self.sets, chosen, strict=True):
             watched.add(name, images)
-        self.announce(runner, f"{len(chosen[1]):,} images of {self.data} by {len(chosen[0]):,} others")
+        self.announce(runner, f"{len(chosen[1]):,} queries and a bank of {len(chosen[0]):,} images of {self.data}")
 
     def check(self, num_bank: int, num_queries: int) -> None:
         """Raise a UsageError where so few images cannot be measured."""

@@ -143,6 +143,7 @@ def test_a_bank_of_a_single_image_is_refused(watched_run):
     [
         ({}, "give data, a folder of class folders or 'toy', or both"),
         (dict(train_dataloader={}), "give data"),
+        (dict(data="toy", train_dataloader={}), "give data"),
         (dict(data="toy", train_dataloader={}, test_dataloader={}), "give data"),
         (dict(data="toy", num_queries=0), "num_queries: 0 must be at least 1"),
         (dict(data="toy", pool="max"), "pool: 'max'"),
