@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from mmmim.checkpoint.files import stored_checkpoints
 from mmmim.launch import options as launch_options
+from mmmim.launch.monitors import Monitors
 from mmmim.launch.prepare import Settings, prepare
 from mmmim.launch.run_prepared import run_prepared
 from mmmim.launch.scalars import last_values, scalar_files
@@ -47,6 +48,12 @@ def train(
     log: Sequence[str] = (),
     epochs: int | None = None,
     iters: int | None = None,
+    knn: str | os.PathLike[str] | None = None,
+    probe: str | os.PathLike[str] | None = None,
+    rankme: bool = False,
+    pictures: bool = False,
+    monitor_interval: int | None = None,
+    monitor_images: int | None = None,
 ) -> TrainingResult:
     """Train a config in this process and return where its results are.
 
@@ -58,6 +65,8 @@ def train(
         cfg_options: Changes to the config, by key: ``{"model.masker.mask_ratio": 0.6}``.
         checkpoint, resume, amp, accumulate, compile, log, epochs, iters: As in
             :class:`~mmmim.launch.prepare.Settings`.
+        knn, probe, rankme, pictures, monitor_interval, monitor_images: What is measured while the run trains, as in
+            :class:`~mmmim.launch.monitors.Monitors`.
 
     Raises:
         UsageError: Something in the config or the settings is wrong; nothing was trained.
@@ -73,6 +82,7 @@ def train(
         log=[log] if isinstance(log, str) else log,
         epochs=epochs,
         iters=iters,
+        monitors=Monitors(_path(knn), _path(probe), rankme, pictures, monitor_interval, monitor_images),
     )
     cfg = launch_options.load_config(
         os.fspath(config), dict(cfg_options or {}), _path(work_dir), own_images=data is not None

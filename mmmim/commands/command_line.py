@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from mmmim.called import as_called, program
 from mmmim.errors import did_you_mean
 
-DATA, RUN, MODEL, MACHINE, OUTPUT = "data", "run", "model", "machine", "output"
+DATA, RUN, MODEL, WATCH, MACHINE, OUTPUT = "data", "run", "model", "watch", "machine", "output"
 
 
 class CommandParser(argparse.ArgumentParser):

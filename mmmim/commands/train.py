@@ -3,13 +3,14 @@
 python tools/train.py configs/ccmim/vit-tiny_toy.py
 python tools/train.py configs/ccmim/vit-b_800e.py --dry-run --world-size 32
 python tools/train.py configs/ccmim/vit-tiny_toy.py --data DIR --epochs 20
+python tools/train.py configs/ccmim/vit-tiny_toy.py --knn toy --rankme --pictures
 """
 
 from __future__ import annotations
 
 import argparse
 
-from mmmim.commands.command_line import DATA, MODEL, OUTPUT, RUN, CommandParser
+from mmmim.commands.command_line import DATA, MODEL, OUTPUT, RUN, WATCH, CommandParser
 from mmmim.commands.output import check_output
 from mmmim.commands.running import libraries_loading, run_tool
 from mmmim.config.find import find_config
@@ -35,6 +36,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     run.add_argument(
         "--resume", nargs="?", const="latest", metavar="CKPT|auto",
         help="continue from CKPT (default: the newest of the work directory); auto: the same, or start anew",
+    )  # fmt: skip
+    watch = parser.group(WATCH)
+    watch.add_argument("--knn", metavar="DIR", help="log the k-NN accuracy on DIR, a folder of class folders, or toy")
+    watch.add_argument("--probe", metavar="DIR", help="log the accuracy of a linear probe on DIR")
+    watch.add_argument("--rankme", action="store_true", help="log the rank of the features, which needs no labels")
+    watch.add_argument("--pictures", action="store_true", help="draw what the model reconstructs")
+    watch.add_argument(
+        "--monitor-interval", type=int, metavar="N", help="epochs between two of these (default: a tenth of the run)"
+    )
+    watch.add_argument(
+        "--monitor-images", type=int, metavar="N",
+        help="images of the bank of k-NN and probe, and of rankme; half as many are queries (default: 2000, and fewer "
+        "in short runs)",
     )  # fmt: skip
     parser.add_cfg_options()
     run.add_argument("--dry-run", action="store_true", help="build everything, print the plan, train nothing")

@@ -15,6 +15,7 @@ from mmmim.registry import MODELS
 
 from .image_folder import ImageFolder, check_folders, class_folders
 from .sources import TRAIN_FOLDERS, VAL_FOLDERS, open_source, part_of
+from .toy_images import TOY_SIZE
 
 OWN_DATASETS = ("Collages", "Flowers102", "INaturalist", "ImageFolder", "ImageList", "ToyImages")
 SHARED_KEYS = ("channels", "extensions", "value_range")  # arguments of the training set that other sets use by default
@@ -29,7 +30,7 @@ def as_folders(cfg: Config) -> Config:
     """
     cfg = copy.deepcopy(cfg)
     for _, node in _datasets(cfg):
-        kept = {key: node[key] for key in KEPT_KEYS if key in node}
+        kept = _kept(node)
         node.clear()
         node.update(kept, type="ImageFolder")
     return cfg
@@ -78,7 +79,7 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
         check_folders(source)
     for path, node in datasets:
         for_training = _serves_training(path)
-        kept = {key: node[key] for key in KEPT_KEYS if key in node}
+        kept = _kept(node)
         node.clear()
         node.update(shared, **kept)
         node.update(type="ImageFolder", labelled=labelled)
@@ -93,6 +94,21 @@ def use_folder(cfg: Config, data_dir: str) -> Config:
         _set_num_classes(cfg, len(classes or ()))
     _check_batch(cfg, len(source), train_root)
     return cfg
+
+
+def _kept(node: dict) -> dict:
+    """Return the settings of a dataset that hold for a folder too.
+
+    Built-in pictures have one size without transforms, and those of a folder get it.
+    """
+    kept = {key: node[key] for key in KEPT_KEYS if key in node}
+    if str(node["type"]).removeprefix("mmmim.") == "ToyImages" and not kept.get("transforms"):
+        size = node.get("img_size", TOY_SIZE)
+        kept["transforms"] = [
+            dict(type="Resize", size=size if isinstance(size, int) else max(size), antialias=True),
+            dict(type="CenterCrop", size=size),
+        ]
+    return kept
 
 
 def is_classifier(cfg: Config) -> bool:

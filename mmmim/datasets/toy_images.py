@@ -14,6 +14,7 @@ from .base import SeededImageDataset
 from .toy_renderer import MATERIAL_NAMES, ToyInstance, render, to_channels
 
 SPLITS = ("train", "val", "test")
+TOY_SIZE = 64
 MAX_CACHE_BYTES = 512 * 2**20
 
 
@@ -35,7 +36,7 @@ class ToyImages(SeededImageDataset):
     def __init__(
         self,
         num_images: int = 4096,
-        img_size: int | tuple[int, int] = 64,
+        img_size: int | tuple[int, int] = TOY_SIZE,
         split: str = "train",
         transforms: Sequence[dict | Callable] = (),
         num_classes: int = len(MATERIAL_NAMES),

@@ -36,7 +36,7 @@ class ThroughputLogProcessor(LogProcessor):
     def _add_speed(self, tag: dict, runner, mode: str) -> list[str]:
         prefix = f"{mode}/" if self.log_with_hierarchy else ""
         seconds = tag.get(f"{prefix}time")
-        batch_size = _batch_size(getattr(runner, f"{mode}_dataloader"))
+        batch_size = batch_size_of(getattr(runner, f"{mode}_dataloader"))
         if not seconds or not batch_size:
             return []
         images_per_second = batch_size * get_world_size() / seconds
@@ -46,7 +46,8 @@ class ThroughputLogProcessor(LogProcessor):
         return [f"images/s: {images_per_second:.1f}", f"data_wait: {data_wait:.1f}%"]
 
 
-def _batch_size(dataloader) -> int | None:
+def batch_size_of(dataloader) -> int | None:
+    """Return the number of images in a batch of one process, or None if its sampler does not tell."""
     if dataloader.batch_size is not None:
         return dataloader.batch_size
     return getattr(dataloader.batch_sampler, "batch_size", None)

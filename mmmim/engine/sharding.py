@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -123,6 +123,18 @@ class ShardedDataParallel(nn.Module):
         finally:
             self._shows_shares = False
 
+    @contextmanager
+    def whole_outside_units(self) -> Iterator[None]:
+        """Gather what lies outside of the units while the block runs, so that parts of the model can be called.
+
+        All processes have to call the same parts as often. Units gather themselves when they are called.
+        """
+        self.parts[-1].unshard()
+        try:
+            yield
+        finally:
+            self._reshard()
+
     def _reshard(self) -> None:
         for part in self.parts:  # the part that ran last may still be whole, as the model is after a validation
             part.reshard()
@@ -140,6 +152,11 @@ class ShardedDataParallel(nn.Module):
             return
         for name in [name for name, value in state.items() if is_divided(value)]:
             state[name] = state[name].full_tensor() if self.gathered is None else self.gathered[name]
+
+
+def callable_parts(model: nn.Module) -> AbstractContextManager[None]:
+    """Return a context in which parts of a model, such as its encoder, can be called, sharded or not."""
+    return model.whole_outside_units() if isinstance(model, ShardedDataParallel) else nullcontext()
 
 
 @HOOKS.register_module()

@@ -32,11 +32,16 @@ def choose_c(x, y, seed: int) -> float:
     return C_GRID[scores.index(max(scores))]
 
 
-def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, seed: int = 0) -> float:
+def linear_probe(
+    train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tensor, seed: int = 0, c: float | None = None
+) -> float:
     """Return the test accuracy in percent of a multinomial logistic regression on frozen, standardised features.
 
     Mean and standard deviation are those of the training features. The L2 strength is chosen on a hold-out set of them
     (drawn by ``seed``), and the model is then fitted again on all of them. The test set is used once, at the end.
+
+    Args:
+        c: Inverse L2 strength (scikit-learn's ``C``), which is then not chosen.
     """
     for name, labels in (("train_y", train_y), ("test_y", test_y)):
         check_labels(labels, name=name)
@@ -44,11 +49,11 @@ def linear_probe(train_x: Tensor, train_y: Tensor, test_x: Tensor, test_y: Tenso
     if (counts > 0).sum() < 2:
         raise UsageError("train_y: only one class is present; a probe needs at least two.")
     rarest = int(counts[counts > 0].min())
-    if rarest < 2 or HOLD_OUT * len(train_y) < (counts > 0).sum():
+    if c is None and (rarest < 2 or HOLD_OUT * len(train_y) < (counts > 0).sum()):
         raise UsageError(
             f"train_y: {len(train_y)} samples, {rarest} in the rarest class; the probe needs 2 of each class "
             f"and {int((counts > 0).sum() / HOLD_OUT)} in all for its hold-out."
         )
     x, y = train_x.double().cpu().numpy(), train_y.cpu().numpy()
-    probe = _fit(x, y, choose_c(x, y, seed))
+    probe = _fit(x, y, choose_c(x, y, seed) if c is None else c)
     return 100.0 * float(probe.score(test_x.double().cpu().numpy(), test_y.cpu().numpy()))

@@ -10,9 +10,11 @@ from torch.utils.data import Dataset
 
 from mmmim.config.crops import short_side
 from mmmim.datasets import use_folder
-from mmmim.datasets.data_option import TRAIN_FOLDERS, is_classifier
+from mmmim.datasets.data_option import SHARED_KEYS, TRAIN_FOLDERS, is_classifier
 from mmmim.errors import UsageError
 from mmmim.registry import DATASETS
+
+TOY = "toy"  # names the built-in pictures in place of a folder
 
 
 def labelled_splits(
@@ -23,19 +25,50 @@ def labelled_splits(
     if data_dir is None and test is None and _kind(train) == "ImageFolder":
         data_dir = _data_dir(train["root"])
     if data_dir is not None:
-        parts = Config(
-            dict(
-                model=dict(type=cfg.model.type),
-                train_features=dict(dataset=train),
-                test_features=dict(dataset=test or dict(train)),
-            )
-        )
-        parts = use_folder(parts, data_dir)
-        train, test = parts.train_features.dataset, parts.test_features.dataset
+        train, test = _of_folder(cfg, data_dir, train, test or dict(train))
     elif test is None:
         raise UsageError(
             f"{_kind(train)} of this config has no labelled split; give a folder of class folders with --data DIR"
         )
+    return _built(train, test, data_dir)
+
+
+def watched_splits(cfg: Config, data: str, counts: tuple[int, int]) -> tuple[Dataset, Dataset]:
+    """Return training and test set, with evaluation transforms, of ``data``: a folder, or ``toy``.
+
+    Args:
+        cfg: The config of a training, which says how large its images are and how many channels they have.
+        counts: Numbers of built-in pictures to draw.
+    """
+    common = dict(_reading(cfg), transforms=_transforms(cfg))
+    if data != TOY:
+        folder = dict(common, type="mmmim.ImageFolder")
+        return _built(*_of_folder(cfg, data, folder, dict(folder)), data)
+    own = dict(cfg.train_dataloader.dataset)
+    toy = {key: own[key] for key in ("img_size", "num_classes", "seed") if key in own and _kind(own) == "ToyImages"}
+    toy |= dict(type="mmmim.ToyImages", transforms=common["transforms"], channels=common.get("channels", 3))
+    num_bank, num_queries = counts
+    return _built(dict(toy, num_images=num_bank), dict(toy, split="val", num_images=num_queries), data)
+
+
+def training_images(cfg: Config, size: Sequence[int] | None = None) -> Dataset:
+    """Return the images that a config trains on, with evaluation transforms.
+
+    Args:
+        size: Pixels ``(H, W)``; by default what the encoder reads.
+    """
+    transforms = _transforms(cfg) if size is None else evaluation_transforms(size)
+    return DATASETS.build(dict(cfg.train_dataloader.dataset, transforms=transforms))
+
+
+def _of_folder(cfg: Config, data_dir: str, train: dict, test: dict) -> tuple[dict, dict]:
+    """Return the configs of both sets, read from a folder."""
+    sets = dict(train_features=dict(dataset=train), test_features=dict(dataset=test))
+    parts = use_folder(Config(dict(model=dict(type=cfg.model.type), **sets)), data_dir)
+    return parts.train_features.dataset, parts.test_features.dataset
+
+
+def _built(train: dict, test: dict, data_dir: str | None) -> tuple[Dataset, Dataset]:
     splits = DATASETS.build(train), DATASETS.build(test)
     if not splits[0].classes:
         raise UsageError(
@@ -45,12 +78,18 @@ def labelled_splits(
     return splits
 
 
+def _reading(cfg: Config) -> dict:
+    """Return how the training images are read: their channels, extensions and range of values."""
+    return {key: cfg.train_dataloader.dataset[key] for key in SHARED_KEYS if key in cfg.train_dataloader.dataset}
+
+
+def _transforms(cfg: Config, crop_ratio: float | None = None) -> list[dict]:
+    return evaluation_transforms(cfg.model.backbone.get("img_size", 224), crop_ratio)
+
+
 def _dataset_configs(cfg: Config, crop_ratio: float | None, num_test: int | None) -> tuple[dict, dict | None]:
     """Return the configs of training and test set; None where the config has no test set."""
-    train = dict(
-        cfg.train_dataloader.dataset,
-        transforms=evaluation_transforms(cfg.model.backbone.get("img_size", 224), crop_ratio),
-    )
+    train = dict(cfg.train_dataloader.dataset, transforms=_transforms(cfg, crop_ratio))
     if is_classifier(cfg) and cfg.get("val_dataloader"):
         test = dict(cfg.val_dataloader.dataset)
         transforms = test.get("transforms", []) if crop_ratio is None else train["transforms"]

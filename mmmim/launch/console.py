@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
+from typing import TYPE_CHECKING
 
 from mmengine.runner import Runner
 
+from mmmim.engine.hooks import LiveProgressHook
 from mmmim.launch.run_record import RunRecord
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Beginnings and ends of records that go to the file alone: they are long, or say what holds for every run.
 DETAILS = (
@@ -39,3 +45,19 @@ def announce(runner: Runner, record: RunRecord) -> None:
 
 def _is_detail(message: str) -> bool:
     return message.startswith(DETAILS) or message.endswith(FROZEN)
+
+
+def show_progress(runner: Runner) -> None:
+    """Show on a terminal how far the run is; a file or a pipe has the lines of the log alone."""
+    if (console := _terminal()) is not None:
+        runner.register_hook(LiveProgressHook(console))
+
+
+def _terminal() -> Console | None:
+    """Return the terminal that the standard output is, if it can be drawn on."""
+    if not sys.stdout.isatty():
+        return None
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_interactive else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from mmengine.config import Config
@@ -15,6 +15,7 @@ from mmmim.launch.data_paths import check_paths
 from mmmim.launch.dense_checks import check_dense
 from mmmim.launch.loggers import use_loggers
 from mmmim.launch.lr_scaling import BatchSize, scale_lr
+from mmmim.launch.monitors import Monitors, use_monitors
 from mmmim.launch.precision import fit_to_device, planned_precision, use_amp
 from mmmim.launch.run_length import check_loops, length_warnings, use_length
 from mmmim.launch.schedule import Schedule, schedule_of, warmup_warnings
@@ -35,6 +36,7 @@ class Settings:
         accumulate: Number of batches per optimizer update.
         compile: Whether to compile the blocks of the model.
         log: Programs that show the run: ``tensorboard``, ``wandb``, ``mlflow``.
+        monitors: What is measured while the run trains.
         epochs, iters: Length of the run; the schedule is stretched to it.
         processes: World size.
         planned: Whether nothing will be trained here, so that data and checkpoint may be missing.
@@ -47,6 +49,7 @@ class Settings:
     accumulate: int | None = None
     compile: bool = False
     log: Sequence[str] = ()
+    monitors: Monitors = field(default_factory=Monitors)
     epochs: int | None = None
     iters: int | None = None
     processes: int = 1
@@ -100,6 +103,7 @@ def prepare(cfg: Config, settings: Settings | None = None) -> PreparedRun:
     options.use_accumulation(cfg, settings.accumulate)
     options.use_compilation(cfg, settings.compile)
     use_loggers(cfg, settings.log)
+    use_monitors(cfg, settings.monitors)
     use_amp(cfg, settings.amp)
     use_length(cfg, settings.epochs, settings.iters)
     check_loops(cfg)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-from mmmim.launch.console import announce
+from mmmim.launch.console import announce, show_progress
 from mmmim.launch.prepare import PreparedRun
 from mmmim.launch.process import is_first_process
 from mmmim.launch.processes import setup_launcher
@@ -36,4 +36,6 @@ def run_prepared(
             announce(runner, record)
         for remark in prepared.remarks_on(len(runner.train_loop.dataloader.dataset)):
             runner.logger.warning(remark)
+        if is_first_process():
+            show_progress(runner)
         runner.train()

@@ -11,6 +11,7 @@ from tiny_mae import TINY
 import mmmim
 from mmmim.apis import TrainingResult
 from mmmim.errors import UsageError
+from mmmim.launch.monitors import Monitors
 from mmmim.launch.prepare import Settings
 
 
@@ -47,7 +48,8 @@ def test_a_run_starts_from_a_checkpoint_that_is_named_by_its_path(
 
 def test_every_setting_of_the_command_line_can_be_given() -> None:
     own = set(inspect.signature(mmmim.train).parameters)
-    assert {field.name for field in fields(Settings)} - own == {"processes", "planned"}
+    assert {field.name for field in fields(Settings)} - own == {"processes", "planned", "monitors"}
+    assert {field.name for field in fields(Monitors)} <= own | {name.removeprefix("monitor_") for name in own}
 
 
 def test_mistakes_are_told_before_anything_is_written(pictures: Path, tmp_path: Path) -> None:

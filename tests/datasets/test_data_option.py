@@ -9,6 +9,7 @@ from mmengine.registry import DATASETS
 from torch import nn
 
 from mmmim.datasets import use_folder
+from mmmim.datasets.data_option import as_folders
 from mmmim.errors import UsageError
 from mmmim.launch.options import load_config
 
@@ -79,6 +80,18 @@ def test_transforms_and_the_given_config_are_kept(pretrain, class_folder):
     assert cfg.custom_hooks[1].test_dataloader.dataset.transforms == FIXED
     assert pretrain.train_dataloader.dataset.type == "ToyImages"
     assert cfg.model.head.num_classes == 8192
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"), [({}, (64, 64)), (dict(img_size=16), (16, 16)), (dict(img_size=(16, 24)), (16, 24))]
+)
+def test_images_get_the_size_of_built_in_pictures_that_had_no_transforms(pretrain, class_folder, size, shape):
+    hook = pretrain.custom_hooks[1]
+    for loader in (hook.train_dataloader, hook.test_dataloader):
+        loader.dataset = dict(type="ToyImages", num_images=9, **size)
+    for cfg in (use_folder(pretrain, str(class_folder)), use_folder(as_folders(pretrain), str(class_folder))):
+        images = _build(cfg.custom_hooks[1].test_dataloader.dataset)
+        assert images[0]["inputs"].shape == (3, *shape)
 
 
 def test_train_and_val_folders(classify, split_folder):

@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmmim.errors import UsageError
+from mmmim.evaluation import KNNHook
 
 RUNTIME = Path(__file__).parents[2] / "configs/_base_/default_runtime.py"
 
@@ -69,8 +70,15 @@ def test_k_fits_the_images_before_training_starts(pretrain_config, tmp_path):
     assert not (tmp_path / "large/step_losses.jsonl").read_text(encoding="utf-8")
 
 
-def test_interval_zero_is_refused():
-    from mmmim.evaluation import KNNHook
+@pytest.mark.parametrize(
+    ("bank", "expected"), [(6, (6,)), (15, (10,)), (20, (10, 20)), (200, (10, 20)), (400, (10, 20, 100))]
+)
+def test_many_neighbours_are_for_large_banks(bank, expected):
+    hook = KNNHook(data="toy")
+    hook.check(bank, 10)
+    assert hook.k == expected
 
+
+def test_interval_zero_is_refused():
     with pytest.raises(ValueError, match="interval: 0"):
         KNNHook({}, {}, interval=0)

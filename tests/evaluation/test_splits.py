@@ -3,7 +3,7 @@ import torch
 from mmengine.config import Config
 
 from mmmim.errors import UsageError
-from mmmim.evaluation.frozen import labelled_splits
+from mmmim.evaluation.splits import labelled_splits, training_images, watched_splits
 
 pytestmark = pytest.mark.usefixtures("scope")
 
@@ -37,3 +37,28 @@ def test_the_folder_of_the_config_is_found_again(pretrain_config, class_folder):
 def test_a_folder_without_classes_is_refused(pretrain_config, class_folder):
     with pytest.raises(UsageError, match="has no labels; k-NN and probes need one sub-folder per class"):
         labelled_splits(Config.fromfile(pretrain_config), str(class_folder / "train" / "ant"))
+
+
+def test_watched_pictures_are_like_those_of_the_training(pretrain_config):
+    cfg = Config.fromfile(pretrain_config)
+    cfg.train_dataloader.dataset.num_classes = 4
+    bank, queries = watched_splits(cfg, "toy", (40, 12))
+    assert (len(bank), len(queries)) == (40, 12) and len(bank.classes) == 4
+    assert bank[0]["inputs"].shape == queries[0]["inputs"].shape == (3, 32, 32)
+    assert not torch.equal(bank[0]["inputs"], queries[0]["inputs"])
+
+
+def test_watched_images_of_a_folder_are_read_as_the_training_images(pretrain_config, class_folder):
+    cfg = Config.fromfile(pretrain_config)
+    cfg.train_dataloader.dataset = dict(type="ImageFolder", root="elsewhere", channels=1, transforms=[])
+    bank, queries = watched_splits(cfg, str(class_folder), (3, 2))
+    assert (len(bank), len(queries)) == (8, 8) and bank[0]["inputs"].shape == (1, 32, 32)
+    toys, _ = watched_splits(cfg, "toy", (3, 2))
+    assert toys[0]["inputs"].shape == (1, 32, 32) and toys.size == (64, 64)
+
+
+def test_training_images_are_not_augmented(pretrain_config):
+    cfg = Config.fromfile(pretrain_config)
+    images, plain = training_images(cfg), labelled_splits(cfg)[0]
+    assert len(images) == 160 and torch.equal(images[3]["inputs"], plain[3]["inputs"])
+    assert training_images(cfg, (16, 24))[0]["inputs"].shape == (3, 16, 24)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,34 @@ def test_a_run_begins_with_one_screen(
         assert line in shown and line in file.read_text(encoding="utf-8")
     before_training = shown.partition("Epoch(train)")[0]
     assert before_training.count("\n") < 24
+
+
+class Screen(io.StringIO):
+    """A standard output that is a terminal, or a file."""
+
+    def __init__(self, is_terminal: bool) -> None:
+        super().__init__()
+        self.is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self.is_terminal
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "term", "rank", "is_drawn"),
+    [(True, "xterm", "0", True), (True, "dumb", "0", False), (False, "xterm", "0", False), (True, "xterm", "1", False)],
+)
+def test_a_terminal_gets_a_bar_of_the_first_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool, term: str, rank: str, is_drawn: bool
+) -> None:
+    screen = Screen(is_terminal)
+    monkeypatch.setattr("sys.stdout", screen)
+    for name, value in (("TERM", term), ("RANK", rank), ("COLUMNS", "150")):
+        monkeypatch.setenv(name, value)
+    mmmim.train("mae/vit-tiny_toy", epochs=1, work_dir=tmp_path, cfg_options=FEW)
+    shown = screen.getvalue()
+    assert ("epoch 1/1" in shown) == is_drawn and ("\x1b[2K" in shown) == is_drawn
+    lines = [line for line in re.split(r"\x1b\[\d*[A-K]|[\r\n]", shown) if "Epoch(train)" in line]
+    assert len(lines) == 1 and lines[0].count("loss:") == 1 and "epoch 1/1" not in lines[0]
+    (file,) = tmp_path.glob("*/*.log")
+    assert "epoch 1/1" not in file.read_text(encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mmmim.launch import options
+from mmmim.launch.monitors import Monitors
 from mmmim.launch.prepare import PreparedRun, Settings, prepare
 from mmmim.launch.process import is_first_process
 from mmmim.launch.processes import num_processes
@@ -24,6 +25,7 @@ def train(args: argparse.Namespace) -> None:
         log=args.log,
         epochs=args.epochs,
         iters=args.iters,
+        monitors=Monitors(args.knn, args.probe, args.rankme, args.pictures, args.monitor_interval, args.monitor_images),
         processes=args.world_size or num_processes(args.launcher),
         planned=args.dry_run,
     )

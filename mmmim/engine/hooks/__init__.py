@@ -1,8 +1,10 @@
 from .bad_files import BadFileReportHook
 from .checkpoint import SafeCheckpointHook
 from .compile_blocks import CompileBlocksHook
+from .live_progress import LiveProgressHook
 from .meta import MetaHook
 from .momentum import MomentumUpdateHook
+from .monitor import Monitor
 from .nonfinite import NonFiniteLossHook
 from .pretrained_report import PretrainedReportHook
 from .resume import ResumeHook
@@ -18,8 +20,10 @@ __all__ = [
     "BadFileReportHook",
     "BufferedRuntimeInfoHook",
     "CompileBlocksHook",
+    "LiveProgressHook",
     "MetaHook",
     "MomentumUpdateHook",
+    "Monitor",
     "NonFiniteLossHook",
     "PretrainedReportHook",
     "ResumeHook",

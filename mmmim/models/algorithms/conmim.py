@@ -59,9 +59,19 @@ class ConMIM(MaskedImageModel):
         self.share_photometric = share_photometric
         self.target_generator.attach(self.backbone, self.neck)
         self.export_weights = one_of("export_weights", export_weights, ("momentum", "online"))
-        if export_weights == "momentum" and self.target_generator.source == "momentum":
+        if self.keeps_slow_encoder:
             self.register_state_dict_post_hook(_swap_encoders)
             self.register_load_state_dict_pre_hook(_swap_encoders)
+
+    @property
+    def keeps_slow_encoder(self) -> bool:
+        """Return whether checkpoints hold the slow copy as ``backbone``."""
+        return self.export_weights == "momentum" and self.target_generator.source == "momentum"
+
+    @property
+    def kept_encoder(self) -> Any:
+        """Return the encoder that checkpoints hold as ``backbone``: the slow copy or the trained one."""
+        return self.target_generator.backbone if self.keeps_slow_encoder else self.backbone
 
     def _check_masker(self) -> None:
         if self.masker is not None and self.backbone.mask_mode != "replace":

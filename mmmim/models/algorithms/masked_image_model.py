@@ -127,6 +127,11 @@ class MaskedImageModel(BaseModel):
                 "(masker=None); give a masker or set head.scope='all'"
             )
 
+    @property
+    def kept_encoder(self) -> Any:
+        """Return the encoder that checkpoints hold as ``backbone``."""
+        return self.backbone
+
     # ---------------------------------------------------------------- one step
 
     def set_step(self, seed: int, iteration: int) -> None:
