@@ -24,16 +24,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def zensical(*words: str) -> list[str]:
+def zensical(*words: str, config: Path = CONFIG) -> list[str]:
     """Return the command line of the site generator."""
-    return [sys.executable, "-m", "zensical", *words, "--config-file", str(CONFIG)]
+    return [sys.executable, "-m", "zensical", *words, "--config-file", str(config)]
 
 
-def build() -> str:
-    """Build the site, and return what is wrong with it, or nothing."""
-    done = subprocess.run(
-        zensical("build", "--strict", "--clean"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def build(config: Path = CONFIG) -> str:
+    """Build the site of a config, and return what is wrong with it, or nothing."""
+    command = zensical("build", "--strict", "--clean", config=config)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     output = COLOURS.sub("", done.stdout)
     return output if done.returncode or PROBLEM.search(output) else ""
 

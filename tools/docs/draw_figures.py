@@ -1,14 +1,16 @@
 """Draw the figures of the documentation: every ``docs/figures/NAME.yml`` becomes ``NAME.svg``.
 
-A description has ``alt``, the text for readers who do not see the figure, and ``boxes`` on a grid of columns and rows:
-their place ``at: [column, row]``, a ``title``, lines of a ``note``, a ``kind`` of ``KINDS`` or a ``picture`` of
-``PICTURES``; and ``arrows`` from one box to another: ``[from, to]``, ``[from, to, label]``, and ``dashed`` after the label
-where no gradient flows. ``size`` is the distance of the columns and rows, where the default is too narrow.
+A description has ``alt``, the text for readers who do not see the figure, and ``boxes`` on a grid: their place
+``at: [column, row]``, a ``title``, lines of a ``note``, and a ``kind`` of ``KINDS`` with a width ``wide``, or a ``picture``
+of ``PICTURES``. Its ``arrows`` lead from one box to another: ``[from, to]``, ``[from, to, label]``, or with a style,
+``[from, to, label, style]``, where ``dashed`` lets no gradient flow and ``down`` enters a box from above. ``size`` is the
+distance of columns and rows, where the default does not do.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,17 +18,19 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import yaml
-from site_pictures import PICTURES, SIDE, tiles
+from site_pictures import SIDE, tiles
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs/figures"
 COLUMN, ROW, MARGIN = 150, 132, 14
-LINE, LETTER, GAP, WIDE, HIGH = 15, 6.9, 4, 118, 54
+LINE, GAP, WIDE, HIGH = 15, 4, 118, 54
+LETTERS = (8.2, 6.7)  # of a title and of a note: about the widest, on the average
 # Style of a box, and how the legend names it: what differs is also the outline, for readers who see no colours.
 KINDS = {
     "kept": ("kept", "encoder that is kept"),
     "trained": ("trained", "trained, then thrown away"),
     "frozen": ("frozen", "not trained by gradients"),
-    "loss": ("loss", "loss"),
+    "loss": ("loss", ""),
+    "plain": ("plain", ""),
     "data": ("data", ""),
 }
 STYLE = """
@@ -38,7 +42,8 @@ STYLE = """
         --trained: #213a66; --loss: #5e3119; --frozen: #33373f; --line: #b9c1cc; --hidden: #454b55 } }
   .paper { fill: var(--paper) } .box { stroke: var(--line); stroke-width: 1.2 }
   .kept { fill: var(--kept); stroke-width: 2.6 } .trained { fill: var(--trained) }
-  .frozen { fill: var(--frozen); stroke-dasharray: 5 3 } .loss { fill: var(--loss) } .data { fill: none; stroke: none }
+  .frozen { fill: var(--frozen); stroke-dasharray: 5 3 } .loss { fill: var(--loss) } .plain { fill: var(--frozen) }
+  .data { fill: none; stroke: none }
   .arrow { stroke: var(--line); stroke-width: 1.4; fill: none } .dashed { stroke-dasharray: 4 4 }
   .head { fill: var(--line) } .hidden { fill: var(--hidden) } .halo { stroke: var(--paper); stroke-width: 4px;
         paint-order: stroke }
@@ -55,6 +60,7 @@ class Box:
     note: list[str] = field(default_factory=list)
     kind: str = "data"
     picture: str = ""
+    wide: float = WIDE
 
     @property
     def half(self) -> tuple[float, float]:
@@ -63,8 +69,9 @@ class Box:
             return SIDE / 2 + GAP, SIDE / 2 + GAP
         height = HIGH + LINE * max(0, len(self.note) - 1)
         if self.kind != "data":
-            return WIDE / 2, height / 2
-        return LETTER * max(map(len, [self.title, *self.note])) / 2 + GAP, LINE * (1 + len(self.note)) / 2 + GAP
+            return self.wide / 2, height / 2
+        words = max(LETTERS[0] * len(self.title), *(LETTERS[1] * len(line) for line in self.note), 0)
+        return words / 2 + GAP, LINE * (1 + len(self.note)) / 2 + GAP
 
     def draw(self) -> str:
         """Return the elements of the box."""
@@ -103,11 +110,13 @@ def arrow(start: Box, end: Box, label: str = "", style: str = "") -> str:
     dashed = " dashed" if style.startswith("dashed") else ""
     parts = [f'<path class="arrow{dashed}" d="M{path}" marker-end="url(#head)"/>']
     if label:
-        (x1, y1), (x2, y2) = max(zip(points, points[1:], strict=False), key=lambda pair: _length(*pair))
+        (x1, y1), (x2, y2) = max(itertools.pairwise(points), key=lambda pair: _length(*pair))
         x, y = (x1 + x2) / 2, (y1 + y2) / 2
         lines = label.split("\n")
         for index, line in enumerate(lines):
-            above = y - 6 - LINE * (len(lines) - 1 - index) if y1 == y2 else y + 4 + LINE * (index - (len(lines) - 1) / 2)
+            above = (
+                y - 6 - LINE * (len(lines) - 1 - index) if y1 == y2 else y + 4 + LINE * (index - (len(lines) - 1) / 2)
+            )
             anchor, left = ("middle", x) if y1 == y2 else ("start", x + 6)
             parts.append(
                 f'<text class="label halo" x="{left:g}" y="{above:g}" text-anchor="{anchor}">{escape(line)}</text>'
@@ -123,7 +132,7 @@ def legend(kinds: set[str], dashed: bool, y: float) -> str:
     """Return the line below a figure that explains its outlines."""
     parts, x = [], MARGIN + 4.0
     for kind, (style, words) in KINDS.items():
-        if words and kind in kinds and kind != "loss":
+        if words and kind in kinds:
             parts.append(f'<rect class="box {style}" x="{x:g}" y="{y - 11:g}" width="22" height="14" rx="3"/>')
             parts.append(f'<text class="legend" x="{x + 28:g}" y="{y:g}">{words}</text>')
             x += 42 + 6.6 * len(words)
@@ -145,19 +154,23 @@ def draw(description: dict[str, Any]) -> str:
     arrows = [[boxes[each[0]], boxes[each[1]], *each[2:]] for each in description["arrows"]]
     width = max(box.x for box in boxes.values()) + column / 2 + MARGIN
     bottom = max(box.y + box.half[1] + (LINE * (1 + len(box.note)) if box.picture else 0) for box in boxes.values())
-    kinds, dashed = {box.kind for box in boxes.values()}, any(each[3:4] and each[3].startswith("dash") for each in arrows)
-    height = bottom + 34 + MARGIN
+    kinds, dashed = (
+        {box.kind for box in boxes.values()},
+        any(each[3:4] and each[3].startswith("dash") for each in arrows),
+    )
+    explained = legend(kinds, dashed, bottom + 34)
+    height = bottom + (34 if explained else 0) + MARGIN
     body = [arrow(*each) for each in arrows] + [box.draw() for box in boxes.values()]
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
             f'height="{height:g}" role="img" aria-label={quoteattr(" ".join(description["alt"].split()))}>',
             f"<style>{STYLE}</style>",
-            '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-            '<path class="head" d="M0 0 L8 4 L0 8 z"/></marker></defs>',
+            '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+            'orient="auto"><path class="head" d="M0 0 L8 4 L0 8 z"/></marker></defs>',
             f'<rect class="paper" width="{width:g}" height="{height:g}" rx="10"/>',
             *body,
-            legend(kinds, dashed, height - MARGIN),
+            *([explained] if explained else []),
             "</svg>\n",
         ]
     )
@@ -186,7 +199,9 @@ def main(argv: list[str] | None = None) -> int:
         else:
             file.write_text(svg, encoding="utf-8")
     if old:
-        print(f"error: not as described: {', '.join(old)}; python tools/docs/draw_figures.py draws them", file=sys.stderr)
+        print(
+            f"error: not as described: {', '.join(old)}; python tools/docs/draw_figures.py draws them", file=sys.stderr
+        )
     return 1 if old else 0
 
 

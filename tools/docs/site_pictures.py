@@ -67,10 +67,14 @@ def _codes(x: float, y: float) -> str:
     for index, code in enumerate((17, 17, 83, 60, 17, 61, 42, 60, 42)):
         row, column = divmod(index, 3)
         left, top = x + column * size, y + row * size
-        parts.append(f'<rect class="box frozen" style="stroke-dasharray:none" x="{left:g}" y="{top:g}" '
-                     f'width="{size - 2:g}" height="{size - 2:g}"/>')
-        parts.append(f'<text class="note" x="{left + size / 2 - 1:g}" y="{top + size / 2 + 3:g}" '
-                     f'text-anchor="middle">{code}</text>')
+        parts.append(
+            f'<rect class="box frozen" style="stroke-dasharray:none" x="{left:g}" y="{top:g}" '
+            f'width="{size - 2:g}" height="{size - 2:g}"/>'
+        )
+        parts.append(
+            f'<text class="note" x="{left + size / 2 - 1:g}" y="{top + size / 2 + 3:g}" '
+            f'text-anchor="middle">{code}</text>'
+        )
     return "\n".join(parts)
 
 
