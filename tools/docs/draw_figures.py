@@ -1,10 +1,10 @@
 """Draw the figures of the documentation: every ``docs/figures/NAME.yml`` becomes ``NAME.svg``.
 
 A description has ``alt``, the text for readers who do not see the figure, and ``boxes`` on a grid: their place
-``at: [column, row]``, a ``title``, lines of a ``note``, and a ``kind`` of ``KINDS`` with a width ``wide``, or a ``picture``
-of ``PICTURES``. Its ``arrows`` lead from one box to another: ``[from, to]``, ``[from, to, label]``, or with a style,
-``[from, to, label, style]``, where ``dashed`` lets no gradient flow and ``down`` enters a box from above. ``size`` is the
-distance of columns and rows, where the default does not do.
+``at: [column, row]``, a ``title``, lines of a ``note``, and a ``kind`` of ``KINDS`` with a width ``wide``, or a
+``picture`` of ``PICTURES``. Its ``arrows`` lead from one box to another: ``[from, to]``, ``[from, to, label]``, or
+``[from, to, label, style]``, where ``dashed`` lets no gradient flow and ``down`` enters a box from above. ``size``
+is the distance of columns and rows, where the default does not do.
 """
 
 from __future__ import annotations
