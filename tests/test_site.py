@@ -122,3 +122,13 @@ def test_what_a_page_loads_is_found() -> None:
     loaded = Loaded()
     loaded.feed('<script src="https://a.example/x.js"></script><a href="https://b.example">b</a><pre class="mermaid">')
     assert loaded.addresses == ["https://a.example/x.js", "https://mermaid"]
+
+
+def test_pages_that_stay_the_same_are_left_alone(tmp_path: Path) -> None:
+    folder = SiteFolder(tmp_path)
+    folder.write()
+    page, other = tmp_path / "docs/faq.md", tmp_path / "docs/methods.md"
+    other.write_text("changed", encoding="utf-8")
+    written = page.stat().st_mtime_ns
+    folder.write()
+    assert page.stat().st_mtime_ns == written and other.read_text(encoding="utf-8") != "changed"

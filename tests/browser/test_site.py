@@ -1,7 +1,7 @@
 """The documentation site in a browser: what axe-core finds, what is asked of other hosts, search, and narrow screens.
 
-It needs Chromium, whose path ``CHROMIUM`` may name, and the packages playwright and axe-playwright-python. The site is the
-one that ``make docs`` built.
+It needs Chromium, whose path ``CHROMIUM`` may name, and the packages playwright and axe-playwright-python. The site is
+the one that ``make docs`` built.
 """
 
 from __future__ import annotations

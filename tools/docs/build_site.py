@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -62,8 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     """Lay the pages out and build or show the site."""
     args = parse_args(argv)
     if sys.version_info < (3, 11):
-        print("error: the site generator needs Python 3.11 or later: make docs PYTHON=python3.11", file=sys.stderr)
+        print("error: the site needs Python 3.11: make docs VENV=.venv-311 PYTHON=python3.11", file=sys.stderr)
         return 2
+    shutil.rmtree(PAGES, ignore_errors=True)  # pages that are gone
     folder = SiteFolder(PAGES)
     folder.write()
     if args.serve:

@@ -43,8 +43,7 @@ class SiteFolder:
         self.made: set[Path] = set()
 
     def write(self) -> None:
-        """Write all pages anew."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Write the pages that are not there as they should be."""
         self.made.clear()
         self._copy(STYLE)
         for page in self.pages:
@@ -55,8 +54,10 @@ class SiteFolder:
         shutil.copy(self.root / file, self.folder / file)
 
     def _put(self, page: Path, text: str) -> None:
-        (self.folder / page).parent.mkdir(parents=True, exist_ok=True)
-        (self.folder / page).write_text(text, encoding="utf-8")
+        place = self.folder / page
+        if not place.is_file() or place.read_text(encoding="utf-8") != text:  # a server looks at what changes
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
 
     def _links_of(self, page: Path) -> Callable[[str], str]:
         def change(text: str) -> str:
