@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 VENV ?= .venv
 DRILL_ARGS ?=
+CHROMIUM ?=
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && { echo $$p; break; }; done)
 UV_VERSION ?= 0.13.8
@@ -61,6 +62,12 @@ test-portable: $(ENV) ## tests that depend on arithmetic, locale or time, under 
 .PHONY: slow
 slow: $(ENV) ## the slow tests, minutes each
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -m slow -n $(JOBS) --dist worksteal -q $(PYTEST_ARGS)
+
+.PHONY: test-browser
+test-browser: $(ENV) ## pages in Chromium: accessibility, colours, keyboard, narrow screens, paper
+	@command -v chromium > /dev/null || test -n "$(CHROMIUM)" || apt-get install -y -qq --no-install-recommends chromium > /dev/null || \
+		{ echo "Chromium is missing, and apt cannot install it here; install it, or name its path: make test-browser CHROMIUM=PATH"; exit 1; }
+	@CHROMIUM="$(CHROMIUM)" $(RUN) -m pytest -m browser -q tests/browser $(PYTEST_ARGS)
 
 .PHONY: drill
 drill: $(ENV) ## end, starve and mislead runs in every way, resume them, and write docs/reliability.md

@@ -21,6 +21,7 @@ VERBS = {
     "probe": "linear probe of frozen features",
     "knn": "k-NN accuracy of frozen features",
     "embed": "write the features of images",
+    "report": "write a page about runs: curves, pictures, recipe, results",
     "visualize": "draw reconstructions, masks, attention, losses",
     "export": "write an encoder for other libraries",
     "convert": "read a published checkpoint",

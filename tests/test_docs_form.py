@@ -58,3 +58,12 @@ def test_a_figure_has_what_is_described() -> None:
 
 def test_a_page_that_nobody_serves_is_named() -> None:
     assert answer("http://127.0.0.1:9/", timeout=5).startswith("no answer")
+
+
+def test_the_figure_of_the_layers_has_those_of_the_contract() -> None:
+    contract = (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("layers = [")[2].partition("]")[0]
+    layers = [set(line.split(" | ")) for line in re.findall(r'"(.+)"', contract)]
+    boxes = described()["layers"]["boxes"]
+    rows = [{name for name, box in boxes.items() if box["at"][1] == row} for row in range(len(layers) - 1)]
+    assert [{"__main__"}, *rows[:-1]] == layers[:-1]  # the last row has the modules of the ground
+    assert set(boxes["ground"]["note"].split(", ")) == layers[-1]

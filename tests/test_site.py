@@ -17,6 +17,7 @@ if sys.version_info < (3, 11):
 
 import tomllib
 from build_site import CONFIG, build
+from built_site import built_site, moved_config
 
 FRAGMENTS = "docs/results/"  # tables that docs/results.md shows
 LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "source": "src"}
@@ -24,16 +25,6 @@ LOADING = {"script": "src", "link": "href", "img": "src", "iframe": "src", "sour
 
 def settings() -> dict[str, Any]:
     return tomllib.loads(CONFIG.read_text(encoding="utf-8"))["project"]
-
-
-def moved_config(folder: Path, nav: bool = True) -> Path:
-    """Write the config so that pages and site lie in ``folder``, perhaps without its navigation."""
-    text = CONFIG.read_text(encoding="utf-8").replace('"build/site_pages"', '"pages"')
-    text = text.replace('paths = ["."]', f'paths = ["{ROOT}"]').replace('"tools/docs/', f'"{ROOT}/tools/docs/')
-    if not nav:
-        text = re.sub(r"^nav = \[\n.*?^\]\n", "", text, flags=re.M | re.S)
-    (folder / "zensical.toml").write_text(text, encoding="utf-8")
-    return folder / "zensical.toml"
 
 
 def named_in(nav: Any) -> Iterator[str]:
@@ -60,16 +51,15 @@ class Loaded(HTMLParser):
 
 
 def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    SiteFolder(tmp_path / "pages").write()
-    assert build(moved_config(tmp_path)) == ""
-    built = sorted((tmp_path / "site").rglob("*.html"))
+    site = built_site(tmp_path)
+    built = sorted(site.rglob("*.html"))
     assert len(built) > len(site_pages())  # configs have pages, too
     for page in built:
         loaded = Loaded()
         loaded.feed(page.read_text(encoding="utf-8"))
         outside = [address for address in loaded.addresses if re.match(r"(https?:)?//", address)]
-        assert not outside, f"{page.relative_to(tmp_path)} loads {outside}"
-    reference = (tmp_path / "site/docs/reference/python/index.html").read_text(encoding="utf-8")
+        assert not outside, f"{page.relative_to(site)} loads {outside}"
+    reference = (site / "docs/reference/python/index.html").read_text(encoding="utf-8")
     assert 'id="mmmim.apis.training.train"' in reference and ":class:" not in reference
 
 

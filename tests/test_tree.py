@@ -33,7 +33,7 @@ def has_behaviour(text: str) -> bool:
     return any(isinstance(node, functions) and acts(node.body) for node in ast.walk(ast.parse(text)))
 
 
-def modules_with_tests() -> list[Path]:
+def modules_of_tests() -> list[Path]:
     """Return the modules that need tests of their own, below ``mmmim``."""
     found = [path for path in PACKAGE.rglob("*.py") if not path.name.startswith("__") and path.parent != WORK]
     return sorted(path.relative_to(PACKAGE) for path in found if has_behaviour(path.read_text(encoding="utf-8")))
@@ -61,7 +61,7 @@ def test_every_module_has_its_tests() -> None:
     tested = {(path.parent, subject_of(path)) for path in mirrored_tests()}
     tested |= {(Path(), path.stem.removeprefix("test_")) for path in TESTS.glob("test_*.py")}
     missing = [
-        f"tests/{path.parent}/test_{path.name}" for path in modules_with_tests() if (path.parent, path.stem) not in tested
+        f"tests/{path.parent}/test_{path.name}" for path in modules_of_tests() if (path.parent, path.stem) not in tested
     ]
     assert missing == []
 

@@ -17,11 +17,15 @@ from mmmim.datasets.decode import image_extensions
 from mmmim.datasets.seeding import seeded_sample
 from mmmim.errors import UsageError
 from mmmim.launch.options import load_config
+from mmmim.visualization.pixels import denormalize, to_rgb
 from mmmim.visualization.reconstruction import (
+    input_images,
     is_of_input_pixels,
+    output_images,
     predicts_normalised,
     predicts_pixels,
     reconstruction_columns,
+    unaided_images,
 )
 from mmmim.visualization.sources import (
     checkpoint_file,
@@ -45,6 +49,8 @@ class Reconstruction:
             are predictions where the input was hidden or altered and the input elsewhere. Where a method recovers more
             than its input shows (the integrated task of Beyond Masking), ``outputs`` are predictions everywhere, and
             ``originals`` are what they should be. Of more than three channels these are the first three.
+        unaided: The predictions by themselves, everywhere. Where the model predicts normalised patches, ``outputs``
+            have the mean and standard deviation of the true ones, and these have not.
         mask: ``(B, h, w)``, True where a patch was hidden; nowhere where the method hides none.
         caption: Says what the outputs are.
     """
@@ -52,6 +58,7 @@ class Reconstruction:
     originals: np.ndarray
     inputs: np.ndarray
     outputs: np.ndarray
+    unaided: np.ndarray
     mask: np.ndarray
     caption: str
 
@@ -92,13 +99,16 @@ def reconstruct(
             "input; draw target and prediction with: python tools/visualize.py reconstruction"
         )
     statistics = normalisation(model)
-    columns, caption = reconstruction_columns(prediction, *statistics, predicts_normalised(model))
-    parts = [column.images for column in columns]
-    if not is_of_input_pixels(prediction):  # original, input, target, output: the whole crop at the input's size
-        del parts[0]
-        parts[0], parts[1] = parts[1], parts[0]
-    originals, inputs, outputs = map(np.stack, parts)
-    return Reconstruction(originals, inputs, outputs, prediction["mask"].numpy(), caption)
+    _, caption = reconstruction_columns(prediction, *statistics, predicts_normalised(model))
+    whole = is_of_input_pixels(prediction)  # otherwise the target is the whole crop, at the size of the input
+    pictures = (
+        to_rgb(denormalize(prediction["images" if whole else "target"], *statistics)),
+        input_images(prediction, *statistics),
+        output_images(prediction, *statistics),
+        unaided_images(prediction, *statistics),
+    )
+    originals, inputs, outputs, unaided = map(np.stack, pictures)
+    return Reconstruction(originals, inputs, outputs, unaided, prediction["mask"].numpy(), caption)
 
 
 def _batch(images: AnyImage | Sequence[AnyImage], size: tuple[int, int], model: Any, num: int) -> torch.Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import inspect
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from mmmim.checkpoint.files import stored_checkpoints
 from mmmim.launch import options as launch_options
 from mmmim.launch.prepare import Settings, prepare
 from mmmim.launch.run_prepared import run_prepared
+from mmmim.launch.scalars import last_values, scalar_files
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def train(
     Raises:
         UsageError: Something in the config or the settings is wrong; nothing was trained.
     """
+    given = {key: value for key, value in locals().items() if key != "config"}
     settings = Settings(
         data=_path(data),
         checkpoint=_path(checkpoint),
@@ -83,18 +85,17 @@ def train(
     )
     cfg.setdefault("experiment_name", f"{Path(config).stem}_{uuid4().hex[:8]}")  # by which MMEngine finds loggers again
     prepared = prepare(cfg, settings)
-    run_prepared(prepared, overwrite=overwrite)
+    run_prepared(prepared, overwrite=overwrite, command=f"mmmim.train({os.fspath(config)!r}{_arguments(given)})")
     done = Path(prepared.cfg.work_dir)
-    return TrainingResult(done, next(iter(stored_checkpoints(done, done)), None), _last_logged(done))
+    return TrainingResult(done, next(iter(stored_checkpoints(done, done)), None), last_values(scalar_files(done)))
 
 
 def _path(path: str | os.PathLike[str] | None) -> str | None:
     return None if path is None else os.fspath(path)
 
 
-def _last_logged(work_dir: Path) -> dict[str, float]:
-    last: dict[str, float] = {}
-    for file in sorted(work_dir.glob("*/vis_data/scalars.json"))[-1:]:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            last |= {key: float(value) for key, value in json.loads(line).items() if isinstance(value, (int, float))}
-    return last
+def _arguments(given: Mapping[str, Any]) -> str:
+    """Return those arguments of :func:`train` that are not its defaults, as Python writes them."""
+    defaults = {name: each.default for name, each in inspect.signature(train).parameters.items()}
+    paths = {key: _path(value) if isinstance(value, os.PathLike) else value for key, value in given.items()}
+    return "".join(f", {key}={value!r}" for key, value in paths.items() if value != defaults[key])

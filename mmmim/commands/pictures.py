@@ -57,7 +57,9 @@ def enhancement(parser: CommandParser) -> None:
 def losses(parser: CommandParser) -> None:
     """Add the options of the picture."""
     parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--key", help="scalar to draw (default: loss_reconstruction, or loss)")
+    parser.add_argument(
+        "--key", nargs="+", help="scalars to draw, with their axes side by side (default: loss_reconstruction, or loss)"
+    )
     parser.add_argument("--by", choices=("epoch", "iter"), default="epoch")
     parser.add_argument("--title", default="")
     add_names(parser, "run", "its folder's")

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from mmengine.config import Config, ConfigDict
 
+from mmmim.config.folder import project_folder
 from mmmim.config.internals import base_files, filled_text, merged, name_scopes, with_scope
 
 OPTIONS = "--cfg-options"
@@ -62,7 +63,11 @@ def _own_settings(file: Path, base: ConfigDict) -> dict[str, Any]:
 
 
 def _shown(file: Path) -> str:
-    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
+    """Return a file as seen from here or from the clone, or in full where it lies in neither."""
+    for folder in (Path.cwd(), project_folder()):
+        if file.is_relative_to(folder):
+            return str(file.relative_to(folder))
+    return str(file)
 
 
 def _keys(value: Any) -> list[str] | None:

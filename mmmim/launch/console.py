@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator
-from typing import Any
 
 from mmengine.runner import Runner
 
-from mmmim.launch.prepare import PreparedRun
+from mmmim.launch.run_record import RunRecord
 
 # Beginnings and ends of records that go to the file alone: they are long, or say what holds for every run.
 DETAILS = (
@@ -33,42 +30,12 @@ def quieten(logger: logging.Logger) -> None:
             handler.addFilter(lambda record: not _is_detail(str(record.msg)))
 
 
+def announce(runner: Runner, record: RunRecord) -> None:
+    """Log in one screen what is trained, on what, for how long, and where the results go."""
+    width = max(map(len, record.facts))
+    lines = [f"  {name:{width}}  {text}" for name, text in record.facts.items()]
+    runner.logger.info("\n".join([f"training {record.config or 'a config'}", *lines]))
+
+
 def _is_detail(message: str) -> bool:
     return message.startswith(DETAILS) or message.endswith(FROZEN)
-
-
-def announce(runner: Runner, prepared: PreparedRun) -> None:
-    """Log in one screen what is trained, on what, for how long, and where the results go."""
-    rows = dict(_rows(runner, prepared))
-    width = max(map(len, rows))
-    lines = [f"  {name:{width}}  {text}" for name, text in rows.items()]
-    runner.logger.info("\n".join([f"training {prepared.cfg.filename or 'a config'}", *lines]))
-
-
-def _rows(runner: Runner, prepared: PreparedRun) -> Iterator[tuple[str, str]]:
-    cfg, batch = prepared.cfg, prepared.batch
-    dataset: Any = runner.train_loop.dataloader.dataset
-    model: Any = getattr(runner.model, "module", runner.model)
-    backbone = getattr(model, "backbone", model)
-    whole, encoder = (sum(parameter.numel() for parameter in each.parameters()) for each in (model, backbone))
-    yield (
-        "model",
-        f"{type(model).__name__}, {_millions(whole)} parameters; {type(backbone).__name__} {_millions(encoder)}",
-    )
-    yield "data", f"{len(dataset):,} of {type(getattr(dataset, 'dataset', dataset)).__name__}"
-    yield "batch", str(batch)
-    for line in prepared.arithmetic:
-        yield "lr", line.removeprefix("lr ")
-    schedule = prepared.schedule(len(dataset))
-    length = "" if schedule.epochs is None else f"{schedule.epochs:.4g} epochs, "
-    yield "length", f"{length}{schedule.iterations or 0:,} steps"
-    device = next(iter(model.parameters())).device.type
-    yield "device", f"{device}, {str(prepared.precision).removeprefix('torch.')}"
-    yield "results", str(cfg.work_dir)
-    for handler in runner.logger.handlers:
-        if isinstance(handler, logging.FileHandler):
-            yield "details", f"{os.path.relpath(handler.baseFilename)}: versions, the whole config, hooks"
-
-
-def _millions(count: int) -> str:
-    return f"{count / 1e6:.3g} M"

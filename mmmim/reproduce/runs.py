@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import platform
 import shlex
 import subprocess
 import sys
@@ -13,19 +12,18 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from mmmim.called import as_called
 from mmmim.config.folder import workplace
+from mmmim.environment import code_commit, device_name, versions
+from mmmim.launch.scalars import last_values
 from mmmim.reproduce.command import MEASURING, Run, from_workplace
 from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.stages import environment
 
-PACKAGES = ("mmmim", "torch", "torchvision", "timm", "onedl-mmengine", "onedl-mmsegmentation", "onedl-mmdetection")
 COCO_PREFIX = "coco/"
 
 
@@ -57,9 +55,7 @@ def metrics_of(run: Run) -> dict[str, float]:
             return in_percent(measured)
         values = measured["random_init" if run.untrained else "pretrained"]
         return {key: float(value) for key, value in values.items() if not isinstance(value, list)}
-    last: dict[str, float] = {}
-    for line in scalars(run):
-        last |= {key: float(value) for key, value in line.items() if isinstance(value, int | float)}
+    last = last_values(sorted((workplace() / run.folder).glob("*/vis_data/scalars.json")))
     if told_by(run.config).task == "pretrain":
         return {"loss": last["loss"]} if "loss" in last else {}
     return in_percent(last)
@@ -72,26 +68,16 @@ def in_percent(last: dict[str, float]) -> dict[str, float]:
     return {key: 100 * value if key.startswith(COCO_PREFIX) else value for key, value in found.items()}
 
 
-def scalars(run: Run) -> Iterator[dict[str, Any]]:
-    """Yield what was logged, oldest first; a line that a killed run left unfinished is skipped."""
-    for file in sorted((workplace() / run.folder).glob("*/vis_data/scalars.json")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                continue
-
-
 def start_record(run: Run) -> dict[str, Any]:
     """Return everything about a run that is known before it starts."""
     return dict(
         command=shlex.join(run.command()),
         config=run.config,
         seed=run.seed,
-        commit=git_commit(),
+        commit=code_commit(),
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         versions=versions(),
-        device=device(),
+        device=device_name(),
     )
 
 
@@ -99,41 +85,6 @@ def write_record(run: Run, record: dict[str, Any]) -> None:
     """Write the ``run.json`` of a run."""
     (workplace() / run.folder).mkdir(parents=True, exist_ok=True)
     (workplace() / run.folder / "run.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-
-
-@cache
-def git_commit() -> str | None:
-    """Return the short hash of the code, with ``+`` where tracked files differ from it."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(
-            ["git", *words], cwd=workplace(), capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    try:
-        return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that matter for the numbers."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-@cache
-def device() -> str:
-    """Return the name of the GPU, or of the processor's architecture."""
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {platform.machine()}"
 
 
 @contextmanager

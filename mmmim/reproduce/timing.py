@@ -17,11 +17,11 @@ from mmengine.registry import MODELS, init_default_scope
 
 from mmmim.config.crops import crop_size
 from mmmim.config.folder import workplace
+from mmmim.environment import code_commit, device_name, versions
 from mmmim.errors import UsageError
 from mmmim.launch.precision import fit_to_device
 from mmmim.reproduce.counts import source, times_file
 from mmmim.reproduce.layout import read
-from mmmim.reproduce.runs import device, git_commit, versions
 from mmmim.reproduce.tables import Table
 
 Step = Callable[[], None]
@@ -52,7 +52,7 @@ def time_rows(method: str, table: Table, images: int, rounds: int = 8) -> Path:
     file = workplace() / times_file(method, table)
     file.parent.mkdir(parents=True, exist_ok=True)
     seconds = {name: taken[key] / images for name, key in of_row.items()}
-    origin = dict(images=images, rounds=rounds, device=device(), versions=versions(), commit=git_commit())
+    origin = dict(images=images, rounds=rounds, device=device_name(), versions=versions(), commit=code_commit())
     file.write_text(json.dumps(dict(seconds=seconds, **origin), indent=2) + "\n", encoding="utf-8")
     return file
 

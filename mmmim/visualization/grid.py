@@ -19,13 +19,20 @@ class Column:
     Args:
         title: Heading; may have several lines.
         images: One array per row: ``(H, W, 3)`` in [0, 1], or ``(h, w)`` drawn in colours.
-        limits: Value range of the colours of ``(h, w)`` arrays, shown as a colour bar below the column.
-            ``None`` stretches each array over its own range, without a bar.
+        limits: Value range of the colours of ``(h, w)`` arrays, shown at the colour bar below the column.
+            ``None`` stretches each array over its own range, and the bar goes from "lowest" to "highest".
     """
 
     title: str
     images: Sequence[np.ndarray]
     limits: tuple[float, float] | None = None
+
+    @property
+    def ends(self) -> tuple[str, str] | None:
+        """Return what the ends of the colour bar are called, or None for pictures."""
+        if np.ndim(self.images[0]) != 2:
+            return None
+        return ("lowest", "highest") if self.limits is None else (f"{self.limits[0]:g}", f"{self.limits[1]:g}")
 
 
 def save_grid(
@@ -50,10 +57,10 @@ def save_grid(
     titles = [_wrapped(column.title, cell_inches) for column in columns]
     title_lines = max(title.count("\n") + 1 for title in titles)
     top = 0.12 + 0.17 * title_lines
-    bar = 0.42 if any(column.limits for column in columns) else 0.0
+    bar_height = 0.42 if any(column.ends for column in columns) else 0.0
     width = left + len(columns) * (cell[0] + 0.06) + 0.06
     lines = textwrap.wrap(caption, max(20, int(width * 15)))
-    bottom = 0.08 + bar + (0.06 + 0.15 * len(lines) if lines else 0.0)
+    bottom = 0.08 + bar_height + (0.06 + 0.15 * len(lines) if lines else 0.0)
     height = top + rows * (cell[1] + 0.06) + bottom
 
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
@@ -72,10 +79,16 @@ def save_grid(
                 axes.set_title(titles[c], fontsize=8, pad=3)
             if c == 0 and row_labels:
                 axes.set_ylabel(row_labels[r], fontsize=7, labelpad=3)
-        if column.limits:
+        if column.ends:
             y = bottom - 0.16
             bar_axes = figure.add_axes((x / width, y / height, cell[0] / width, 0.07 / height))
-            figure.colorbar(shown, cax=bar_axes, orientation="horizontal").ax.tick_params(labelsize=6, length=2, pad=1)
+            bar = figure.colorbar(shown, cax=bar_axes, orientation="horizontal")
+            if column.limits is None:
+                bar.set_ticks(list(shown.get_clim()), labels=column.ends)
+                first, last = bar_axes.get_xticklabels()
+                first.set_horizontalalignment("left")
+                last.set_horizontalalignment("right")
+            bar_axes.tick_params(labelsize=6, length=2, pad=1)
     if lines:
         figure.text(0.08 / width, 0.06 / height, "\n".join(lines), fontsize=7, va="bottom", ha="left")
     path = Path(path)

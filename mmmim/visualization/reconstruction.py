@@ -20,6 +20,8 @@ PATCH_STATISTICS = (
     "The model predicts normalised patches; they are drawn with the mean and standard deviation of the true patch, "
     "which the model does not know."
 )
+MODEL_ONLY_TITLE = "model only"
+MODEL_ONLY = "Model only: the prediction around the mean colour of the data, nothing of the true patches added."
 CLAMPED = "Values are clamped to [0, 1]."
 
 
@@ -51,7 +53,8 @@ def reconstruction_columns(
 
     Args:
         mean, std: Those of the data preprocessor, 0..255.
-        patch_statistics: Whether the target was normalised patch by patch, which ``to_image`` has undone.
+        patch_statistics: Whether the target was normalised patch by patch, which ``to_image`` has undone; a further
+            column shows the prediction by itself.
     """
     space = str(prediction["target_space"])
     original = to_rgb(denormalize(prediction["images"], mean, std))
@@ -69,7 +72,10 @@ def reconstruction_columns(
                 f"Target and prediction live in the space '{space}', stretched to the full range image by image."
             )
         caption = "The target is not the input: the prediction is shown as it is."
-    return columns, " ".join([caption, CLAMPED, *([PATCH_STATISTICS] if patch_statistics else [])])
+    if not patch_statistics:
+        return columns, f"{caption} {CLAMPED}"
+    columns.append(Column(MODEL_ONLY_TITLE, unaided_images(prediction, mean, std)))
+    return columns, " ".join([caption, CLAMPED, PATCH_STATISTICS, MODEL_ONLY])
 
 
 def input_title(prediction: Mapping[str, Any]) -> str:
@@ -98,6 +104,11 @@ def output_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Seq
         unseen = unseen_patches(images, corrupted, mask, grid)
         drawn = paste(denormalize(images, mean, std), drawn, unseen)
     return to_rgb(drawn)
+
+
+def unaided_images(prediction: Mapping[str, Any], mean: Sequence[float], std: Sequence[float]) -> list[Any]:
+    """Return the predictions by themselves, everywhere, with nothing of the true image in them."""
+    return to_rgb(_drawable(prediction, "unaided", mean, std))
 
 
 def _drawable(prediction: Mapping[str, Any], key: str, mean: Sequence[float], std: Sequence[float]) -> Tensor:

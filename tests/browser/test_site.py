@@ -1,27 +1,19 @@
-"""The documentation site in a browser: what axe-core finds, what is asked of other hosts, search, and narrow screens.
-
-It needs Chromium, whose path ``CHROMIUM`` may name, and the packages playwright and axe-playwright-python. The site is
-the one that ``make docs`` built.
-"""
+"""The documentation site in a browser: what axe-core finds, requests to other hosts, search, and narrow screens."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from built_site import built_site
 
 pytestmark = pytest.mark.browser
-playwright = pytest.importorskip("playwright.sync_api")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-SITE = Path(__file__).resolve().parents[2] / "site"
 PAGES = ["", "configs/ccmim/", "docs/methods/", "docs/faq/", "docs/reference/python/", "docs/reference/parts/"]
 # The theme puts a <nav> without a name around the button that copies a block of code.
 OF_THE_THEME = {"landmark-unique"}
@@ -32,21 +24,12 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    assert (SITE / "index.html").is_file(), "make docs builds the site"
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(SITE)))
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    site = built_site(tmp_path_factory.mktemp("site"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as play:
-        program = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        started = play.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 def opened(browser: Any, url: str, **settings: Any) -> Any:
@@ -59,7 +42,7 @@ def opened(browser: Any, url: str, **settings: Any) -> Any:
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing(path: str, scheme: str, address: str, browser: Any) -> None:
     page = opened(browser, address + path, color_scheme=scheme)
-    found = axe.Axe().run(page).response["violations"]
+    found = Axe().run(page).response["violations"]
     told = {each["id"]: each["nodes"][0]["html"][:200] for each in found if each["id"] not in OF_THE_THEME}
     assert told == {}
 

@@ -17,6 +17,7 @@ def prediction(channels: int = 3, **changes: Any) -> dict:
     images = torch.rand(2, channels, 16, 24, generator=generator)
     mask = torch.rand(2, 2, 3, generator=generator) < 0.5
     base = dict(images=images, corrupted=images, mask=mask, output=-images, target=images, target_space="pixel")
+    base["unaided"] = images / 2
     return base | changes
 
 
@@ -44,6 +45,14 @@ def test_caption_says_whose_mean_and_deviation_undo_a_patch_normalisation() -> N
     assert "true patch" not in reconstruction_columns(prediction(), MEAN, STD)[1]
 
 
+def test_where_patches_are_normalised_a_column_shows_the_model_alone() -> None:
+    made = prediction()
+    *_, alone = reconstruction_columns(made, MEAN, STD, patch_statistics=True)[0]
+    assert alone.title == "model only" and len(reconstruction_columns(made, MEAN, STD)[0]) == 3
+    expected = (made["unaided"] * 60 + 120).permute(0, 2, 3, 1).numpy() / 255
+    np.testing.assert_allclose(np.stack(alone.images), expected, atol=1e-6)
+
+
 def test_degraded_patches_without_a_mask_are_shown_as_predicted() -> None:
     made = prediction(mask=None)
     made["corrupted"] = made["images"].clone()
@@ -66,7 +75,7 @@ def test_pixels_of_a_whole_crop_whose_centre_is_the_input_keep_their_colours() -
     small = torch.rand(2, 3, 16, 24)
     made = prediction(images=torch.rand(2, 3, 24, 36), corrupted=small, output=-small, target=small)
     columns, caption = reconstruction_columns(made, MEAN, STD, patch_statistics=True)
-    assert [column.images[0].shape[:2] for column in columns] == [(24, 36), (16, 24), (16, 24), (16, 24)]
+    assert [column.images[0].shape[:2] for column in columns[:4]] == [(24, 36), (16, 24), (16, 24), (16, 24)]
     expected = (small[0] * 60 + 120).permute(1, 2, 0).numpy() / 255
     np.testing.assert_allclose(columns[2].images[0], expected, atol=1e-6)
     np.testing.assert_allclose(columns[3].images[0], (240 / 255) - expected, atol=1e-6)

@@ -208,6 +208,7 @@ class CIM(MaskedImageModel):
             mask=torch.zeros_like(hidden),
             generator_mask=hidden,
             output=self.target_generator.to_image(values, images),
+            unaided=self.target_generator.unaided_image(values, images),
             target=self.target_generator.to_image(target, images),
             target_space=self.target_generator.space,
         )

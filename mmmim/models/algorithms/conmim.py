@@ -128,7 +128,8 @@ class ConMIM(MaskedImageModel):
             corrupted=query_view,
             degrade_params={},
             mask=nothing if mask is None else mask.mask,
-            output=unpatchify(patches, self.cell_size, grid),
+            output=(pictures := unpatchify(patches, self.cell_size, grid)),
+            unaided=pictures,
             target=images,
             target_space="pixels of the patches whose features were found",
         )

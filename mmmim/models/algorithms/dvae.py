@@ -131,7 +131,8 @@ class DVAE(BaseModel):
             images=images,
             corrupted=images,
             mask=torch.zeros_like(ids, dtype=torch.bool),
-            output=self.color_space.normalise(self.tokenizer.decode(ids)),
+            output=(decoded := self.color_space.normalise(self.tokenizer.decode(ids))),
+            unaided=decoded,
             target=images,
             target_space="pixel",
         )

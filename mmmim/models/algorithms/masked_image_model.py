@@ -267,6 +267,7 @@ class MaskedImageModel(BaseModel):
             degrade_params=degrade_params,
             mask=nothing if mask is None else mask.mask,
             output=self.target_generator.to_image(values, clean),
+            unaided=self.target_generator.unaided_image(values, clean),
             target=self.target_generator.to_image(self.target_generator(clean), clean),
             target_space=self.target_generator.space,
         )

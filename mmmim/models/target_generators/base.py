@@ -57,6 +57,13 @@ class TargetGenerator(Part, nn.Module):
         """Return pictures ``(B, C, H, W)`` of predictions ``(B, N, T)``, completed from the true ``images``."""
         raise UsageError(f"{type(self).__name__} has no to_image: its values cannot be drawn")
 
+    def unaided_image(self, values: Any, images: Tensor) -> Tensor:
+        """Return pictures ``(B, C, H, W)`` of predictions ``(B, N, T)`` to which nothing of the true image was added.
+
+        Only the size of ``images`` counts.
+        """
+        return self.to_image(values, images)
+
     def weights(self, mask: PatchMask, images: Tensor) -> Tensor:
         """Return 1 for the values ``(B, N, values)`` that a mask finer than the outputs hides as a whole, else 0."""
         raise UsageError(f"{type(self).__name__} has no weights: masks have to hide whole outputs of the encoder")

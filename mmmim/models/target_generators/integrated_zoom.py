@@ -64,3 +64,8 @@ class IntegratedZoomTarget(PixelTarget):
         """Return the whole crop at the input's size, the resolution of the predictions ``(B, N, T)``."""
         reduced = self._reduced(images)
         return reduced if isinstance(values, ZoomTargets) else super().to_image(values, reduced)
+
+    @torch.no_grad()
+    def unaided_image(self, values: Tensor, images: Tensor) -> Tensor:
+        """Return the whole crop at the input's size, without mean and std of the true pixels."""
+        return super().unaided_image(values, self._reduced(images))

@@ -15,6 +15,9 @@ from .dense import DenseTarget
 EPS = 1e-6
 NORMS = ("patch", "patch_channel", "window", "window_joint", "none")
 SLIDING = ("window", "window_joint")
+UNAIDED_DEVIATION = (
+    0.5  # of pixels around their mean where the true one is not to be used, in units of normalised images
+)
 
 
 @MODELS.register_module()
@@ -84,6 +87,17 @@ class PixelTarget(DenseTarget):
             maps = maps * std + mean
         elif self.norm_pix == "patch_channel":
             maps = self.color_space.normalise(maps)
+        return self.enlarge(maps)
+
+    @torch.no_grad()
+    def unaided_image(self, values: Tensor, images: Tensor) -> Tensor:
+        """Return the images of full-grid predictions ``(B, N, T)`` without mean and std of the true pixels.
+
+        Normalised values are drawn around the mean colour of the data, all with one contrast.
+        """
+        images = self.reduce(images)
+        scale = 1.0 if self.norm_pix == "none" else UNAIDED_DEVIATION
+        maps = unpatchify(values.to(images.dtype) * scale, self.values, grid_of(images, self.values))
         return self.enlarge(maps)
 
     def weights(self, mask: PatchMask, images: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from degraded_models import textured
 
+from mmmim.models.layers import patchify
 from mmmim.models.target_generators import PixelTarget
 
 
@@ -35,3 +36,20 @@ def test_area_resizing_is_a_matrix(size: int) -> None:
     torch.testing.assert_close(matrix.sum(1), torch.ones(size, dtype=torch.float64))
     assert size == 224 or set(matrix[matrix > 0].tolist()) == {1.0, 0.5}
     torch.testing.assert_close(F.interpolate(image, size, mode="area")[0, 0], matrix @ image[0, 0] @ matrix.T)
+
+
+@pytest.mark.parametrize("norm_pix", ["patch", "patch_channel", "window", "window_joint"])
+def test_a_picture_of_the_prediction_alone_knows_nothing_of_the_true_image(norm_pix: str) -> None:
+    target = PixelTarget(4, norm_pix=norm_pix, window=4, mean=120.0, std=60.0)
+    values = torch.randn(2, 4, target.dims)
+    first, second = (target.unaided_image(values, torch.randn(2, 3, 8, 8)) for _ in range(2))
+    assert torch.equal(first, second) and not torch.equal(
+        *(target.to_image(values, x) for x in torch.randn(2, 2, 3, 8, 8))
+    )
+    assert torch.equal(patchify(first, (4, 4)), values * 0.5)
+
+
+def test_predicted_pixels_are_the_model_s_own() -> None:
+    target = PixelTarget(4, norm_pix="none")
+    values, images = torch.randn(2, 4, 48), torch.randn(2, 3, 8, 8)
+    assert torch.equal(target.unaided_image(values, images), target.to_image(values, images))
