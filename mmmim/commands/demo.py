@@ -1,6 +1,6 @@
-"""The whole workflow on built-in data: pre-train, probe, segment, detect, draw. Ends with a summary.
+"""The whole workflow on built-in data: pre-train, probe, segment, detect, draw, report. Ends with a summary.
 
-    python tools/demo.py             writes work_dirs/demo/summary.json and reconstruction.png
+    python tools/demo.py             writes summary.json, reconstruction.png and report.html into work_dirs/demo
     python tools/demo.py --seeds 3   runs pre-training and probe only, with three seeds: mean and spread
     python tools/demo.py --seeds 3 --config configs/simmim/swin-tiny_toy.py --work-dir work_dirs/swin
 
@@ -14,7 +14,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -24,23 +23,21 @@ from mmmim.commands.output import check_output
 from mmmim.commands.running import run_tool
 from mmmim.config.folder import workplace
 from mmmim.launch.cores import available_cores
+from mmmim.launch.scalars import read_scalars
+from mmmim.reproduce.remaining import Remaining, minutes
 from mmmim.reproduce.stages import StageFailed, Stages, fresh_folder
 
 PRETRAIN = "configs/ccmim/vit-tiny_toy.py"
 SEGMENT = "configs/ccmim/downstream/upernet_vit-tiny_toy.py"
 DETECT = "configs/ccmim/downstream/mask-rcnn_vit-tiny_toy.py"
-
-
-def scalars(work_dir: Path) -> Iterator[dict[str, Any]]:
-    """Yield what the runs in a work directory logged, oldest first."""
-    for file in sorted(work_dir.glob("*/vis_data/scalars.json")):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            yield json.loads(line)
+# Measured on two cores of a server, the stages between the first and the last two at a time.
+USUAL_SECONDS = dict(pretrain=72.0, detection=140.0, probe=75.0, segmentation=60.0, picture=9.0, report=12.0)
 
 
 def logged(work_dir: Path, key: str) -> list[float]:
     """Return all logged values of ``key``; raise StageFailed where there are none."""
-    values = [float(row[key]) for row in scalars(work_dir) if key in row]
+    files = sorted(work_dir.glob("*/vis_data/scalars.json"))
+    values = [float(record[key]) for file in files for record in read_scalars(file) if key in record]
     if not values:
         raise StageFailed(f"{work_dir}: the run logged no {key!r}")
     return values
@@ -59,8 +56,7 @@ def pretrain_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[st
 
 def probe_command(folder: Path, seed: int, config: str = PRETRAIN) -> list[str]:
     """Return the command that probes the pre-trained and the untrained encoder."""
-    out = str(folder / "probe.json")
-    return ["tools/probe.py", config, str(folder / "pretrain"), "--random-init", "--seed", str(seed), "--out", out]
+    return ["tools/probe.py", config, str(folder / "pretrain"), "--random-init", "--seed", str(seed)]
 
 
 def dense_command(folder: Path, name: str, config: str) -> list[str]:
@@ -77,10 +73,16 @@ def picture_command(folder: Path) -> list[str]:
     return ["tools/visualize.py", "reconstruction", PRETRAIN, str(folder / "pretrain"), "--out", out]
 
 
+def report_command(folder: Path) -> list[str]:
+    """Return the command that writes the page about the pre-training."""
+    out = str(folder / "report.html")
+    return ["tools/report.py", str(folder / "pretrain"), "--title", "The demo of mmmim: ccMIM", "--out", out]
+
+
 def pretrain_and_probe_results(folder: Path) -> dict[str, float]:
     """Return the first and last loss of pre-training, and both accuracies of the probe."""
     losses = logged(folder / "pretrain", "loss")
-    accuracies = json.loads((folder / "probe.json").read_text(encoding="utf-8"))
+    accuracies = json.loads((folder / "pretrain" / "probe.json").read_text(encoding="utf-8"))
     return dict(
         pretrain_loss_first=round(losses[0], 4),
         pretrain_loss_last=round(losses[-1], 4),
@@ -92,7 +94,9 @@ def pretrain_and_probe_results(folder: Path) -> dict[str, float]:
 def demo(folder: Path, cores: int) -> dict[str, Any]:
     """Run all stages with one seed and return the summary."""
     started = time.perf_counter()
-    stages = Stages(folder, cores)
+    remaining = Remaining(USUAL_SECONDS, alone=("pretrain", "report"), lanes=min(2, cores))
+    print(f"ccMIM on built-in data: about {minutes(remaining.left())} minutes on two cores of a server")
+    stages = Stages(folder, cores, remaining)
     stages.run("pretrain", pretrain_command(folder, seed=0))
     stages.run_side_by_side(
         {
@@ -102,6 +106,7 @@ def demo(folder: Path, cores: int) -> dict[str, Any]:
             "picture": picture_command(folder),
         }
     )
+    stages.run("report", report_command(folder))
     segmentation, detection = folder / "segmentation", folder / "detection"
     return dict(
         **pretrain_and_probe_results(folder),
@@ -140,6 +145,7 @@ def table(summary: dict[str, Any], folder: Path) -> str:
         "detection": f"box mAP {summary['det_map']:.3f}, mask mAP {summary['det_mask_map']:.3f}; "
         f"{summary['det_loaded']} backbone tensors loaded",
         "picture": str(folder / "reconstruction.png"),
+        "report": f"{folder / 'report.html'}: open it in a browser",
     }
     rows["total"] = str(folder / "summary.json")
     lines = [f"  {name:13} {text:62} {summary['seconds'][name]:6.0f} s" for name, text in rows.items()]

@@ -11,7 +11,7 @@ from pathlib import Path
 from mmmim.called import PROGRAM, VERBS, calling
 from mmmim.commands import scripts
 from mmmim.commands.command_line import CommandParser
-from mmmim.commands.terminal import print_in_any_locale
+from mmmim.commands.terminal import print_in_any_locale, quiet_where_nobody_reads
 from mmmim.errors import did_you_mean
 from mmmim.version import __version__
 
@@ -70,6 +70,11 @@ def main(argv: list[str] | None = None) -> int:
     if "_ARGCOMPLETE" in os.environ and find_spec("argcomplete"):
         return _complete()
     print_in_any_locale()
+    with quiet_where_nobody_reads():
+        return _run(argv)
+
+
+def _run(argv: list[str] | None) -> int:
     verb, *words = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if verb in ("-h", "--help", "--version"):
         print(__version__ if verb == "--version" else usage())

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmmim.called import as_called
-from mmmim.commands.terminal import print_in_any_locale
+from mmmim.commands.terminal import print_in_any_locale, quiet_where_nobody_reads
 from mmmim.errors import RunFailed, UsageError
 from mmmim.launch.process import close_launcher, is_first_process, process_id
 
@@ -31,7 +31,8 @@ def run_tool(tool: Callable[..., object], *args: Any) -> int:
     """
     print_in_any_locale()
     try:
-        status = tool(*args)
+        with quiet_where_nobody_reads():
+            status = tool(*args)
     except Exception as error:
         message = explanation(error)
         if message is None or os.environ.get("MMMIM_TRACEBACK") == "1":

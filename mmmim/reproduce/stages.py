@@ -13,6 +13,7 @@ from pathlib import Path
 from mmmim.called import as_called
 from mmmim.config.folder import tools_folder
 from mmmim.errors import RunFailed, UsageError
+from mmmim.reproduce.remaining import Remaining, minutes
 
 LOG_PREFIX = re.compile(r"^[\d/]+ [\d:]+ - mmengine - [A-Z]+ - ")
 PROGRESS = re.compile(r"(Epoch|Iter)\((train|val)\)|backbone tensors|top-1|wrote ")
@@ -26,10 +27,15 @@ class StageFailed(RunFailed):
 
 @dataclass
 class Stages:
-    """Runs commands of the project and keeps their times, and their output in `folder`."""
+    """Runs commands of the project and keeps their times, and their output in `folder`.
+
+    Args:
+        remaining: Estimates the time until the last stage ends, which is printed with every line of progress.
+    """
 
     folder: Path
     cores: int
+    remaining: Remaining | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -53,7 +59,8 @@ class Stages:
                     file.write(line)
                     now = time.perf_counter()
                     if PROGRESS.search(line) and ("tensors" in line or now - shown > SECONDS_BETWEEN_LINES):
-                        print(f"{name:12} {now - started:4.0f} s  {short(line)}", flush=True)
+                        left = self._left(name, now - started, line)
+                        print(f"{name:12} {now - started:4.0f} s  {short(line)}{left}", flush=True)
                         shown = now
             except BaseException:
                 process.kill()
@@ -67,6 +74,14 @@ class Stages:
             )
         self.seconds[name] = round(time.perf_counter() - started, 1)
         self.cpu_seconds[name] = round(used.ru_utime + used.ru_stime, 1)
+        if self.remaining is not None:
+            self.remaining.finished(name, self.seconds[name])
+
+    def _left(self, name: str, seconds: float, line: str) -> str:
+        if self.remaining is None:
+            return ""
+        self.remaining.progress(name, seconds, line)
+        return f"  | {minutes(self.remaining.left())} left in all"
 
     def run_side_by_side(self, commands: dict[str, list[str]]) -> None:
         """Run two commands at a time with half of the cores each.

@@ -27,14 +27,22 @@ SUMMARY = dict(
     det_loaded="76/76",
     det_map=0.41,
     det_mask_map=0.38,
-    seconds=dict(pretrain=90.0, probe=20.0, segmentation=60.0, detection=80.0, picture=9.0, total=201.0),
+    seconds=dict(pretrain=90.0, probe=20.0, segmentation=60.0, detection=80.0, picture=9.0, report=9.0, total=210.0),
     cores=2,
 )
 
 
 def test_summary_names_every_result_and_the_time(demo):
     text = demo.table(SUMMARY, Path("work_dirs/demo"))
-    for part in ("2.100 -> 1.200", "70.0 % pre-trained, 48.5 % untrained (+21.5)", "76/76", "71.2", "0.410", "201 s"):
+    for part in (
+        "2.100 -> 1.200",
+        "70.0 % pre-trained, 48.5 % untrained (+21.5)",
+        "76/76",
+        "71.2",
+        "0.410",
+        "210 s",
+        "report.html",
+    ):
         assert part in text
 
 
