@@ -93,7 +93,9 @@ def test_links_to_code_notebooks_and_folders_get_pages(tmp_path: Path) -> None:
     shown = (tmp_path / "configs/mae/vit-b_800e.py.md").read_text(encoding="utf-8")
     assert (ROOT / "configs/mae/vit-b_800e.py").read_text(encoding="utf-8").rstrip() in shown
     assert (tmp_path / "docs/figures/mae.svg").is_file()
-    assert "](ft_swin-b_192_100e_in1k.py.md)" in (tmp_path / "configs/simmim/downstream/files.md").read_text("utf-8")
+    assert "](ft_swin-b_192_100e_in1k.py.md)" in (tmp_path / "configs/simmim/downstream/files.md").read_text(
+        encoding="utf-8"
+    )
     assert "import mmmim" in (tmp_path / "docs/notebooks/quickstart.ipynb.md").read_text(encoding="utf-8")
 
 
