@@ -100,6 +100,22 @@ format: $(ENV) ## ruff: fix what can be fixed, and format
 typecheck: $(ENV) ## mypy, basic mode
 	@$(RUN) -m mypy
 
+.PHONY: docs
+docs: $(ENV) ## build the documentation as a site into site/; warnings, dead links and dead anchors are errors
+	@$(RUN) tools/docs/build_site.py
+
+.PHONY: docs-serve
+docs-serve: $(ENV) ## show the site, and build it again when a page changes
+	@$(RUN) tools/docs/build_site.py --serve
+
+.PHONY: figures
+figures: $(ENV) ## draw the figures of the documentation anew from docs/figures/*.yml
+	@$(RUN) tools/docs/draw_figures.py
+
+.PHONY: links
+links: $(ENV) ## ask every external link of the documentation for its page; needs a network
+	@$(RUN) tools/docs/check_links.py
+
 .PHONY: doctor
 doctor: $(ENV) ## say what is installed, what fits together and what does not
 	@$(RUN) tools/doctor.py
@@ -120,5 +136,5 @@ lock: $(ENV) ## renew requirements/lock.txt from pyproject.toml
 
 .PHONY: clean
 clean: ## remove caches and runs; the environment stays
-	rm -rf work_dirs build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf work_dirs build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +

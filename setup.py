@@ -10,7 +10,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
 CARRIED = ("configs", "projects", "tools", "model-index.yml")
-CLONE_ONLY = ("golden_losses.py", "newest.py", "portable.sh")  # tools that work on the tests of a clone
+CLONE_ONLY = ("golden_losses.py", "newest.py", "portable.sh", "docs")  # tools that work on tests and pages of a clone
 ALIAS = '"""By a name that is unique, as `mim train` needs it."""\n\n_base_ = "../{path}"\n'
 
 

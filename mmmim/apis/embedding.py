@@ -125,7 +125,8 @@ def embed(
         folder: A folder of images, with or without class folders, or whatever else ``ImageFolder`` reads.
         pool: ``avg`` or ``cls``; default: the encoder's.
         crop_ratio: Crop size divided by the resized short side; see :func:`~.splits.evaluation_transforms`.
-        batch_size, workers: See :func:`~mmmim.evaluation.extraction.extract_all`.
+        batch_size: Images that are encoded together, see :func:`~mmmim.evaluation.extraction.extract_all`.
+        workers: Processes that read images; default: as many as usable cores.
         device: Default: ``cuda`` where there is one, otherwise ``cpu``.
         amp: Run in bfloat16: faster, less exact.
         cache: Keep the features, and use those that were kept before.

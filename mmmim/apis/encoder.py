@@ -30,7 +30,8 @@ class ImageEncoder(nn.Module):
 
     Args:
         backbone: The encoder as a config builds it; its output is that of OpenMMLab's backbones.
-        mean, std: One value per channel, in units of 0..255.
+        mean: One value per channel, in units of 0..255.
+        std: As many standard deviations.
         pool: ``avg``, the mean over the patches, or ``cls``, the class token.
     """
 

@@ -63,10 +63,20 @@ def train(
         work_dir: Default: ``work_dirs/`` and the name of the config.
         overwrite: Delete the checkpoints of an unfinished run in the work directory.
         cfg_options: Changes to the config, by key: ``{"model.masker.mask_ratio": 0.6}``.
-        checkpoint, resume, amp, accumulate, compile, log, epochs, iters: As in
-            :class:`~mmmim.launch.prepare.Settings`.
-        knn, probe, rankme, pictures, monitor_interval, monitor_images: What is measured while the run trains, as in
-            :class:`~mmmim.launch.monitors.Monitors`.
+        checkpoint: The checkpoint that the backbone starts from; ``none`` for random weights.
+        resume: A checkpoint to continue from, ``latest`` or ``auto``.
+        amp: Precision of the training step: ``bf16``, ``fp16`` or ``off``.
+        accumulate: Number of batches per optimizer update.
+        compile: Whether to compile the blocks of the model.
+        log: Programs that show the run: ``tensorboard``, ``wandb``, ``mlflow``.
+        epochs: Length of the run; the schedule is stretched to it.
+        iters: The same for configs that count iterations.
+        knn: Labelled folder by which k-NN accuracy is measured while the run trains, or ``toy``.
+        probe: The same for a linear probe.
+        rankme: Whether to measure how many directions the features use.
+        pictures: Whether to draw reconstructions.
+        monitor_interval: Epochs, or iterations, between two of these measurements.
+        monitor_images: How many images they look at.
 
     Raises:
         UsageError: Something in the config or the settings is wrong; nothing was trained.

@@ -83,7 +83,8 @@ class RatioMasker(BaseMasker):
 
     Args:
         mask_ratio: Share of hidden cells.
-        cell_size, patch_size: See :class:`BaseMasker`.
+        cell_size: Pixels of a cell, see :class:`BaseMasker`.
+        patch_size: Filled from the backbone.
         rounding: ``visible`` truncates the visible cells, K = N - int(N * (1 - mask_ratio)) (MAE); ``hidden`` rounds
             the hidden ones up, K = ceil(N * mask_ratio) (SimMIM); ``nearest`` rounds (CIM). In floating point they
             differ by one on some grids.
