@@ -7,7 +7,7 @@ import math
 import os
 from contextlib import suppress
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -99,6 +99,41 @@ def decode_bytes(
         return to_tensor(_from_pillow(image, content, channels, value_range, name))
 
 
+class StoredImage(NamedTuple):
+    """The values of an image file as they are stored, and its format with Pillow's mode, such as ``JPEG RGB``."""
+
+    kind: str
+    values: np.ndarray  # (H, W, C) of any type
+
+
+def stored_image(content: bytes) -> StoredImage:
+    """Return what a file stores: the number of channels and the type of values are those of the file.
+
+    What training decodes can be read here too, and what fails here fails there. Palettes become colours.
+    """
+    if content.startswith(ARRAY_START):
+        return StoredImage("NPY", _with_channels(_read_array(content)))
+    if content[:2] in (b"II", b"MM") and (many := _many_channels(content)) is not None:
+        return StoredImage("TIFF", many)
+    with Image.open(io.BytesIO(content)) as image:
+        kind = f"{image.format} {image.mode}"
+        has_alpha = image.mode in ("LA", "PA") or "transparency" in image.info
+        channels = 1 if image.mode == "L" else 3
+        if content.startswith(JPEG_START) and (pixels := decode_jpeg(content, channels)) is not None:
+            return StoredImage(kind, pixels)
+        values = _deep_values(image, content)
+        if values is None:
+            upright = ImageOps.exif_transpose(image)
+            values = np.asarray(upright.convert("RGBA" if has_alpha else _plain_mode(upright)))
+    return StoredImage(kind, _with_channels(values))
+
+
+def _with_channels(values: np.ndarray) -> np.ndarray:
+    if values.ndim not in (2, 3):
+        raise ValueError(f"an array of shape {values.shape}, which is neither (H, W) nor (H, W, C)")
+    return values[..., None] if values.ndim == 2 else values
+
+
 def to_tensor(image: Image.Image | np.ndarray | Tensor) -> Tensor:
     """Return an image ``(C, H, W)``: of Pillow, an array ``(H, W, C)``, or what is such a tensor already."""
     if isinstance(image, Tensor):
@@ -131,22 +166,30 @@ def _plain_array(header: bytes) -> tuple[tuple[int, ...], np.dtype] | None:
 def _from_pillow(
     image: Image.Image, content: bytes, channels: int, value_range: ValueRange | None, name: str
 ) -> Image.Image:
-    reduced = _reduces_to_8_bit(image)
-    image.load()
-    deep = image.mode.startswith(("I", "F")) or reduced
-    if deep:
-        values = _read_deep(content) if reduced else np.asarray(image)
-        if image.mode == "I" and image.format in ("PNG", "PPM"):  # 16-bit gray, which Pillow keeps in 32 bits
-            values = values.astype(np.uint16)
-        eight_bit = _as_image(to_8_bit(values, value_range, name))
+    deep = _deep_values(image, content)
+    if deep is not None:
+        eight_bit = _as_image(to_8_bit(deep, value_range, name))
         eight_bit.info["exif"] = image.getexif().tobytes()
         image = eight_bit
     upright = ImageOps.exif_transpose(image)
     if upright.mode == "P" and "transparency" in upright.info:
         upright = upright.convert("RGBA")
-    if value_range is not None and not deep:
+    if value_range is not None and deep is None:
         upright = _as_image(to_8_bit(np.asarray(upright.convert(_plain_mode(upright))), value_range, name))
     return upright if upright.mode == PIL_MODES[channels] else upright.convert(PIL_MODES[channels])
+
+
+def _deep_values(image: Image.Image, content: bytes) -> np.ndarray | None:
+    """Load an opened image, and return its values if it has more than 8 bits."""
+    reduced = _reduces_to_8_bit(image)
+    image.load()
+    if reduced:
+        return _read_deep(content)
+    if not image.mode.startswith(("I", "F")):
+        return None
+    values = np.asarray(image)
+    # 16-bit gray, which Pillow keeps in 32 bits
+    return values.astype(np.uint16) if image.mode == "I" and image.format in ("PNG", "PPM") else values
 
 
 def _plain_mode(image: Image.Image) -> str:

@@ -1,0 +1,205 @@
+"""Recommend a training for images: a shipped config, its settings, and the commands that run and evaluate it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from mmmim.datasets.survey import Reading, Survey, reading_of
+from mmmim.errors import UsageError, one_of
+from mmmim.launch.options import load_config
+from mmmim.launch.prepare import PreparedRun, Settings, prepare
+from mmmim.launch.run_length import run_length
+from mmmim.plan.rules import FEWEST, IMAGES_AT_A_TIME, METHODS, RECOMMENDED, SIZES, TRANSFORM, MethodRule, SizeRule
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a training would run on: devices that are no CPU, and cores that read images."""
+
+    devices: int
+    cores: int
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A recommended training.
+
+    Attributes:
+        size: The rule for the number of images.
+        method: The rule of the method.
+        crop, patch: In pixels.
+        options: Changes to the config.
+        work_dir: Folder of the run.
+        recipe: The config with these options.
+        settings: The other settings of the run.
+        prepared: The run itself.
+        reading: How the images are read.
+        short_side: Median of their shorter sides.
+    """
+
+    size: SizeRule
+    method: MethodRule
+    crop: int
+    patch: int
+    options: dict[str, str]
+    work_dir: str
+    recipe: Config
+    settings: Settings
+    prepared: PreparedRun
+    reading: Reading
+    short_side: int
+
+    @property
+    def config(self) -> str:
+        """Return the name of the shipped config."""
+        return self.method.full if self.size.full else self.method.small
+
+    @property
+    def epochs(self) -> int:
+        """Return the length of the run."""
+        return run_length(self.prepared.cfg)[1]
+
+    def train_command(self) -> list[str]:
+        """Return the words of the command that trains."""
+        processes = self.settings.processes
+        door = ["python", "tools/train.py"] if processes == 1 else ["bash", "tools/dist_train.sh"]
+        words = [*door, f"configs/{self.config}.py", *([str(processes)] if processes > 1 else [])]
+        words += ["--data", str(self.settings.data), "--epochs", str(self.epochs)]
+        if self.settings.accumulate:
+            words += ["--accumulate", str(self.settings.accumulate)]
+        if self.settings.amp:
+            words += ["--amp", self.settings.amp]
+        words += ["--work-dir", self.work_dir, "--cfg-options"]
+        return words + [f"{key}={value}" for key, value in self.options.items()]
+
+    def evaluation_commands(self, labelled: bool) -> list[list[str]]:
+        """Return the words of the commands that evaluate the encoder; without labels they show neighbours."""
+        data = ["--data", str(self.settings.data)]
+        if not labelled:
+            out = ["--out", f"{self.work_dir}/features.npz", "--picture", f"{self.work_dir}/neighbours.png"]
+            return [["python", "tools/embed.py", self.work_dir, *data, *out]]
+        config = f"{self.work_dir}/{Path(self.config).name}.py"  # as the run writes it, with all changes
+        return [["python", f"tools/{tool}.py", config, self.work_dir, *data, "--random-init"] for tool in ("knn", "probe")]
+
+
+def recommend(found: Survey, method: str | None, machine: Machine) -> Advice:
+    """Return the training that the rules recommend for these images.
+
+    Args:
+        method: A name of :data:`~.rules.METHODS`; None for the recommended one.
+
+    Raises:
+        UsageError: There are too few images, or the method cannot read them.
+    """
+    images = len(found.train)
+    if images < FEWEST:
+        raise UsageError(
+            f"DIR {found.location}: {images} images are too few to pre-train on ({FEWEST} at least); start from "
+            "published weights: `python tools/list_models.py` names them, docs/your_data.md has the commands"
+        )
+    size = next(rule for rule in SIZES if rule.below is None or images < rule.below)
+    chosen = method_rule(method or RECOMMENDED)
+    reading = reading_of(found.train.images)
+    if chosen.colours_only and reading.channels != 3:
+        able = ", ".join(rule.name for rule in METHODS if not rule.colours_only)
+        raise UsageError(
+            f"--method {chosen.name}: needs RGB, and these images have {reading.channels} channels; use one of {able}"
+        )
+    return _advice(size, chosen, reading, found.short_side(), found.location, machine)
+
+
+def method_rule(name: str) -> MethodRule:
+    """Return the rule of a method."""
+    one_of("--method", name, [rule.name for rule in METHODS])
+    return next(rule for rule in METHODS if rule.name == name)
+
+
+def crop_for(size: SizeRule, short_side: int) -> tuple[int, int]:
+    """Return the pixels of the largest crop that images with this short side fill, and of its patches."""
+    return next((pair for pair in size.crops if pair[0] <= short_side), size.crops[-1])
+
+
+def model_options(size: SizeRule, method: MethodRule, crop: int, patch: int) -> dict[str, str]:
+    """Return the changes to a method's config that give it an encoder, a crop and patches of another size."""
+    grid = crop // patch
+    values = dict(patch=patch, two=2 * patch, tokens=8 * grid, hidden=round(method.share * grid**2))
+    arch = size.arch
+    own = method.full_options if size.full else method.small_options
+    wide = crop + 2 * round(crop * 3 / 14)
+    options = dict(word.format(**values).split("=", 1) for word in (*own, *method.options))
+    if size.full:
+        options["model.backbone.arch"] = str(arch.name)
+    else:
+        options |= {f"model.backbone.arch.{key}": str(getattr(arch, key)) for key in ("embed_dims", "depth", "num_heads")}
+    options["model.backbone.img_size"], options["model.backbone.patch_size"] = str(crop), str(patch)
+    options[f"{TRANSFORM}.{method.crop_keys[size.full]}"] = str(wide if method.wide else crop)
+    return options
+
+
+def reading_options(reading: Reading) -> dict[str, str]:
+    """Return the changes to a config that let it read other images than 8-bit colours."""
+    if reading.is_usual:
+        return {}
+    options = {
+        "model.data_preprocessor.mean": _listed(reading.mean),
+        "model.data_preprocessor.std": _listed(reading.std),
+    }
+    if reading.channels != 3:
+        options["train_dataloader.dataset.channels"] = str(reading.channels)
+        options["model.backbone.in_channels"] = str(reading.channels)
+    if reading.value_range is not None:
+        options["train_dataloader.dataset.value_range"] = _listed(reading.value_range)
+    return options
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return "[" + ",".join(_listed(each) if isinstance(each, (list, tuple)) else f"{each:g}" for each in values) + "]"
+
+
+def _advice(
+    size: SizeRule, method: MethodRule, reading: Reading, short_side: int, data: str, machine: Machine
+) -> Advice:
+    crop, patch = crop_for(size, short_side)
+    config = method.full if size.full else method.small
+    options = model_options(size, method, crop, patch) | reading_options(reading)
+    recipe = load_config(config, own_images=True)
+    batch = size.batch or int(recipe.auto_scale_lr.recipe_batch_size)
+    processes = max(1, machine.devices)
+    step = min(batch // processes, IMAGES_AT_A_TIME) if size.full else max(1, batch // processes)
+    options["train_dataloader.batch_size"] = str(step)
+    options["auto_scale_lr.recipe_batch_size"] = str(batch)
+    if recipe.train_dataloader.num_workers > machine.cores:
+        options["train_dataloader.num_workers"] = str(machine.cores)
+    if size.base_lr is not None and method.mae_lr:
+        options["optim_wrapper.optimizer.lr"] = f"{size.base_lr:g}"
+    accumulate = batch // (step * processes)
+    settings = Settings(
+        data=data,
+        epochs=size.epochs or run_length(recipe)[1],
+        accumulate=accumulate if accumulate > 1 else None,
+        amp="bf16" if machine.devices and not size.full else None,
+        processes=processes,
+        planned=True,
+    )
+    work_dir = f"work_dirs/{method.name}_{Path(data).resolve().name}"
+    cfg = load_config(config, parsed(options), work_dir, own_images=True)
+    prepared = prepare(cfg, settings)
+    return Advice(size, method, crop, patch, options, work_dir, cfg, settings, prepared, reading, short_side)
+
+
+def parsed(options: dict[str, str]) -> dict[str, Any]:
+    """Return options with the values that ``--cfg-options`` gives them."""
+    return {key: _value(text) for key, text in options.items()}
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
