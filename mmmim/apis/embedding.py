@@ -140,7 +140,10 @@ def embed(
         model, source = load_encoder(checkpoint, custom_imports=custom_imports), os.fspath(checkpoint)
     pooled = one_of("pool", pool or model.pool, POOLS)
     images = ImageFolder(
-        os.fspath(folder), evaluation_transforms(model.img_size, crop_ratio), channels=model.backbone.in_channels
+        os.fspath(folder),
+        evaluation_transforms(model.img_size, crop_ratio),
+        channels=model.backbone.in_channels,
+        value_range=model.value_range,
     )
     extraction = CachedExtraction(
         FrozenEncoders([model.backbone], model.preprocessor.to(where), pooled, where, amp),

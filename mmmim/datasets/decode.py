@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import os
 from contextlib import suppress
@@ -27,6 +28,10 @@ FREQUENT_EXTENSIONS = (".jpg", ".jpeg", ".png")
 TIFF_EXTENSIONS = (".tif", ".tiff")
 # Formats that Pillow recognises, but that another program or a handler has to decode.
 NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+
+
+# Pillow complains of every TIFF file of many channels before it refuses it, and tifffile reads it.
+logging.getLogger("PIL.TiffImagePlugin").addFilter(lambda record: "samples per pixel" not in str(record.msg))
 
 
 @cache
@@ -91,11 +96,7 @@ def decode_bytes(
         raise UsageError(
             f"channels: image files have 1, 3 or 4, got {channels}; store such images as .npy or TIFF ({name})"
         )
-    try:
-        image = Image.open(io.BytesIO(content))
-    except UnidentifiedImageError:
-        raise UnidentifiedImageError(f"{len(content):,} bytes in no format that Pillow knows") from None
-    with image:
+    with _opened(content) as image:
         return to_tensor(_from_pillow(image, content, channels, value_range, name))
 
 
@@ -115,7 +116,7 @@ def stored_image(content: bytes) -> StoredImage:
         return StoredImage("NPY", _with_channels(_read_array(content)))
     if content[:2] in (b"II", b"MM") and (many := _many_channels(content)) is not None:
         return StoredImage("TIFF", many)
-    with Image.open(io.BytesIO(content)) as image:
+    with _opened(content) as image:
         kind = f"{image.format} {image.mode}"
         has_alpha = image.mode in ("LA", "PA") or "transparency" in image.info
         channels = 1 if image.mode == "L" else 3
@@ -142,6 +143,13 @@ def to_tensor(image: Image.Image | np.ndarray | Tensor) -> Tensor:
     if pixels.ndim == 2:
         pixels = pixels[..., None]
     return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).permute(2, 0, 1)
+
+
+def _opened(content: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(content))
+    except UnidentifiedImageError:
+        raise UnidentifiedImageError(f"{len(content):,} bytes in no format that Pillow knows") from None
 
 
 def _read_array(content: bytes) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,8 @@ class Advice:
             out = ["--out", f"{self.work_dir}/features.npz", "--picture", f"{self.work_dir}/neighbours.png"]
             return [["python", "tools/embed.py", self.work_dir, *data, *out]]
         config = f"{self.work_dir}/{Path(self.config).name}.py"  # as the run writes it, with all changes
-        return [["python", f"tools/{tool}.py", config, self.work_dir, *data, "--random-init"] for tool in ("knn", "probe")]
+        words = [config, self.work_dir, *data, "--random-init"]
+        return [["python", f"tools/{tool}.py", *words] for tool in ("knn", "probe")]
 
 
 def recommend(found: Survey, method: str | None, machine: Machine) -> Advice:
@@ -101,7 +103,8 @@ def recommend(found: Survey, method: str | None, machine: Machine) -> Advice:
     if images < FEWEST:
         raise UsageError(
             f"DIR {found.location}: {images} images are too few to pre-train on ({FEWEST} at least); start from "
-            "published weights: `python tools/list_models.py` names them, docs/your_data.md has the commands"
+            "published weights with python tools/convert.py FILE --out CKPT.pth, then evaluate or fine-tune these with "
+            f"--data {shlex.quote(found.location)}; docs/your_data.md has the commands"
         )
     size = next(rule for rule in SIZES if rule.below is None or images < rule.below)
     chosen = method_rule(method or RECOMMENDED)
@@ -136,7 +139,8 @@ def model_options(size: SizeRule, method: MethodRule, crop: int, patch: int) -> 
     if size.full:
         options["model.backbone.arch"] = str(arch.name)
     else:
-        options |= {f"model.backbone.arch.{key}": str(getattr(arch, key)) for key in ("embed_dims", "depth", "num_heads")}
+        sizes = dict(embed_dims=arch.embed_dims, depth=arch.depth, num_heads=arch.num_heads)
+        options |= {f"model.backbone.arch.{key}": str(value) for key, value in sizes.items()}
     options["model.backbone.img_size"], options["model.backbone.patch_size"] = str(crop), str(patch)
     options[f"{TRANSFORM}.{method.crop_keys[size.full]}"] = str(wide if method.wide else crop)
     return options

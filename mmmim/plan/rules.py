@@ -53,8 +53,8 @@ SIZES = (
     SizeRule(
         5_000, "1,000", False, Arch(128, 6, 4), ((64, 8), (32, 4)), batch=64, epochs=1600, base_lr=1e-3,
         reasons=dict(
-            encoder="rule of thumb: a larger one learns so few pictures by heart; published weights, where they fit the "
-            "pictures, are the better start",
+            encoder="rule of thumb: a larger one learns so few pictures by heart; published weights are a better start "
+            "where they fit the pictures",
             patches="rule of thumb: 64 patches cost a third of the papers' 196",
             length="rule of thumb: 1,000 images make 24,000 updates of it",
             lr="taken over from 20,000 images",
@@ -75,7 +75,7 @@ SIZES = (
         reasons=dict(
             encoder="rule of thumb: a quarter of a ViT-B's parameters for a sixth of its images",
             patches="rule of thumb: the papers' 196 patches at half their resolution, where the images have it",
-            length="rule of thumb: 200,000 images make 78,000 updates of it, ImageNet-1K in the papers 187,500 and more",
+            length="rule of thumb: 200,000 images make 78,000 updates of it, the papers have 187,500 and more",
             lr="rule of thumb: between the measured 1e-3 and the published 1.5e-4",
         ),
     ),
@@ -83,7 +83,7 @@ SIZES = (
         None, "1,000,000", True, Arch(768, 12, 12, "base"), ((224, 16), (112, 8), (64, 8), (32, 4)), batch=None,
         epochs=None, base_lr=None,
         reasons=dict(
-            encoder="published: the papers' smallest for ImageNet-1K, 1.28 million images",
+            encoder="published: the ViT-B that all of the papers train on ImageNet-1K, 1.28 million images",
             patches="published for 224 pixels and patches of 16; smaller crops are a rule of thumb",
             length="published: the recipe of the method's paper",
             lr="published: the recipe of the method's paper",
@@ -100,6 +100,7 @@ class MethodRule:
         name: As in ``--method``.
         title: As in its paper.
         suits: What it is for, as a continuation of the title.
+        cost: Computation of a step of the small recipe for 20,000 images, as a multiple of MAE's.
         small, full: Shipped configs of the small and of the full recipe.
         options, small_options, full_options: Changes to both of them or to one, beside size, patch and length.
             ``{patch}`` is the size of a patch and ``{two}`` of two, ``{tokens}`` that of an image with a token of 8
@@ -113,6 +114,7 @@ class MethodRule:
     name: str
     title: str
     suits: str
+    cost: float
     small: str
     full: str
     options: tuple[str, ...] = ()
@@ -129,38 +131,38 @@ TRANSFORM = "train_dataloader.dataset.transforms"
 TWO_SIZES = (f"{TRANSFORM}.0.type=TwoSizeRandomResizedCrop", f"{TRANSFORM}.0.token_size={{tokens}}")
 METHODS = (
     MethodRule(
-        "mae", "MAE", "encodes visible patches only, a quarter of them: the cheapest step; any number of channels",
+        "mae", "MAE", "encodes visible patches only, a quarter of them, and learns from pixels of any number of channels", 1.0,
         "mae/vit-tiny_toy", "mae/vit-b_800e", mae_lr=True,
     ),
     MethodRule(
-        "ccmim", "ccMIM", "is MAE with masks that follow the attention and a contrast of the two halves; as cheap",
+        "ccmim", "ccMIM", "is MAE with masks that follow the attention, and a contrast of the two sets of patches", 2.7,
         "ccmim/vit-tiny_toy", "ccmim/vit-b_300e", mae_lr=True,
     ),
     MethodRule(
-        "simmim", "SimMIM", "encodes all patches; choose it for Swin encoders, whose configs lie beside these",
+        "simmim", "SimMIM", "encodes all patches; choose it for Swin encoders, whose configs lie beside these", 3.4,
         "simmim/vit-tiny_toy", "simmim/vit-b_800e",
         small_options=("model.masker.cell_size={patch}",), full_options=("model.masker.cell_size={two}",),
     ),
     MethodRule(
         "conmim", "ConMIM", "contrasts features in place of pixels and encodes every image twice; its view of other "
-        "colours needs RGB", "conmim/vit-tiny_toy", "conmim/vit-b_800e", ("model.masker.cell_size={two}",),
+        "colours needs RGB", 5.2, "conmim/vit-tiny_toy", "conmim/vit-b_800e", ("model.masker.cell_size={two}",),
         colours_only=True,
     ),
     MethodRule(
         "beit", "BEiT", "predicts the codes of a tokenizer, which needs RGB: the built-in one in the small recipe, "
-        "DALL-E's, to be fetched, in the full one", "beit/vit-tiny_toy", "beit/vit-b_800e",
+        "DALL-E's, to be fetched, in the full one", 3.6, "beit/vit-tiny_toy", "beit/vit-b_800e",
         ("model.masker.num_masked={hidden}",), TWO_SIZES, (f"{TRANSFORM}.2.token_size={{tokens}}",), share=75 / 196,
         crop_keys=("0.size", "2.size"), colours_only=True,
     ),
     MethodRule(
         "cim", "CIM", "finds patches that a small generator painted; a tokenizer as BEiT; also for ResNets, whose "
-        "configs lie beside these", "cim/vit-tiny_revdet_toy", "cim/vit-b_revdet_300e",
+        "configs lie beside these", 6.0, "cim/vit-tiny_revdet_toy", "cim/vit-b_revdet_300e",
         ("model.masker.num_masked={hidden}", "model.generator.patch_size={patch}",
          "model.target_generator.token_size={patch}"), TWO_SIZES, (f"{TRANSFORM}.0.token_size={{tokens}}",),
         share=100 / 196, colours_only=True,
     ),
     MethodRule(
-        "beyond_masking", "Beyond Masking", "recovers hidden patches and what lies around the picture, at MAE's cost",
+        "beyond_masking", "Beyond Masking", "recovers hidden patches and what lies around the picture", 1.0,
         "beyond_masking/vit-tiny_integrated_toy", "beyond_masking/vit-b_integrated_300e", wide=True,
     ),
 )  # fmt: skip

@@ -42,15 +42,14 @@ def advise(args: argparse.Namespace) -> None:
             print(json.dumps(told, indent=2))
         raise
     plan = dry_run(advice.prepared)
-    commands = dict(train=advice.train_command(), evaluate=advice.evaluation_commands(bool(found.train.counts)))
+    train, evaluate = advice.train_command(), advice.evaluation_commands(bool(found.train.counts))
     if not args.json:
-        print(f"\n{_recommended(advice, plan)}\n\n{_commands(**commands)}", flush=True)
-    steps = plan.schedule.iterations or 0
+        print(f"\n{_recommended(advice, plan)}\n\n{_commands(train, evaluate)}", flush=True)
     measured = None if args.no_measure else _measure(advice)
     if args.json:
-        print(json.dumps(dict(told, advice=_as_values(advice, plan, commands, steps, measured)), indent=2))
+        print(json.dumps(dict(told, advice=_as_values(advice, plan, train, evaluate, measured)), indent=2))
     elif measured is not None:
-        print(f"\n{_hours(measured, steps, machine)}")
+        print(f"\n{_hours(measured, plan.schedule.iterations or 0, machine)}")
 
 
 def look(folder: str, max_images: int, workers: int | None) -> Survey:
@@ -118,7 +117,8 @@ def _reading(advice: Advice) -> str:
     if reading.is_usual:
         return ""
     became = "" if reading.value_range is None else f", {reading.value_range} become 0 and 255"
-    return f"{reading.channels} channels{became}; mean and standard deviation are those of the images looked at"
+    word = "channel" if reading.channels == 1 else "channels"
+    return f"{reading.channels} {word}{became}; mean and standard deviation are those of the images looked at"
 
 
 def _commands(train: list[str], evaluate: list[list[str]]) -> str:
@@ -160,8 +160,9 @@ def _duration(hours: float) -> str:
 
 
 def _as_values(
-    advice: Advice, plan: DryRun, commands: dict[str, Any], steps: int, measured: StepTime | None
+    advice: Advice, plan: DryRun, train: list[str], evaluate: list[list[str]], measured: StepTime | None
 ) -> dict[str, Any]:
+    steps = plan.schedule.iterations or 0
     return dict(
         method=advice.method.name,
         config=advice.config,
@@ -175,8 +176,7 @@ def _as_values(
         lr=advice.prepared.lrs[""],
         options=advice.options,
         commands=dict(
-            train=as_called(shlex.join(commands["train"])),
-            evaluate=[as_called(shlex.join(words)) for words in commands["evaluate"]],
+            train=as_called(shlex.join(train)), evaluate=[as_called(shlex.join(words)) for words in evaluate]
         ),
         seconds_per_step=None if measured is None else measured.seconds,
         hours=None if measured is None else measured.hours(steps),

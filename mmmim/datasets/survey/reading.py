@@ -13,6 +13,9 @@ from .looked_at import LookedAt
 
 ARRAY = "NPY"
 COLOURS = 3
+SENSORS = (255, 1023, 4095, 16383)  # the largest values of 8, 10, 12 and 14 bits, stored in 16
+NEAR_ZERO = 0.05  # of the high end
+Range = tuple[float, float] | list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Reading:
     """
 
     channels: int
-    value_range: tuple[float, float] | list[tuple[float, float]] | None
+    value_range: Range | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
     remarks: tuple[str, ...]
@@ -68,19 +71,26 @@ def _channels(images: Sequence[LookedAt]) -> int:
     return found.most_common(1)[0][0]
 
 
-def _value_range(images: Sequence[LookedAt]) -> tuple[float, float] | list[tuple[float, float]] | None:
-    dtype = images[0].dtype
-    if dtype == "uint8":
+def _value_range(images: Sequence[LookedAt]) -> Range | None:
+    if images[0].dtype == "uint8":
         return None
     low = np.min([each.low for each in images], axis=0)
     high = np.max([each.high for each in images], axis=0)
-    if dtype == "uint16":  # of a sensor with 10, 12 or 14 bits, perhaps
-        bits = max(8, math.ceil(math.log2(high.max() + 1)))
-        return None if bits == 16 else (0, 2**bits - 1)
-    if low.min() >= 0 and high.max() <= 1:
-        return (0, 1)
-    pairs = [(_rounded(a, math.floor), _rounded(max(b, a + 1e-6), math.ceil)) for a, b in zip(low, high, strict=True)]
+    if images[0].channels in (1, COLOURS) and images[0].dtype == "uint16":
+        return next(((0, limit) for limit in SENSORS if high.max() <= limit), None)
+    if images[0].channels in (1, COLOURS):
+        return _pair(low.min(), high.max())
+    pairs = [_pair(*each) for each in zip(low.tolist(), high.tolist(), strict=True)]
     return pairs[0] if len(set(pairs)) == 1 else pairs
+
+
+def _pair(low: float, high: float) -> tuple[float, float]:
+    """Return two short numbers around a range; a low end near 0 becomes 0."""
+    if 0 <= low < NEAR_ZERO * high:
+        low = 0.0
+    above = _rounded(high, math.ceil)
+    below = _rounded(low, math.floor)
+    return below, above if above > below else below + 1.0
 
 
 def _rounded(value: float, towards: Callable[[float], int]) -> float:
@@ -88,12 +98,10 @@ def _rounded(value: float, towards: Callable[[float], int]) -> float:
     if value == 0:
         return 0.0
     unit = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
-    return float(f"{towards(value / unit) * unit:.6g}")
+    return float(f"{towards(round(value / unit, 6)) * unit:.6g}")
 
 
-def _after(
-    images: Sequence[LookedAt], value_range: tuple[float, float] | list[tuple[float, float]] | None
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _after(images: Sequence[LookedAt], value_range: Range | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and standard deviation after values were scaled to 0..255."""
     mean = np.mean([each.mean for each in images], axis=0)
     std = np.sqrt(np.maximum(np.mean([each.square for each in images], axis=0) - mean**2, 0))

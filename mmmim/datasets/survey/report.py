@@ -91,7 +91,8 @@ def _rows(told: dict[str, Any], train: dict[str, Any], val: dict[str, Any] | Non
         yield "left out", describe_left_out(train["left_out"])
     yield "size", f"{_range(told['width'])} wide, {_range(told['height'])} high; aspect {_range(told['aspect'])}"
     low, high = told["values"]
-    yield "values", f"{_list(told['channels'])} channels of {_list(told['dtypes'])}, {low:g} to {high:g}"
+    yield "channels", _list(told["channels"])
+    yield "values", f"{_list(told['dtypes'])}, {low:.4g} to {high:.4g}"
     broken = train["broken"] + ([] if val is None else val["broken"])
     shown = "; ".join(f"{each['image']}: {each['reason']}" for each in broken[:SHOWN])
     yield "broken", f"{len(broken):,}: {shown}{', ...' if len(broken) > SHOWN else ''}" if broken else "none"
@@ -136,8 +137,8 @@ def _remarks(told: dict[str, Any]) -> Iterator[str]:
         yield f"more than {MAX_BROKEN_SHARE:.0%} of the images are broken, at which a training stops; remove them first"
     if told["in_train_and_val"]:
         yield (
-            f"pictures that are in training and in evaluation: {told['in_train_and_val']:,}, which makes accuracies too good"
-            "; remove them from one"
+            f"pictures that are in training and in evaluation: {told['in_train_and_val']:,}; remove them from one, as "
+            "they make accuracies too good"
         )
     if told["under_two_classes"]:
         yield f"pictures that are in the folders of two classes: {told['under_two_classes']:,}"
