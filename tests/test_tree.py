@@ -61,7 +61,9 @@ def test_every_module_has_its_tests() -> None:
     tested = {(path.parent, subject_of(path)) for path in mirrored_tests()}
     tested |= {(Path(), path.stem.removeprefix("test_")) for path in TESTS.glob("test_*.py")}
     missing = [
-        f"tests/{path.parent}/test_{path.name}" for path in modules_with_tests() if (path.parent, path.stem) not in tested
+        f"tests/{path.parent}/test_{path.name}"
+        for path in modules_with_tests()
+        if (path.parent, path.stem) not in tested
     ]
     assert missing == []
 

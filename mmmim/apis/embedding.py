@@ -38,7 +38,8 @@ class Embeddings:
         features: ``(M, D)`` float32.
         labels: ``(M,)`` class ids, -1 where there are none.
         classes: Names of the classes, by id.
-        facts: Where the features come from: checkpoint, folder, encoder, size and channels of the images, pooling.
+        facts: Where the features come from: checkpoint, folder, encoder, size, channels and value range of the
+            images, pooling.
     """
 
     names: list[str]
@@ -161,6 +162,7 @@ def embed(
         encoder=type(model.backbone).__name__,
         img_size=list(model.img_size),
         in_channels=model.backbone.in_channels,
+        value_range=model.value_range,
         pool=pooled,
     )
     names = [images.paths[index] for index in readable]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from mmmim.launch.options import load_config
 from mmmim.launch.prepare import PreparedRun, Settings, prepare
 from mmmim.launch.run_length import run_length
 from mmmim.plan.rules import FEWEST, IMAGES_AT_A_TIME, METHODS, RECOMMENDED, SIZES, TRANSFORM, MethodRule, SizeRule
+
+NO_NAME = r"[^\w.-]+"  # characters that a work directory of ours does not have
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,6 @@ def recommend(found: Survey, method: str | None, machine: Machine) -> Advice:
             "published weights with python tools/convert.py FILE --out CKPT.pth, then evaluate or fine-tune these with "
             f"--data {shlex.quote(found.location)}; docs/your_data.md has the commands"
         )
-    size = next(rule for rule in SIZES if rule.below is None or images < rule.below)
     chosen = method_rule(method or RECOMMENDED)
     reading = reading_of(found.train.images)
     if chosen.colours_only and reading.channels != 3:
@@ -114,7 +116,12 @@ def recommend(found: Survey, method: str | None, machine: Machine) -> Advice:
         raise UsageError(
             f"--method {chosen.name}: needs RGB, and these images have {reading.channels} channels; use one of {able}"
         )
-    return _advice(size, chosen, reading, found.short_side(), found.location, machine)
+    return _advice(size_rule(images), chosen, reading, found.short_side(), found.location, machine)
+
+
+def size_rule(images: int) -> SizeRule:
+    """Return the rule for so many images."""
+    return next(rule for rule in SIZES if rule.below is None or images < rule.below)
 
 
 def method_rule(name: str) -> MethodRule:
@@ -191,7 +198,7 @@ def _advice(
         processes=processes,
         planned=True,
     )
-    work_dir = f"work_dirs/{method.name}_{Path(data).resolve().name}"
+    work_dir = f"work_dirs/{method.name}_{re.sub(NO_NAME, '_', Path(data).resolve().name)}"
     cfg = load_config(config, parsed(options), work_dir, own_images=True)
     prepared = prepare(cfg, settings)
     return Advice(size, method, crop, patch, options, work_dir, cfg, settings, prepared, reading, short_side)

@@ -131,8 +131,8 @@ TRANSFORM = "train_dataloader.dataset.transforms"
 TWO_SIZES = (f"{TRANSFORM}.0.type=TwoSizeRandomResizedCrop", f"{TRANSFORM}.0.token_size={{tokens}}")
 METHODS = (
     MethodRule(
-        "mae", "MAE", "encodes visible patches only, a quarter of them, and learns from pixels of any number of channels", 1.0,
-        "mae/vit-tiny_toy", "mae/vit-b_800e", mae_lr=True,
+        "mae", "MAE", "encodes visible patches only, a quarter of all, and predicts pixels of any number of channels",
+        1.0, "mae/vit-tiny_toy", "mae/vit-b_800e", mae_lr=True,
     ),
     MethodRule(
         "ccmim", "ccMIM", "is MAE with masks that follow the attention, and a contrast of the two sets of patches", 2.7,

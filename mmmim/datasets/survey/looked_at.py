@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmmim.datasets.decode import stored_image
+from mmmim.datasets.stored_values import stored_image
 
 from .likeness import Look
 

@@ -79,7 +79,9 @@ def _value_range(images: Sequence[LookedAt]) -> Range | None:
     if images[0].channels in (1, COLOURS) and images[0].dtype == "uint16":
         return next(((0, limit) for limit in SENSORS if high.max() <= limit), None)
     if images[0].channels in (1, COLOURS):
-        return _pair(low.min(), high.max())
+        low, high = low.min(keepdims=True), high.max(keepdims=True)
+    if low.min() >= 0 and 0.5 < high.min() <= high.max() <= 1:
+        return (0, 1)
     pairs = [_pair(*each) for each in zip(low.tolist(), high.tolist(), strict=True)]
     return pairs[0] if len(set(pairs)) == 1 else pairs
 
