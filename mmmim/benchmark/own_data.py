@@ -22,10 +22,17 @@ FEWEST = 2  # steps that are timed, however long they take
 
 @dataclass(frozen=True)
 class StepTime:
-    """The seconds of a step, with its wait for data, as the mean of so many steps."""
+    """The time of a step as the mean of so many steps.
+
+    Attributes:
+        seconds: With the wait for data, and for other programs.
+        steps: How many were timed.
+        cpu_seconds: CPU time of this process on all its cores.
+    """
 
     seconds: float
     steps: int
+    cpu_seconds: float = 0.0
 
     def hours(self, steps: int) -> float:
         """Return the hours of so many steps."""
@@ -38,15 +45,15 @@ class StepClock(Hook):
     def __init__(self, steps: int, limit: float, show: Callable[[int, int], None]) -> None:
         self.steps, self.limit, self.show = steps, limit, show
         self.done = -WARMUP
-        self.begun = self.now = 0.0
+        self.begun = self.now = (0.0, 0.0)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self.done += 1
-        self.now = clocks()[0]
+        self.now = clocks()
         if self.done <= 0:
             self.begun = self.now
         self.show(max(0, self.done), self.steps)
-        if self.done >= self.steps or (self.done >= FEWEST and self.now > self.begun + self.limit):
+        if self.done >= self.steps or (self.done >= FEWEST and self.now[0] > self.begun[0] + self.limit):
             runner.train_loop.stop_after = 1  # step of the run, which is over then
 
 
@@ -69,4 +76,5 @@ def time_steps(
         runner = build_runner(training_only(cfg, folder))
         runner.register_hook(clock, "LOWEST")
         runner.train()
-    return StepTime((clock.now - clock.begun) / clock.done, clock.done)
+    seconds, cpu_seconds = ((end - begin) / clock.done for begin, end in zip(clock.begun, clock.now, strict=True))
+    return StepTime(seconds, clock.done, cpu_seconds)

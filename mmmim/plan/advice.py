@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 
@@ -17,7 +14,8 @@ from mmmim.errors import UsageError, one_of
 from mmmim.launch.options import load_config
 from mmmim.launch.prepare import PreparedRun, Settings, prepare
 from mmmim.launch.run_length import run_length
-from mmmim.plan.rules import FEWEST, IMAGES_AT_A_TIME, METHODS, RECOMMENDED, SIZES, TRANSFORM, MethodRule, SizeRule
+from mmmim.plan.options import model_options, parsed, reading_options
+from mmmim.plan.rules import FEWEST, IMAGES_AT_A_TIME, METHODS, RECOMMENDED, SIZES, MethodRule, SizeRule
 
 NO_NAME = r"[^\w.-]+"  # characters that a work directory of ours does not have
 
@@ -135,44 +133,6 @@ def crop_for(size: SizeRule, short_side: int) -> tuple[int, int]:
     return next((pair for pair in size.crops if pair[0] <= short_side), size.crops[-1])
 
 
-def model_options(size: SizeRule, method: MethodRule, crop: int, patch: int) -> dict[str, str]:
-    """Return the changes to a method's config that give it an encoder, a crop and patches of another size."""
-    grid = crop // patch
-    values = dict(patch=patch, two=2 * patch, tokens=8 * grid, hidden=round(method.share * grid**2))
-    arch = size.arch
-    own = method.full_options if size.full else method.small_options
-    wide = crop + 2 * round(crop * 3 / 14)
-    options = dict(word.format(**values).split("=", 1) for word in (*own, *method.options))
-    if size.full:
-        options["model.backbone.arch"] = str(arch.name)
-    else:
-        sizes = dict(embed_dims=arch.embed_dims, depth=arch.depth, num_heads=arch.num_heads)
-        options |= {f"model.backbone.arch.{key}": str(value) for key, value in sizes.items()}
-    options["model.backbone.img_size"], options["model.backbone.patch_size"] = str(crop), str(patch)
-    options[f"{TRANSFORM}.{method.crop_keys[size.full]}"] = str(wide if method.wide else crop)
-    return options
-
-
-def reading_options(reading: Reading) -> dict[str, str]:
-    """Return the changes to a config that let it read other images than 8-bit colours."""
-    if reading.is_usual:
-        return {}
-    options = {
-        "model.data_preprocessor.mean": _listed(reading.mean),
-        "model.data_preprocessor.std": _listed(reading.std),
-    }
-    if reading.channels != 3:
-        options["train_dataloader.dataset.channels"] = str(reading.channels)
-        options["model.backbone.in_channels"] = str(reading.channels)
-    if reading.value_range is not None:
-        options["train_dataloader.dataset.value_range"] = _listed(reading.value_range)
-    return options
-
-
-def _listed(values: Sequence[Any]) -> str:
-    return "[" + ",".join(_listed(each) if isinstance(each, (list, tuple)) else f"{each:g}" for each in values) + "]"
-
-
 def _advice(
     size: SizeRule, method: MethodRule, reading: Reading, short_side: int, data: str, machine: Machine
 ) -> Advice:
@@ -202,15 +162,3 @@ def _advice(
     cfg = load_config(config, parsed(options), work_dir, own_images=True)
     prepared = prepare(cfg, settings)
     return Advice(size, method, crop, patch, options, work_dir, cfg, settings, prepared, reading, short_side)
-
-
-def parsed(options: dict[str, str]) -> dict[str, Any]:
-    """Return options with the values that ``--cfg-options`` gives them."""
-    return {key: _value(text) for key, text in options.items()}
-
-
-def _value(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, ValueError):
-        return text

@@ -37,7 +37,7 @@ class Clock:
 
     def __call__(self) -> tuple[float, float]:
         self.looks += 1
-        return 10.0 * self.looks, 0.0
+        return 10.0 * self.looks, 3.0 * self.looks
 
 
 def test_steps_of_several_epochs_are_timed(
@@ -45,7 +45,7 @@ def test_steps_of_several_epochs_are_timed(
 ) -> None:
     monkeypatch.setattr(own_data, "clocks", clock := Clock())
     shown: list[Any] = []
-    assert time_steps(prepared, 5, 1e9, lambda *numbers: shown.append(numbers)) == StepTime(10.0, 5)
+    assert time_steps(prepared, 5, 1e9, lambda *numbers: shown.append(numbers)) == StepTime(10.0, 5, 3.0)
     assert clock.looks == own_data.WARMUP + 5
     assert shown[-1] == (5, 5) and shown[0] == (0, 5)
     assert not (tmp_path / "work").exists()
@@ -54,7 +54,7 @@ def test_steps_of_several_epochs_are_timed(
 
 def test_slow_steps_end_sooner(prepared: PreparedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_data, "clocks", Clock())
-    assert time_steps(prepared, 20, 35.0) == StepTime(10.0, 4)
+    assert time_steps(prepared, 20, 35.0) == StepTime(10.0, 4, 3.0)
     assert time_steps(prepared, 20, 0.0).steps == own_data.FEWEST
 
 

@@ -7,7 +7,7 @@ from mmengine.registry import init_default_scope
 from mmmim.commands.advise import METHODS as OFFERED
 from mmmim.config.find import find_config
 from mmmim.launch.options import load_config
-from mmmim.plan.advice import model_options, parsed
+from mmmim.plan.options import model_options, parsed
 from mmmim.plan.rules import METHODS, RECOMMENDED, SIZES, Arch, MethodRule
 from mmmim.reproduce.cost import gflop
 

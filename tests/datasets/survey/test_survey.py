@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from noise_pictures import write_pictures
+from other_containers import as_word, save_to_disk, table_of, write_webdataset, write_zip
 from PIL import Image
 from small_packs import pack
 
@@ -89,6 +90,23 @@ def test_a_pack_is_looked_at_as_its_folder(split: Path, tmp_path: Path) -> None:
     assert found.val is not None
     assert (len(found.train), len(found.val), found.train.counts) == (12, 4, {"ant": 6, "bee": 6})
     assert found.train.images[0].path == "train/ant/0000.png"
+
+
+@pytest.mark.parametrize("form", ["zip", "webdataset", "datasets"])
+def test_data_sets_of_other_tools(form: str, tmp_path: Path) -> None:
+    for label, name in enumerate(("ant", "bee")):
+        write_pictures(tmp_path / "data" / name, 4, 10 * label)
+    if form == "zip":
+        place = write_zip(tmp_path / "data", tmp_path / "data.zip")
+    elif form == "webdataset":
+        (place := tmp_path / "tars").mkdir()
+        write_webdataset(tmp_path / "data", str(place / "{}.tar"), label_file=as_word)
+    else:
+        place = tmp_path / "hf"
+        save_to_disk(table_of(tmp_path / "data", ["ant", "bee"]), place)
+    found = look(place)
+    assert (len(found.train), len(found.train.images)) == (8, 8)
+    assert list(found.train.counts.values()) == [4, 4]
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
