@@ -12,6 +12,7 @@ from pathlib import Path
 PROGRAM = "mmmim"
 VARIABLE = "MMMIM_CALLED_AS"  # also for the processes that a command starts
 VERBS = {
+    "advise": "look at your images, and say how to train on them",
     "train": "train any config: pre-training, probing, fine-tuning, segmentation, detection",
     "test": "evaluate a checkpoint with the test set and metrics of its config",
     "dist-train": "train with several processes, on one machine or on several",

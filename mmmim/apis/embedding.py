@@ -38,7 +38,8 @@ class Embeddings:
         features: ``(M, D)`` float32.
         labels: ``(M,)`` class ids, -1 where there are none.
         classes: Names of the classes, by id.
-        facts: Where the features come from: checkpoint, folder, encoder, size and channels of the images, pooling.
+        facts: Where the features come from: checkpoint, folder, encoder, size, channels and value range of the
+            images, pooling.
     """
 
     names: list[str]
@@ -141,7 +142,10 @@ def embed(
         model, source = load_encoder(checkpoint, custom_imports=custom_imports), os.fspath(checkpoint)
     pooled = one_of("pool", pool or model.pool, POOLS)
     images = ImageFolder(
-        os.fspath(folder), evaluation_transforms(model.img_size, crop_ratio), channels=model.backbone.in_channels
+        os.fspath(folder),
+        evaluation_transforms(model.img_size, crop_ratio),
+        channels=model.backbone.in_channels,
+        value_range=model.value_range,
     )
     extraction = CachedExtraction(
         FrozenEncoders([model.backbone], model.preprocessor.to(where), pooled, where, amp),
@@ -159,6 +163,7 @@ def embed(
         encoder=type(model.backbone).__name__,
         img_size=list(model.img_size),
         in_channels=model.backbone.in_channels,
+        value_range=model.value_range,
         pool=pooled,
     )
     names = [images.paths[index] for index in readable]

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from mmmim.datasets.decode import PIL_MODES, decode_image, to_tensor
+from mmmim.datasets.pixel_values import ValueRange
 from mmmim.datasets.transforms import build_transform
 from mmmim.errors import MissingFileError, UsageError, one_of
 from mmmim.evaluation.features import POOLS, pool_output
@@ -33,13 +34,23 @@ class ImageEncoder(nn.Module):
         mean: One value per channel, in units of 0..255.
         std: As many standard deviations.
         pool: ``avg``, the mean over the patches, or ``cls``, the class token.
+        value_range: The values of image files that become 0 and 255; see
+            :func:`~mmmim.datasets.decode.decode_image`.
     """
 
-    def __init__(self, backbone: Encoder, mean: Sequence[float], std: Sequence[float], pool: str = "avg") -> None:
+    def __init__(
+        self,
+        backbone: Encoder,
+        mean: Sequence[float],
+        std: Sequence[float],
+        pool: str = "avg",
+        value_range: ValueRange | None = None,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.preprocessor = ImagePreprocessor(mean, std)
         self.pool = one_of("pool", pool, POOLS)
+        self.value_range = value_range
 
     @property
     def num_features(self) -> int:
@@ -54,7 +65,7 @@ class ImageEncoder(nn.Module):
     @cached_property
     def default_transform(self) -> ImageTransform:
         """Return what makes an image ready for this encoder: resize, centre crop, normalisation."""
-        return ImageTransform(self.img_size, self.backbone.in_channels, self.preprocessor)
+        return ImageTransform(self.img_size, self.backbone.in_channels, self.preprocessor, self.value_range)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Return the encoder's last tokens ``(B, P+N, D)``, the class token, if there is one, first."""
@@ -73,8 +84,10 @@ class ImageTransform:
         UsageError: A file cannot be read as an image, or pixels are not uint8 or of another number of channels.
     """
 
-    def __init__(self, size: tuple[int, int], channels: int, preprocessor: nn.Module) -> None:
-        self.channels, self.preprocessor = channels, preprocessor
+    def __init__(
+        self, size: tuple[int, int], channels: int, preprocessor: nn.Module, value_range: ValueRange | None = None
+    ) -> None:
+        self.channels, self.preprocessor, self.value_range = channels, preprocessor, value_range
         self.steps: list[Callable[[Any], Any]] = [build_transform(each) for each in evaluation_transforms(size)]
 
     def __call__(self, image: AnyImage) -> Tensor:
@@ -105,7 +118,7 @@ class ImageTransform:
 
     def _read(self, path: str) -> Tensor:
         try:
-            return decode_image(path, self.channels)
+            return decode_image(path, self.channels, self.value_range)
         except UsageError:
             raise
         except FileNotFoundError:

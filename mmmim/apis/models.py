@@ -12,6 +12,7 @@ from mmmim.checkpoint.names import stored_facts
 from mmmim.checkpoint.reader import read_outline
 from mmmim.config.find import find_config
 from mmmim.config.types import accepted_arguments, default_scope
+from mmmim.datasets.pixel_values import check_value_range
 from mmmim.errors import MISSPELT, UsageError, did_you_mean, nearest
 from mmmim.evaluation.features import POOLS
 from mmmim.evaluation.frozen import load_encoder as load_weights
@@ -62,14 +63,16 @@ def get_model(
     own = settings.pop("out_type", None)
     backbone = _without_mask_token(settings)
     statistics = dict(cfg.model.get("data_preprocessor") or cfg.get("data_preprocessor") or {})
+    value_range = None
     if file is not None:
         load_weights(backbone, file)
         statistics |= _stated(stored_facts(read_outline(file)), backbone.in_channels)
+        value_range = stored_facts(read_outline(file)).get("value_range")
     given = {key: options[key] for key in STATISTICS if key in options}
     for key, value in given.items():
         if not _stated(given, backbone.in_channels).get(key):
             raise UsageError(f"{key}={value!r}: give {backbone.in_channels} numbers, one for each channel")
-    return _with_statistics(backbone, statistics | given, pool or (own if own in POOLS else "avg"))
+    return _with_statistics(backbone, statistics | given, pool or (own if own in POOLS else "avg"), value_range)
 
 
 def load_encoder(checkpoint: Path_, *, pool: str = "avg", custom_imports: Sequence[str] = ()) -> ImageEncoder:
@@ -85,7 +88,7 @@ def load_encoder(checkpoint: Path_, *, pool: str = "avg", custom_imports: Sequen
     stored = read_encoder(checkpoint_file(os.fspath(checkpoint)), custom_imports)
     backbone = _without_mask_token({**stored.arguments, "type": f"mmmim.{stored.kind}"})
     backbone.load_state_dict(stored.state)
-    return _with_statistics(backbone, _stated(stored.meta, backbone.in_channels), pool)
+    return _with_statistics(backbone, _stated(stored.meta, backbone.in_channels), pool, stored.meta.get("value_range"))
 
 
 def _shipped_or_own(path: str) -> Config:
@@ -142,9 +145,10 @@ def _stated(facts: Mapping[str, Any], channels: int) -> dict[str, Sequence[float
     }
 
 
-def _with_statistics(backbone: Encoder, statistics: Mapping[str, Any], pool: str) -> ImageEncoder:
+def _with_statistics(backbone: Encoder, statistics: Mapping[str, Any], pool: str, value_range: Any) -> ImageEncoder:
+    check_value_range(value_range)
     mean, std = (_per_channel(statistics.get(key), backbone.in_channels, key) for key in STATISTICS)
-    return ImageEncoder(backbone, mean, std, pool).eval()
+    return ImageEncoder(backbone, mean, std, pool, value_range).eval()
 
 
 def _per_channel(values: Sequence[float] | None, channels: int, name: str) -> list[float]:

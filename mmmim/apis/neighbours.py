@@ -26,8 +26,8 @@ def draw_neighbours(
     Args:
         folder: The folder that was embedded.
     """
-    channels = table.facts.get("in_channels", 3)
-    images = ImageFolder(os.fspath(folder), [lambda image: cover(image, (SIDE, SIDE))], channels=channels)
+    reading = dict(channels=table.facts.get("in_channels", 3), value_range=table.facts.get("value_range"))
+    images = ImageFolder(os.fspath(folder), [lambda image: cover(image, (SIDE, SIDE))], **reading)
     place = {images.paths[index]: index for index in range(len(images))}
 
     def picture(row: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mmmim.config.crops import crop_size
 from mmmim.datasets.decode import image_extensions
+from mmmim.datasets.pixel_values import ValueRange
 from mmmim.datasets.seeding import seeded_sample
 from mmmim.errors import UsageError
 from mmmim.launch.options import load_config
@@ -35,6 +36,7 @@ from mmmim.visualization.sources import (
     normalisation,
     normalise,
     run_config,
+    trained_range,
 )
 
 from .encoder import AnyImage, ImageTransform
@@ -89,7 +91,7 @@ def reconstruct(
     cfg = load_config(os.fspath(config) if config is not None else str(run_config(file.parent)))
     with seeded_sample(seed, 0, 0):  # gives the caller's generators back
         model: Any = load_model(cfg, file, seed)
-        batch = _batch(images, crop_size(cfg, model.backbone.img_size), model, num)
+        batch = _batch(images, crop_size(cfg, model.backbone.img_size), model, num, trained_range(cfg))
         model.set_step(seed, 0)
         with torch.no_grad():
             prediction = model(normalise(model, batch), mode="predict")
@@ -111,12 +113,14 @@ def reconstruct(
     return Reconstruction(originals, inputs, outputs, unaided, prediction["mask"].numpy(), caption)
 
 
-def _batch(images: AnyImage | Sequence[AnyImage], size: tuple[int, int], model: Any, num: int) -> torch.Tensor:
+def _batch(
+    images: AnyImage | Sequence[AnyImage], size: tuple[int, int], model: Any, num: int, value_range: ValueRange | None
+) -> torch.Tensor:
     """Return uint8 images ``(B, C, H, W)`` of a source."""
     channels = model.backbone.in_channels
     if isinstance(images, (str, os.PathLike)) and Path(images).suffix.lower() not in image_extensions(channels):
-        return load_images(os.fspath(images), size, channels, num)
-    decode = ImageTransform(size, channels, model.data_preprocessor)
+        return load_images(os.fspath(images), size, channels, num, value_range)
+    decode = ImageTransform(size, channels, model.data_preprocessor, value_range)
     single = isinstance(images, (str, os.PathLike, Image.Image)) or getattr(images, "ndim", 4) < 4
     listed: Any = [images] if single else images
     if not len(listed):

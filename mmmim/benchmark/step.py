@@ -94,6 +94,11 @@ def without_data(cfg: Config, ours: Config, settings: StepSettings, work_dir: st
     )
     loader.update(batch_size=settings.batch, num_workers=0, persistent_workers=False, pin_memory=False)
     cfg.train_cfg.max_epochs = 1
+    return training_only(cfg, work_dir)
+
+
+def training_only(cfg: Config, work_dir: str) -> Config:
+    """Let a config's run do nothing but train: no checkpoints, no evaluation, no lines on the console."""
     cfg.experiment_name = f"benchmark_{next(_NUMBERS)}"  # runners of one name share loggers that write to one folder
     cfg.default_hooks.checkpoint = None
     cfg.custom_hooks = [hook for hook in cfg.get("custom_hooks") or () if "dataset" not in str(hook)]

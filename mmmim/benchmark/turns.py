@@ -108,10 +108,10 @@ class TurnHook(Hook):
             self.contender.cost = step_cost(runner.model, next(iter(runner.train_dataloader)))
 
     def before_train_epoch(self, runner: Runner) -> None:
-        self.start = _clocks()
+        self.start = clocks()
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
-        (wall, cpu), (wall_start, cpu_start), contender = _clocks(), self.start, self.contender
+        (wall, cpu), (wall_start, cpu_start), contender = clocks(), self.start, self.contender
         self.steps += 1
         done = self.steps - contender.warmup
         if done > 0:
@@ -119,7 +119,7 @@ class TurnHook(Hook):
             contender.cpu_seconds.append(cpu - cpu_start)
         if done >= 0 and done % contender.block == 0:
             contender.pause()
-        self.start = _clocks()
+        self.start = clocks()
 
 
 def compare(contenders: Sequence[Contender], rounds: int) -> None:
@@ -136,7 +136,8 @@ def compare(contenders: Sequence[Contender], rounds: int) -> None:
         contender.turn()  # lets the run end
 
 
-def _clocks() -> tuple[float, float]:
+def clocks() -> tuple[float, float]:
+    """Return the wall time and the CPU time of this process, when the device has done all that it was given."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter(), time.process_time()

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import math
 import os
-from contextlib import suppress
-from functools import cache, lru_cache
-from typing import Any
+from functools import cache
 
-import cv2
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from mmmim.errors import UsageError
@@ -20,9 +15,18 @@ from mmmim.errors import UsageError
 from .jpeg import JPEG_START, Reduction, decode_jpeg
 from .pixel_values import ValueRange, to_8_bit
 from .storage import read_file
+from .stored_values import (
+    ARRAY_START,
+    PIL_MODES,
+    TIFF_STARTS,
+    deep_values,
+    many_channels,
+    opened,
+    plain_mode,
+    read_array,
+)
 
-PIL_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-ARRAY, ARRAY_START = ".npy", b"\x93NUMPY"
+ARRAY = ".npy"
 FREQUENT_EXTENSIONS = (".jpg", ".jpeg", ".png")
 TIFF_EXTENSIONS = (".tif", ".tiff")
 # Formats that Pillow recognises, but that another program or a handler has to decode.
@@ -81,8 +85,8 @@ def decode_bytes(
         if pixels is not None:
             return to_tensor(pixels)
     if content.startswith(ARRAY_START):
-        return _checked(to_8_bit(_read_array(content), value_range, name), channels, name)
-    if content[:2] in (b"II", b"MM") and (many := _many_channels(content)) is not None:
+        return _checked(to_8_bit(read_array(content), value_range, name), channels, name)
+    if content.startswith(TIFF_STARTS) and (many := many_channels(content)) is not None:
         values = to_8_bit(many, value_range, name)
         if values.shape[2] in PIL_MODES and channels in PIL_MODES:
             return to_tensor(_as_image(values).convert(PIL_MODES[channels]))
@@ -91,11 +95,7 @@ def decode_bytes(
         raise UsageError(
             f"channels: image files have 1, 3 or 4, got {channels}; store such images as .npy or TIFF ({name})"
         )
-    try:
-        image = Image.open(io.BytesIO(content))
-    except UnidentifiedImageError:
-        raise UnidentifiedImageError(f"{len(content):,} bytes in no format that Pillow knows") from None
-    with image:
+    with opened(content) as image:
         return to_tensor(_from_pillow(image, content, channels, value_range, name))
 
 
@@ -109,79 +109,20 @@ def to_tensor(image: Image.Image | np.ndarray | Tensor) -> Tensor:
     return torch.from_numpy(pixels if pixels.flags.writeable else pixels.copy()).permute(2, 0, 1)
 
 
-def _read_array(content: bytes) -> np.ndarray:
-    end = 10 + int.from_bytes(content[8:10], "little")
-    known = _plain_array(content[:end])
-    if known is None:
-        return np.load(io.BytesIO(content), allow_pickle=False)
-    shape, dtype = known
-    return np.frombuffer(content, dtype, math.prod(shape), offset=end).reshape(shape)
-
-
-@lru_cache(maxsize=4096)
-def _plain_array(header: bytes) -> tuple[tuple[int, ...], np.dtype] | None:
-    """Return shape and type of an array of numbers in C order, or None for any other that NumPy may read."""
-    stream = io.BytesIO(header)
-    if np.lib.format.read_magic(stream) != (1, 0):
-        return None
-    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(stream)
-    return None if fortran_order or dtype.hasobject else (shape, dtype)
-
-
 def _from_pillow(
     image: Image.Image, content: bytes, channels: int, value_range: ValueRange | None, name: str
 ) -> Image.Image:
-    reduced = _reduces_to_8_bit(image)
-    image.load()
-    deep = image.mode.startswith(("I", "F")) or reduced
-    if deep:
-        values = _read_deep(content) if reduced else np.asarray(image)
-        if image.mode == "I" and image.format in ("PNG", "PPM"):  # 16-bit gray, which Pillow keeps in 32 bits
-            values = values.astype(np.uint16)
-        eight_bit = _as_image(to_8_bit(values, value_range, name))
+    deep = deep_values(image, content)
+    if deep is not None:
+        eight_bit = _as_image(to_8_bit(deep, value_range, name))
         eight_bit.info["exif"] = image.getexif().tobytes()
         image = eight_bit
     upright = ImageOps.exif_transpose(image)
     if upright.mode == "P" and "transparency" in upright.info:
         upright = upright.convert("RGBA")
-    if value_range is not None and not deep:
-        upright = _as_image(to_8_bit(np.asarray(upright.convert(_plain_mode(upright))), value_range, name))
+    if value_range is not None and deep is None:
+        upright = _as_image(to_8_bit(np.asarray(upright.convert(plain_mode(upright))), value_range, name))
     return upright if upright.mode == PIL_MODES[channels] else upright.convert(PIL_MODES[channels])
-
-
-def _plain_mode(image: Image.Image) -> str:
-    return image.mode if image.mode in PIL_MODES.values() else "L" if image.mode == "1" else "RGB"
-
-
-def _reduces_to_8_bit(image: Image.Image) -> bool:
-    """Return whether the file has 16 bits in each of several channels, of which Pillow would keep 8."""
-    tiles: Any = getattr(image, "tile", None)
-    if image.mode not in ("RGB", "RGBA") or image.format not in ("PNG", "TIFF", "PPM") or not tiles:
-        return False
-    arguments = tiles[0][3]
-    raw, *others = [arguments] if isinstance(arguments, str) else [*arguments]
-    return ";16" in str(raw) or (image.format == "PPM" and any(int(value) > 255 for value in others))
-
-
-def _read_deep(content: bytes) -> np.ndarray:
-    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None:
-        raise ValueError("OpenCV, which reads 16-bit colour, cannot decode it")
-    return cv2.cvtColor(values, cv2.COLOR_BGRA2RGBA if values.shape[2] == 4 else cv2.COLOR_BGR2RGB)
-
-
-def _many_channels(content: bytes) -> np.ndarray | None:
-    """Return ``(H, W, C)`` of a TIFF file that Pillow cannot open (many channels, or several of 32 bits), else None."""
-    with suppress(OSError), Image.open(io.BytesIO(content)):
-        return None
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(content)) as file:
-        series = file.series[0]
-        array, axes = series.asarray(), series.axes
-    if array.ndim == 3:
-        return np.moveaxis(array, (axes.index("Y"), axes.index("X")), (0, 1))
-    return array[..., None]
 
 
 def _as_image(values: np.ndarray) -> Image.Image:

@@ -24,7 +24,7 @@ from mmmim.registry import MODELS
 from .grid import Column, save_grid
 from .options import names_for
 from .pixels import stretch, to_rgb
-from .sources import checkpoint_file, load_images, run_config
+from .sources import checkpoint_file, load_images, run_config, trained_range
 
 OVERLAY = 0.55  # weight of the map in the mean of map and image
 
@@ -38,7 +38,7 @@ def draw(args: Namespace) -> Path:
     for config, checkpoint in sources:
         name = "untrained" if checkpoint is None else next(names) or name_of(checkpoint)
         encoder = build_encoder(config, checkpoint, args.seed)
-        images = load_images(args.images, encoder.img_size, encoder.in_channels, args.num)
+        images = load_images(args.images, encoder.img_size, encoder.in_channels, args.num, trained_range(config))
         if not columns:
             columns.append(Column("original", to_rgb(images / 255)))
         maps = cls_attention(encoder, normalise(config, images), args.block)  # (B,H,h,w)

@@ -19,6 +19,7 @@ from mmmim.checkpoint.files import stored_checkpoints
 from mmmim.checkpoint.reader import is_checkpoint
 from mmmim.config.crops import crop_size
 from mmmim.datasets import ImageFolder, ToyImages
+from mmmim.datasets.pixel_values import ValueRange
 from mmmim.errors import UsageError
 from mmmim.launch.options import load_config
 from mmmim.registry import MODELS
@@ -77,14 +78,21 @@ def run_config(work_dir: str | Path) -> Path:
     return found[-1]
 
 
-def load_images(source: str, size: tuple[int, int], channels: int = 3, num: int = 8) -> Tensor:
+def load_images(
+    source: str,
+    size: tuple[int, int],
+    channels: int = 3,
+    num: int = 8,
+    value_range: ValueRange | None = None,
+) -> Tensor:
     """Return ``num`` uint8 images ``(B, C, H, W)``, evenly spaced over a folder or over the built-in data (``toy``)."""
     if num < 1:
         raise UsageError(f"--num: at least 1, got {num}")
     if source == TOY:
         dataset: Any = ToyImages(num, size, split="val", channels=channels)
     else:
-        dataset = ImageFolder(source, [lambda image: cover(image, size)], labelled=False, channels=channels)
+        crop = [lambda image: cover(image, size)]
+        dataset = ImageFolder(source, crop, labelled=False, channels=channels, value_range=value_range)
     count = min(num, len(dataset))
     return torch.stack([dataset[i * len(dataset) // count]["inputs"] for i in range(count)])
 
@@ -92,7 +100,13 @@ def load_images(source: str, size: tuple[int, int], channels: int = 3, num: int 
 def load_crops(config: Config, model: nn.Module, source: str, num: int) -> Tensor:
     """Return images of the size that the config trains on, each of them the centre of its picture."""
     backbone: Any = model.backbone
-    return load_images(source, crop_size(config, backbone.img_size), backbone.in_channels, num)
+    size = crop_size(config, backbone.img_size)
+    return load_images(source, size, backbone.in_channels, num, trained_range(config))
+
+
+def trained_range(config: Config) -> Any:
+    """Return the range of values in which a config reads its training images; None where it has none."""
+    return ((config.get("train_dataloader") or {}).get("dataset") or {}).get("value_range")
 
 
 def cover(image: Any, size: Sequence[int]) -> Any:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 
@@ -17,8 +18,8 @@ class MetaHook(Hook):
     """Writes what a user of the checkpoint has to know into ``meta['mmmim']``, in plain Python types.
 
     These are ``method`` (class of the algorithm), ``stage``, ``epoch``, ``iter``, ``version``, ``mean``, ``std``,
-    ``to_rgb``, and what ``backbone.describe()`` returns: arch, patch size, image size, channels, kind of position
-    embedding.
+    ``to_rgb``, the ``value_range`` of the training images if they have one, and what ``backbone.describe()`` returns:
+    arch, patch size, image size, channels, kind of position embedding.
 
     Args:
         stage: ``'ssl'`` for self-supervised pre-training, ``'ft'`` if labels were used. The default is the model's
@@ -47,4 +48,11 @@ class MetaHook(Hook):
             if values is not None:
                 # Rounding gives the number of the config back, without the noise of fp32.
                 facts[name] = [float(f"{value:.6g}") for value in values.flatten().tolist()]
+        if (value_range := _value_range(runner)) is not None:
+            facts["value_range"] = np.asarray(value_range, np.float64).tolist()
         checkpoint["meta"]["mmmim"] = facts
+
+
+def _value_range(runner: Any) -> Any:
+    dataset = getattr(runner.train_dataloader, "dataset", None)
+    return getattr(getattr(dataset, "dataset", dataset), "value_range", None)
