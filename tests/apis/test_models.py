@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -127,9 +128,9 @@ def test_a_type_checker_sees_the_api(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     words = ["--ignore-missing-imports", "--follow-imports=silent", "--cache-dir", str(tmp_path / "cache")]
-    told = subprocess.run(
-        [sys.executable, "-m", "mypy", *words, str(script)], capture_output=True, text=True, cwd=tmp_path
-    ).stdout
+    path = dict(os.environ, MYPYPATH=str(Path(mmmim.__file__).parents[1]))  # an editable installation hides it
+    command = [sys.executable, "-m", "mypy", *words, str(script)]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=path).stdout
     kinds = ["ImageEncoder", "Path | None", "Embeddings", "ndarray", "list[str]"]
     lines = [line for line in told.splitlines() if "Revealed type" in line]
     assert len(lines) == len(kinds) and all(kind in line for kind, line in zip(kinds, lines, strict=True)), told
