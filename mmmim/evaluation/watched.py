@@ -156,7 +156,7 @@ def encoder_of(model: Any) -> nn.Module:
         UsageError: The model has none.
     """
     encoder = getattr(model, "kept_encoder", None) or getattr(model, "backbone", None)
-    if encoder is None or not isinstance(model.data_preprocessor, ImagePreprocessor):
+    if encoder is None or not isinstance(getattr(model, "data_preprocessor", None), ImagePreprocessor):
         raise UsageError(
             f"{type(model).__name__} has no encoder of images (model.backbone, with an ImagePreprocessor) to look at; "
             "--knn, --probe, --rankme and their hooks are for pre-training and classification"
