@@ -42,7 +42,7 @@ def advise(args: argparse.Namespace) -> None:
             print(json.dumps(told, indent=2))
         raise
     plan = dry_run(advice.prepared)
-    train, evaluate = advice.train_command(), advice.evaluation_commands(bool(found.train.counts))
+    train, evaluate = advice.train_command(), advice.evaluation_commands(found.can_be_scored())
     if not args.json:
         print(f"\n{_recommended(advice, plan)}\n\n{_commands(train, evaluate)}", flush=True)
     measured = None if args.no_measure else _measure(advice)
