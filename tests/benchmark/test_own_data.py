@@ -46,15 +46,16 @@ def test_steps_of_several_epochs_are_timed(
     monkeypatch.setattr(own_data, "clocks", clock := Clock())
     shown: list[Any] = []
     assert time_steps(prepared, 5, 1e9, lambda *numbers: shown.append(numbers)) == StepTime(10.0, 5, 3.0)
-    assert clock.looks == own_data.WARMUP + 5
+    assert clock.looks == 1 + own_data.WARMUP + 5
     assert shown[-1] == (5, 5) and shown[0] == (0, 5)
     assert not (tmp_path / "work").exists()
     assert prepared.cfg.train_cfg.max_epochs == 400 and prepared.cfg.default_hooks.checkpoint is not None
 
 
 def test_slow_steps_end_sooner(prepared: PreparedRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_data, "clocks", Clock())
+    monkeypatch.setattr(own_data, "clocks", clock := Clock())
     assert time_steps(prepared, 20, 35.0) == StepTime(10.0, 4, 3.0)
+    assert clock.looks == 1 + 1 + 4  # the first step took more than a quarter of the limit
     assert time_steps(prepared, 20, 0.0).steps == own_data.FEWEST
 
 

@@ -42,7 +42,7 @@ def advise(args: argparse.Namespace) -> None:
             print(json.dumps(told, indent=2))
         raise
     plan = dry_run(advice.prepared)
-    train, evaluate = advice.train_command(), advice.evaluation_commands(bool(found.train.counts))
+    train, evaluate = advice.train_command(), advice.evaluation_commands(found.can_be_scored())
     if not args.json:
         print(f"\n{_recommended(advice, plan)}\n\n{_commands(train, evaluate)}", flush=True)
     measured = None if args.no_measure else _measure(advice)
@@ -147,8 +147,8 @@ def _hours(measured: StepTime, steps: int, machine: Machine) -> str:
     text = f"time: {_duration(hours)} {where}: {steps:,} steps of {measured.seconds:.3g} s (mean of {measured.steps})"
     load = os.getloadavg()[0] / machine.cores if hasattr(os, "getloadavg") else 0.0
     if not machine.devices and load > BUSY:
-        alone = measured.cpu_seconds / machine.cores
-        text += f"\nnote: other programs keep the cores busy; alone, a step would take {alone:.2g} s at best"
+        cpu = f"{measured.cpu_seconds:.2g} s of CPU time"
+        text += f"\nnote: other programs keep the cores busy: a step takes {cpu}, and less time where it is alone"
     if hours > LONG:
         text += "\nnote: too long for this machine: train on GPUs, give fewer --epochs, or start from published weights"
     return text

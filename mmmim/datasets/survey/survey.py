@@ -81,6 +81,11 @@ class Survey:
         different = list({image.digest: image for image in reversed(self._images())}.values())[::-1]
         return [(different[one], different[other]) for one, other in alike([each.look for each in different])]
 
+    def can_be_scored(self) -> bool:
+        """Return whether there are classes, and images to hold out of them where there are none for evaluation."""
+        counts = self.train.counts
+        return bool(counts) and (self.val is not None or max(counts.values()) > 1)
+
     def short_side(self) -> int:
         """Return the median of the shorter sides of the training images, in pixels."""
         return int(np.median([image.short_side for image in self.train.images]))

@@ -109,6 +109,17 @@ def test_data_sets_of_other_tools(form: str, tmp_path: Path) -> None:
     assert list(found.train.counts.values()) == [4, 4]
 
 
+def test_single_images_of_classes_leave_nothing_to_hold_out(split: Path, tmp_path: Path) -> None:
+    assert look(split).can_be_scored()
+    for number in range(3):
+        write_pictures(tmp_path / "single" / str(number), 1, number)
+    found = look(tmp_path / "single")
+    assert found.train.counts == {"0": 1, "1": 1, "2": 1} and not found.can_be_scored()
+    write_pictures(tmp_path / "single/0", 1, 9)
+    assert look(tmp_path / "single").can_be_scored()
+    assert not look(split / "train/ant").can_be_scored()
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError):
         look(tmp_path)
