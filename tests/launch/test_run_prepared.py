@@ -13,6 +13,7 @@ from mmmim.launch.options import load_config
 from mmmim.launch.prepare import PreparedRun, Settings, prepare
 from mmmim.launch.run_lock import run_lock
 from mmmim.launch.run_prepared import run_prepared
+from mmmim.launch.run_record import RunRecord
 
 TOY = str(Path(__file__).parents[2] / "configs/simmim/vit-tiny_toy.py")
 
@@ -26,9 +27,10 @@ def prepared(tmp_path: Path) -> PreparedRun:
 class FakeRunner:
     """Keeps what would be logged, and whether it trains."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         self.said: list[str] = []
         self.trained = 0
+        self.world_size, self.log_dir = 1, folder
         self.logger = SimpleNamespace(info=self.said.append, warning=self.said.append)
         self.train_loop = SimpleNamespace(dataloader=SimpleNamespace(dataset=range(4096)))
 
@@ -37,9 +39,10 @@ class FakeRunner:
 
 
 @pytest.fixture
-def runner(monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
-    fake = FakeRunner()
+def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeRunner:
+    fake = FakeRunner(tmp_path)
     monkeypatch.setattr(module, "build_runner", lambda cfg: fake)
+    monkeypatch.setattr(module, "record_of", lambda *_: RunRecord("mmmim train x"))
     monkeypatch.setattr(module, "announce", lambda *_: None)
     return fake
 
