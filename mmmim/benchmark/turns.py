@@ -13,7 +13,8 @@ from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+
+from mmmim.plan.flops import flop_counter
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def step_cost(model: BaseModel, batch: dict) -> StepCost:
             kept.setdefault(_storage(tensor), tensor)  # kept alive, so that no other tensor gets its address
         return tensor
 
-    with FlopCounterMode(display=False) as counter:
+    with flop_counter() as counter:
         data = model.data_preprocessor(batch, True)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             loss, _ = model.parse_losses(model(**data, mode="loss"))

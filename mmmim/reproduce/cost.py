@@ -9,11 +9,11 @@ from functools import cache
 import torch
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmmim.called import as_called
 from mmmim.launch.prepare import Settings, prepare
 from mmmim.plan.dry_run import data_report, image_shape
+from mmmim.plan.flops import flop_counter
 from mmmim.plan.memory import ValuesReadAsZero, build_without_storage, fake_copy, training_losses
 from mmmim.reproduce.command import MEASURING, Run
 from mmmim.reproduce.layout import lengths, read
@@ -85,7 +85,7 @@ def gflop(cfg: Config, shape: tuple[int, ...] | None) -> float | None:
         return None
     count = 4
     try:
-        with fake_copy(model) as fake, ValuesReadAsZero(), FlopCounterMode(display=False) as counter:
+        with fake_copy(model) as fake, ValuesReadAsZero(), flop_counter() as counter:
             losses = training_losses(fake.train(), torch.zeros(count, *shape, dtype=torch.uint8))
             torch.stack([value for key, value in losses.items() if "loss" in key]).sum().backward()
     except RuntimeError:  # an operator without a fake version, or one that depends on values

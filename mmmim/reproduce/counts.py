@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from mmengine.registry import init_default_scope
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmmim.config.folder import project_folder, workplace
 from mmmim.plan.dry_run import image_shape
+from mmmim.plan.flops import flop_counter
 from mmmim.plan.memory import ValuesReadAsZero, build_without_storage, fake_copy
 from mmmim.reproduce.cost import gflop
 from mmmim.reproduce.layout import read
@@ -49,7 +49,7 @@ def encoder_gmacs(config: str, options: Options) -> float:
     model = build_without_storage(cfg)
     shape = image_shape(model, cfg)
     assert shape is not None
-    with fake_copy(model) as fake, ValuesReadAsZero(), FlopCounterMode(display=False) as counter, torch.no_grad():
+    with fake_copy(model) as fake, ValuesReadAsZero(), flop_counter() as counter, torch.no_grad():
         encoder: Any = fake.eval().backbone
         encoder(torch.zeros(1, *shape))
     return counter.get_total_flops() / 2e9

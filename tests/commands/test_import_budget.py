@@ -16,7 +16,7 @@ from mmmim.commands.pictures import PICTURES
 
 ROOT = Path(__file__).parents[2]
 HELPERS = ROOT / "tests/helpers"
-DOORS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tools/**/*.py"))
+DOORS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tools/**/*.py") if path.parent.name != "docs")
 VERBS = [["mmmim/__main__.py", verb, "--help"] for verb in verbs()]
 PICTURE_HELPS = [["tools/visualize.py", name, "--help"] for name in PICTURES]
 HELPS = [["mmmim/__main__.py", "--help"], *([door, "--help"] for door in DOORS), *PICTURE_HELPS, *VERBS]

@@ -98,7 +98,7 @@ def test_random_transforms_and_unknown_datasets_have_none(folder):
         def load(self, index):
             return super().load(0)
 
-    for dataset in (Own(str(folder)), OwnToy(3, 8), torch.utils.data.TensorDataset()):
+    for dataset in (Own(str(folder)), OwnToy(3, 8), torch.utils.data.TensorDataset(torch.zeros(1))):
         with pytest.raises(Unknown, match="does not say which files it reads"):
             of_dataset(dataset)
 

@@ -50,7 +50,7 @@ def test_a_picture_is_drawn_in_each_evaluation_with_the_same_images_and_masks(tm
     found = pictures(tmp_path)
     assert list(found) == ["reconstruction_1.png", "reconstruction_2.png"]
     first, second = found.values()
-    assert first.shape == second.shape == (18 + 3 * 132, 4 + 3 * 132, 3)
+    assert first.shape == second.shape == (18 + 3 * 132, 4 + 4 * 132, 3)
     assert (first[:, : 4 + 2 * 132] == second[:, : 4 + 2 * 132]).all()  # originals and inputs
     assert (first[:, 4 + 2 * 132 :] != second[:, 4 + 2 * 132 :]).any()  # the model has learnt
 

@@ -13,10 +13,10 @@ from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from mmmim.launch.options import load_config
 from mmmim.models.generators import Corrupted
+from mmmim.plan.flops import flop_counter
 from mmmim.visualization.options import TOY
 from mmmim.visualization.sources import load_crops
 
@@ -31,7 +31,7 @@ class Parts:
     def run(self, name: str, function: Callable[[], Any], count: bool) -> Any:
         """Call ``function``, add its cost to the part ``name``, and return its result."""
         start = time.process_time()
-        with FlopCounterMode(display=False) as counter:
+        with flop_counter() as counter:
             result = function()
         self.seconds[name] += time.process_time() - start
         self.macs[name] += counter.get_total_flops() / 2 if count else 0

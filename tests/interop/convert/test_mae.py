@@ -106,7 +106,7 @@ def test_the_meta_data_are_those_of_our_checkpoints(tmp_path: Path) -> None:
         target_generator=dict(type="mmmim.PixelTarget"),
     )
     checkpoint: dict = dict(meta=dict(epoch=800, iter=None))
-    MetaHook().before_save_checkpoint(SimpleNamespace(model=model), checkpoint)
+    MetaHook().before_save_checkpoint(SimpleNamespace(model=model, train_dataloader=None), checkpoint)
     facts = torch.load(out, weights_only=True)["meta"]["mmmim"]
     assert facts == checkpoint["meta"]["mmmim"] | dict(converted_from="mae")
     assert (facts["pos_embed"], facts["stage"], facts["epoch"]) == ("sincos", "ssl", 800)
