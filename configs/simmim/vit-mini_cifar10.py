@@ -1,0 +1,16 @@
+# SimMIM with a small ViT on photographs of 32 pixels: --data DIR.
+_base_ = [
+    "../_base_/models/simmim_vit-b.py",
+    "../_base_/models/mini_arch.py",
+    "../_base_/datasets/cifar10_32_pretrain.py",
+    "../_base_/schedules/simmim_mini.py",
+    "../_base_/mini_runtime.py",
+]
+
+model = dict(
+    # Fixed absolute positions beside the relative ones, which start at zero and learn too slowly for so short a run.
+    backbone=dict(
+        arch=dict(_delete_=True, **_base_.mini_arch), img_size=32, patch_size=4, pos_embed="sincos", drop_path_rate=0.0
+    ),
+    masker=dict(cell_size=8),
+)
