@@ -14,8 +14,6 @@ model = dict(
     ),
     masker=dict(num_masked=24, min_block=5),  # the recipe's shares, of 64 patches
     target_generator=dict(
-        tokenizer=dict(
-            _delete_=True, type="TinyDVAE", checkpoint="work_dirs/tokenizer/dvae-mini_cifar10/epoch_2.pth"
-        ),
+        tokenizer=dict(_delete_=True, type="TinyDVAE", checkpoint="work_dirs/tokenizer/dvae-mini_cifar10/epoch_2.pth"),
     ),
 )

@@ -14,6 +14,8 @@ from mmmim.datasets.data_option import TRAIN_FOLDERS, is_classifier
 from mmmim.errors import UsageError
 from mmmim.registry import DATASETS
 
+LOW_SHOT = ("keep", "keep_seed", "list_file")  # arguments that choose training images and leave the test set whole
+
 
 def labelled_splits(
     cfg: Config, data_dir: str | None = None, crop_ratio: float | None = None, num_test: int | None = None
@@ -27,7 +29,7 @@ def labelled_splits(
             dict(
                 model=dict(type=cfg.model.type),
                 train_features=dict(dataset=train),
-                test_features=dict(dataset=test or dict(train)),
+                test_features=dict(dataset=test or {k: v for k, v in train.items() if k not in LOW_SHOT}),
             )
         )
         parts = use_folder(parts, data_dir)

@@ -10,9 +10,7 @@ _base_ = [
 model = dict(
     backbone=dict(depth=dict(_delete_=True, **_base_.mini_resnet), img_size=64),
     generator=dict(
-        tokenizer=dict(
-            _delete_=True, type="TinyDVAE", checkpoint="work_dirs/tokenizer/dvae-mini_cifar10/epoch_2.pth"
-        ),
+        tokenizer=dict(_delete_=True, type="TinyDVAE", checkpoint="work_dirs/tokenizer/dvae-mini_cifar10/epoch_2.pth"),
         patch_size=8,
         depth=3,
         embed_dims=128,

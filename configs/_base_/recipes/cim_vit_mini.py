@@ -10,9 +10,7 @@ _base_ = [
 model = dict(
     backbone=dict(arch=dict(_delete_=True, **_base_.mini_arch), img_size=32, patch_size=4),
     generator=dict(
-        tokenizer=dict(
-            _delete_=True, type="TinyDVAE", checkpoint="work_dirs/tokenizer/dvae-mini_cifar10/epoch_2.pth"
-        ),
+        tokenizer=dict(_delete_=True, type="TinyDVAE", checkpoint="work_dirs/tokenizer/dvae-mini_cifar10/epoch_2.pth"),
         depth=3,
     ),
     masker=dict(num_masked=32),

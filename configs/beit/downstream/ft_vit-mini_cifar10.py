@@ -1,2 +1,8 @@
-# Fine-tuning on all 2,000 labels of each class of CIFAR-10.
-_base_ = "../../_base_/recipes/ft_beit-vit_mini.py"
+# Fine-tuning of BEiT's ViT on all labels.
+_base_ = [
+    "../../_base_/models/mini_classifier_beit-vit.py",
+    "../../_base_/datasets/cls_cifar10_32.py",
+    "../../_base_/schedules/mini_ft.py",
+]
+
+model = dict(head=dict(norm="ln", init_std=2e-5, label_smoothing=0.1))

@@ -1,4 +1,4 @@
-# Training a ResNet from random weights on all labels, with --checkpoint none.
+# Training the ResNet from random weights on all labels, with --checkpoint none.
 _base_ = [
     "../../_base_/models/mini_classifier_resnet.py",
     "../../_base_/datasets/cls_cifar10_64.py",

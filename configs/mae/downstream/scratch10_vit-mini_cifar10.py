@@ -1,4 +1,4 @@
-# Training MAE's ViT from random weights on a tenth of the labels, with --checkpoint none.
+# Training the ViT from random weights on a tenth of the labels, with --checkpoint none.
 _base_ = [
     "../../_base_/models/mini_classifier_vit.py",
     "../../_base_/datasets/cls_cifar10_32.py",

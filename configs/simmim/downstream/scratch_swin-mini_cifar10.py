@@ -1,4 +1,4 @@
-# Training Swin from random weights on all labels, with --checkpoint none.
+# Training the Swin from random weights on all labels, with --checkpoint none.
 _base_ = [
     "../../_base_/models/mini_classifier_swin.py",
     "../../_base_/datasets/cls_cifar10_32.py",
