@@ -103,10 +103,10 @@ def lr(value: float) -> dict[str, Any]:
     return {"optim_wrapper.optimizer.lr": value}
 
 
-def crops(least: float, size: int = 32, kind: str = "RandomResizedCrop", **more: Any) -> dict[str, Any]:
-    """Return crops of at least this share of the image."""
-    crop = dict(type=kind, size=size, scale=[least, 1.0], ratio=[3 / 4, 4 / 3], interpolation="bicubic", **more)
-    return {"train_dataloader.dataset.transforms": [crop, dict(type="RandomHorizontalFlip", p=0.5)]}
+def crops(least: float, size: int = 32) -> dict[str, Any]:
+    """Return crops of at least this share of the image, of this many pixels."""
+    crop = "train_dataloader.dataset.transforms.0"
+    return {f"{crop}.scale": [least, 1.0], f"{crop}.size": size}
 
 
 def search(name: str, config: str, variants: dict[str, dict[str, Any]], untrained: bool = True) -> Table:
