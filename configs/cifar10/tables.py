@@ -109,6 +109,14 @@ def crops(least: float, size: int = 32) -> dict[str, Any]:
     return {f"{crop}.scale": [least, 1.0], f"{crop}.size": size}
 
 
+# How the patches start beside the positions.
+STARTS: dict[str, dict[str, Any]] = {
+    "init-simmim": {"model.backbone.init": "simmim"},
+    "init-simmim-learned-positions": {"model.backbone.init": "simmim", "model.backbone.pos_embed": "learned"},
+    "no-layer-scale": {"model.backbone.layer_scale": None},
+}
+
+
 def search(name: str, config: str, variants: dict[str, dict[str, Any]], untrained: bool = True) -> Table:
     """Return the table of a search: the untrained encoder, the recipe as it is, and one change each."""
     measured = {key: SEARCHED[key] for key in ("knn", "linear")}
@@ -153,7 +161,7 @@ SEARCHES = [
             "mask-0.75": {"model.masker.mask_ratio": 0.75},
             "cell-4": {"model.masker.cell_size": 4},
             "cell-16": {"model.masker.cell_size": 16},
-            "no-layer-scale": {"model.backbone.layer_scale": None},
+            **STARTS,
         },
     ),
     search(
@@ -173,9 +181,9 @@ SEARCHES = [
             "batch-64": batch(64),
             "lr-2e-3": lr(2e-3),
             "lr-4e-3": lr(4e-3),
-            "no-layer-scale": {"model.backbone.layer_scale": None},
             "hidden-32": {"model.masker.num_masked": 32},
             "hidden-40": {"model.masker.num_masked": 40},
+            **STARTS,
         },
         untrained=False,
     ),
@@ -186,13 +194,13 @@ SEARCHES = [
             "batch-64": batch(64),
             "lr-5e-4": lr(5e-4),
             "lr-2e-3": lr(2e-3),
-            "no-layer-scale": {"model.backbone.layer_scale": None},
             "momentum-0.96": {"model.target_generator.start": 0.96},
             "momentum-0.996": {"model.target_generator.start": 0.996},
             "temperature-0.05": {"model.head.temperature": 0.05},
             "temperature-0.2": {"model.head.temperature": 0.2},
             "cell-4": {"model.masker.cell_size": 4},
             "trained-encoder": {"model.export_weights": "online"},
+            **STARTS,
         },
         untrained=False,
     ),
@@ -241,6 +249,7 @@ SEARCHES = [
             "hidden-40": {"model.masker.num_masked": 40},
             "share-0": {"model.generator.share_layers": 0},
             "uniform": {"model.generator.sample_mode": "uniform"},
+            "init-timm": {"model.backbone.init": "timm"},
         },
     ),
     search("cim-revdet-vit", METHODS["cim-revdet-vit"], {"batch-64": batch(64)}, untrained=False),
@@ -257,4 +266,43 @@ SEARCHES = [
     search("cim-revdet-resnet", METHODS["cim-revdet-resnet"], {"batch-64": batch(64)}, untrained=False),
 ]
 
-TABLES = [TABLE, *SEARCHES]
+# Training from random weights is searched as fine-tuning is. Both take their own lengths: leave out --epochs.
+RATES = (5e-4, 1e-3, 2e-3, 4e-3)
+SCRATCH = Table(
+    "search-scratch",
+    "Search of the lr of training from random weights: top-1 of training images held out, with 180 labels a class",
+    SOURCE,
+    ("finetune200",),
+    tuple(
+        Row(
+            f"{name}-lr-{rate:g}",
+            f"../{config}.py",
+            evaluation=dict(finetune200=Evaluation(downstream(config, "scratch10"), overrides=lr(rate))),
+            untrained=True,
+        )
+        for name, config in ENCODERS.items()
+        for rate in RATES
+    ),
+)
+FINETUNING = Table(
+    "search-finetuning",
+    "Search of the fine-tuning of MAE: top-1 of training images held out, with 180 labels a class",
+    SOURCE,
+    ("finetune200",),
+    tuple(
+        row(
+            f"lr-{rate:g}-decay-{decay}",
+            METHODS["mae"],
+            evaluation=dict(
+                finetune200=Evaluation(
+                    downstream(METHODS["mae"], "lowshot10"),
+                    overrides=lr(rate) | {"optim_wrapper.paramwise_cfg.layer_decay_rate": decay},
+                )
+            ),
+        )
+        for rate in RATES
+        for decay in (0.65, 0.75, 0.85)
+    ),
+)
+
+TABLES = [TABLE, *SEARCHES, SCRATCH, FINETUNING]

@@ -1,4 +1,4 @@
-# MAE with a small ViT on photographs of 32 pixels: --data DIR, about 25 minutes on two CPU cores for 20,000.
+# MAE with a small ViT on photographs of 32 pixels: --data DIR.
 _base_ = [
     "../_base_/models/mae_vit-b.py",
     "../_base_/models/mini_arch.py",

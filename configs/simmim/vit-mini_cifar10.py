@@ -9,8 +9,14 @@ _base_ = [
 
 model = dict(
     # Fixed absolute positions beside the relative ones, which start at zero and learn too slowly for so short a run.
+    # Next to them patches of 4 pixels must not start as small as init="simmim" makes them: docs/small_data.md.
     backbone=dict(
-        arch=dict(_delete_=True, **_base_.mini_arch), img_size=32, patch_size=4, pos_embed="sincos", drop_path_rate=0.0
+        arch=dict(_delete_=True, **_base_.mini_arch),
+        img_size=32,
+        patch_size=4,
+        pos_embed="sincos",
+        init="timm",
+        drop_path_rate=0.0,
     ),
     masker=dict(cell_size=8),
 )

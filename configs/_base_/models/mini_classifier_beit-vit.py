@@ -9,6 +9,7 @@ model = dict(
         patch_size=4,
         rel_pos="block",
         pos_embed="sincos",
+        init="timm",  # for training from random weights
         mask_mode=None,
         out_type="avg",
         final_norm=False,
