@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from PIL import Image
 
@@ -16,6 +18,7 @@ from mmmim.datasets import use_folder
 from mmmim.launch.lr_scaling import scale_lr
 from mmmim.launch.options import load_config, use_checkpoint
 from mmmim.launch.precision import fit_to_device
+from mmmim.registry import MODELS
 from mmmim.reproduce.chain import differences
 from mmmim.reproduce.tables import config_path, find_table, load_tables
 
@@ -87,3 +90,13 @@ def test_every_evaluation_reads_the_checkpoint_of_its_row() -> None:
             seen.add(Path(after))
             assert not differences(before, (), after), (before, after)
     assert seen == {Path("configs") / name for name in EVALUATIONS}
+
+
+@pytest.mark.parametrize("name", [name for name in PRETRAINING if "/vit-" in name])
+def test_what_an_untrained_vit_gives_depends_on_the_photograph_more_than_on_the_place(name: str) -> None:
+    with DefaultScope.overwrite_default_scope("mmmim"):
+        encoder = MODELS.build(Config.fromfile(CONFIGS / name).model.backbone).eval()
+    photographs = torch.randn(64, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        tokens = encoder(photographs)[-1][:, encoder.num_prefix :]  # (B,N,D)
+    assert tokens.var(0).mean() > 0.6 * tokens.var((0, 1)).mean()
