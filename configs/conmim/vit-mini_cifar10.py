@@ -8,11 +8,10 @@ _base_ = [
 ]
 
 model = dict(
-    # Fixed absolute positions beside the relative ones: with tables that start at zero alone, hidden tokens cannot tell
-    # where they are. Next to them patches of 4 pixels must not start as small as init="simmim" makes them:
-    # docs/small_data.md.
+    # Learned absolute positions beside the relative ones, which start at zero. With fixed ones a hidden patch finds its
+    # key by its place alone, and there is nothing to learn: docs/small_data.md.
     backbone=dict(
-        arch=dict(_delete_=True, **_base_.mini_arch), img_size=32, patch_size=4, pos_embed="sincos", init="timm"
+        arch=dict(_delete_=True, **_base_.mini_arch), img_size=32, patch_size=4, pos_embed="learned", init="timm"
     ),
     masker=dict(cell_size=8),
     neck=dict(hidden=512),

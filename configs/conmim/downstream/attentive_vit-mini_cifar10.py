@@ -6,7 +6,7 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(out_type="raw", final_norm=False, frozen_stages=6),
+    backbone=dict(pos_embed="learned", out_type="raw", final_norm=False, frozen_stages=6),
     neck=dict(type="AttentivePooling"),
     head=dict(norm="bn", init_std=0.01),
 )

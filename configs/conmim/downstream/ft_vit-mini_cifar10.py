@@ -5,4 +5,7 @@ _base_ = [
     "../../_base_/schedules/mini_ft.py",
 ]
 
-model = dict(head=dict(norm="ln", init_std=2e-5, label_smoothing=0.1))
+model = dict(
+    backbone=dict(pos_embed="learned"),
+    head=dict(norm="ln", init_std=2e-5, label_smoothing=0.1),
+)

@@ -6,5 +6,8 @@ _base_ = [
 ]
 
 assumed_num_images = 2_000
-model = dict(head=dict(norm="ln", init_std=2e-5, label_smoothing=0.1))
+model = dict(
+    backbone=dict(pos_embed="learned"),
+    head=dict(norm="ln", init_std=2e-5, label_smoothing=0.1),
+)
 train_dataloader = dict(dataset=dict(keep=0.1))
