@@ -107,4 +107,4 @@ def test_an_untrained_conmim_does_not_find_keys_by_their_place() -> None:
         model = MODELS.build(Config.fromfile(CONFIGS / "conmim/vit-mini_cifar10.py").model)
     photographs = torch.randn(32, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        assert model.loss(photographs)["retrieval_top1"] < 0.2  # 0.36 with fixed positions, 0.02 by chance
+        assert model.loss(photographs)["retrieval_top1"] < 0.1  # 0.22 with fixed positions, 0.02 by chance
