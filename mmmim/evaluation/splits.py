@@ -15,6 +15,7 @@ from mmmim.errors import UsageError
 from mmmim.registry import DATASETS
 
 TOY = "toy"  # names the built-in pictures in place of a folder
+LOW_SHOT = ("keep", "keep_seed", "list_file")  # arguments that choose training images and leave the test set whole
 
 
 def labelled_splits(
@@ -25,7 +26,8 @@ def labelled_splits(
     if data_dir is None and test is None and _kind(train) == "ImageFolder":
         data_dir = _data_dir(train["root"])
     if data_dir is not None:
-        train, test = _of_folder(cfg, data_dir, train, test or dict(train))
+        whole = {key: value for key, value in train.items() if key not in LOW_SHOT}
+        train, test = _of_folder(cfg, data_dir, train, test or whole)
     elif test is None:
         raise UsageError(
             f"{_kind(train)} of this config has no labelled split; give a folder of class folders with --data DIR"

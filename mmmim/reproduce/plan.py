@@ -128,17 +128,19 @@ def evaluation_runs(method: str, row: Row, evaluation: Evaluation, root: Run, se
         (start,) = evaluation_runs(method, row, Evaluation(evaluation.after), root, settings)
     source = None if start is root and row.untrained else start
     common = dict(seed=root.seed, start=source, untrained=source is None)
+    options = tuple(cfg_options(dict(evaluation.overrides)))
     if evaluation.config in TOOLS:
-        pictures = (
-            (f"train_dataloader.dataset.num_images={TOY_PICTURES}",) if told_by(root.config).scale == "toy" else ()
-        )
-        return [Run(evaluation.config, root.config, options=pictures, **common)]  # type: ignore[arg-type]
+        toy = told_by(root.config).scale == "toy"
+        pictures = (f"train_dataloader.dataset.num_images={TOY_PICTURES}",) if toy else ()
+        measured = Run(evaluation.config, root.config, options=(*pictures, *options), **common)  # type: ignore[arg-type]
+        return [replace(measured, words=only_data(settings.extra))]
     config = relative(config_path(method, evaluation.config, f"row '{row.name}'"))
     task = told_by(config).task
     if task == "knn":
-        return [Run("knn", config, **common)]  # type: ignore[arg-type]
+        return [Run("knn", config, options=options, words=only_data(settings.extra), **common)]  # type: ignore[arg-type]
     extra = settings.extra if task in CLASSIFICATION else without_data(settings.extra)
-    run = with_extra(Run("train", config, gpus=settings.gpus, **common), extra)  # type: ignore[arg-type]
+    trained = Run("train", config, options=options, gpus=settings.gpus, **common)  # type: ignore[arg-type]
+    run = with_extra(trained, extra)
     runs = [with_lr(run, lr) for lr in evaluation.lrs] or [run]
     return [multi_scale_test(each) for each in runs] if evaluation.multi_scale else runs
 
@@ -164,6 +166,13 @@ def with_extra(run: Run, extra: Sequence[str]) -> Run:
         if word != "--cfg-options":
             (options if into_options else words).append(word)
     return replace(run, options=tuple(options), words=tuple(words))
+
+
+def only_data(extra: Sequence[str]) -> tuple[str, ...]:
+    """Return ``--data DIR``, the only words of a training that measurements on frozen features take."""
+    words = list(extra)
+    at = words.index("--data") if "--data" in words else len(words)
+    return tuple(words[at : at + 2])
 
 
 def without_data(extra: Sequence[str]) -> list[str]:

@@ -13,13 +13,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
+from statistics import median
 from threading import Lock
 from typing import Any
 
 from mmmim.called import as_called
 from mmmim.config.folder import workplace
 from mmmim.environment import code_commit, device_name, versions
-from mmmim.launch.scalars import last_values
+from mmmim.launch.scalars import last_values, training_records
 from mmmim.reproduce.command import MEASURING, Run, from_workplace
 from mmmim.reproduce.recipes import told_by
 from mmmim.reproduce.stages import environment
@@ -56,9 +57,20 @@ def metrics_of(run: Run) -> dict[str, float]:
         values = measured["random_init" if run.untrained else "pretrained"]
         return {key: float(value) for key, value in values.items() if not isinstance(value, list)}
     last = last_values(sorted((workplace() / run.folder).glob("*/vis_data/scalars.json")))
-    if told_by(run.config).task == "pretrain":
-        return {"loss": last["loss"]} if "loss" in last else {}
-    return in_percent(last)
+    pretrained = told_by(run.config).task == "pretrain"
+    found = {"loss": last["loss"]} if pretrained and "loss" in last else in_percent(last)
+    return found | speed_of(run) if found else {}
+
+
+def speed_of(run: Run) -> dict[str, float]:
+    """Return the median images per second of a training, and the minutes of its steps, over all restarts."""
+    records = [each for each in training_records(workplace() / run.folder) if "images_per_second" in each]
+    if not records:
+        return {}
+    reached = [each["iter"] for each in records]
+    steps = [last - first for first, last in zip([0, *reached], reached, strict=False)]
+    seconds = sum(count * each["time"] for count, each in zip(steps, records, strict=True))
+    return {"images/s": median(each["images_per_second"] for each in records), "minutes": seconds / 60}
 
 
 def in_percent(last: dict[str, float]) -> dict[str, float]:

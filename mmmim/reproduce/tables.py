@@ -32,12 +32,14 @@ class Evaluation:
         multi_scale: Whether the trained model is tested once more with test-time augmentation, ``tools/test.py --tta``.
         lrs: Learning rates to try, written as in the config: there is a run of each, and the best number counts. Empty:
             the config's own.
+        overrides: Dotted keys of the config that is run and their values, as in :class:`Row`.
     """
 
     config: str
     after: str | None = None
     multi_scale: bool = False
     lrs: tuple[float, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -13,17 +13,17 @@ SHIPPED = sorted(
     for path in (ROOT / "configs").rglob("*.py")
     if "_base_" not in path.parts and path.name != "tables.py"
 )
-BACKBONE = r"(?P<backbone>(vit|swin|swinv2)-(tiny|s|b|l|h|g)|resnet-tiny|resnet50(x2|x4)?|dvae)"
+BACKBONE = r"(?P<backbone>(vit|swin|swinv2)-(tiny|mini|s|b|l|h|g)|resnet-(tiny|mini)|resnet50(x2|x4)?|dvae(-mini)?)"
 LENGTH = r"\d+e|\d+k|[13]x"
 SCHEDULE = rf"(?P<schedule>{LENGTH})"
 VARIANT = rf"(_(?!({LENGTH})_)(?P<variant>[a-z0-9]+(-[a-z0-9]+)*))?"
 DATASET = r"(?P<dataset>in1k|inat18|inat19|flowers102|ade20k|coco)"
 TASK = (
-    r"(?P<task>ft(96|384)?|linear|layerwise|attentive|nonlinear[24]?|knn|lowshot(1|10)|"
+    r"(?P<task>ft(96|384)?|linear|layerwise|attentive|nonlinear[24]?|knn|lowshot(1|10)|scratch(10)?|"
     r"upernet|fpn|fcn|linear-seg|mask-rcnn)"
 )
-PRETRAINING = re.compile(rf"{BACKBONE}{VARIANT}_({SCHEDULE}|toy)")
-DOWNSTREAM = re.compile(rf"{TASK}_{BACKBONE}{VARIANT}_(({SCHEDULE}_)?{DATASET}|toy)")
+PRETRAINING = re.compile(rf"{BACKBONE}{VARIANT}_({SCHEDULE}|toy|cifar10)")
+DOWNSTREAM = re.compile(rf"{TASK}_{BACKBONE}{VARIANT}_(({SCHEDULE}_)?{DATASET}|toy|cifar10)")
 
 
 def parse(stem: str, downstream: bool) -> dict[str, str | None] | None:

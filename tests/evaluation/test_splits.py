@@ -34,6 +34,14 @@ def test_the_folder_of_the_config_is_found_again(pretrain_config, class_folder):
     assert "train" in train.name(0) and "val" in test.name(0)
 
 
+def test_a_share_of_the_training_images_leaves_the_test_set_whole(pretrain_config, class_folder):
+    cfg = Config.fromfile(pretrain_config)
+    whole = labelled_splits(cfg, str(class_folder / "train"))
+    cfg.train_dataloader.dataset = dict(type="ImageFolder", root="", keep=0.3, transforms=[])
+    train, test = labelled_splits(cfg, str(class_folder / "train"))
+    assert len(train) == 2 < len(whole[0]) and len(test) == len(whole[1])
+
+
 def test_a_folder_without_classes_is_refused(pretrain_config, class_folder):
     with pytest.raises(UsageError, match="has no labels; k-NN and probes need one sub-folder per class"):
         labelled_splits(Config.fromfile(pretrain_config), str(class_folder / "train" / "ant"))

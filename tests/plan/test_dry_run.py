@@ -36,7 +36,7 @@ def test_headline_recipe(tmp_path: Path) -> None:
 
 def slow_if_trained_elsewhere(path: Path) -> Any:
     """The slow suite trains the small downstream recipes, so their plans wait for it too."""
-    is_small = path.parent.name == "downstream" and "_toy" in path.stem
+    is_small = path.parent.name == "downstream" and path.stem.endswith(("_toy", "_cifar10"))
     name = str(path.relative_to(ROOT / "configs"))
     return pytest.param(path, id=name, marks=[pytest.mark.slow] if is_small else [])
 

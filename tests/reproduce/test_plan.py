@@ -14,7 +14,7 @@ from mmmim.registry import MODELS
 from mmmim.reproduce.command import Run
 from mmmim.reproduce.layout import parsed_options
 from mmmim.reproduce.plan import Settings, plan_table
-from mmmim.reproduce.tables import find_table, load_tables, methods
+from mmmim.reproduce.tables import Evaluation, Row, Table, find_table, load_tables, methods
 
 
 def chain(run: Run) -> list[str]:
@@ -64,6 +64,23 @@ def test_extra_words_reach_pre_training_and_classification_but_dense_tasks_keep_
     assert root.words == ("--data", "DIR", "--amp", "bf16") and root.options == ("model.contrast_weight=0.1",)
     dense = planned("ccmim", "table3", "ccmim-300e", extra=extra[:4]).runs["mIoU"][0]
     assert dense.words == ("--amp", "bf16")
+
+
+def test_measurements_on_frozen_features_take_the_data_and_nothing_else_of_a_training() -> None:
+    extra = ("--epochs", "3", "--data", "DIR", "--amp", "bf16")
+    plan = planned("cifar10", "search-beit", "recipe", extra=extra)
+    for metric in ("knn", "linear"):
+        (run,) = plan.runs[metric]
+        assert run.words == ("--data", "DIR") and run.options == ("train_dataloader.dataset.keep=0.25",)
+        assert [each.words for each in run.chain[:-1]] == [extra, extra]  # of the tokenizer and of the pre-training
+    assert planned("cifar10", "search-beit", "recipe").runs["knn"][0].words == ()
+
+
+def test_an_evaluation_may_change_keys_of_its_config() -> None:
+    few = Evaluation("../mae/downstream/ft_vit-mini_cifar10.py", overrides={"train_dataloader": dict(batch_size=32)})
+    row = Row("r", "../mae/vit-mini_cifar10.py", evaluation=dict(finetune=few))
+    (plan,) = plan_table("cifar10", Table("t", "t", "s", ("finetune",), (row,)), Settings())
+    assert plan.runs["finetune"][0].options == ("train_dataloader.batch_size=32",)
 
 
 def test_equal_runs_have_one_folder_and_others_another() -> None:

@@ -119,3 +119,18 @@ def test_a_file_that_another_lane_sets_aside_has_no_number(ran: list[Run], monke
 
     monkeypatch.setattr(Path, "is_file", seen_and_then_gone)
     assert not runs.finished(probe) and not probe.result.exists()
+
+
+def test_the_speed_of_a_training_counts_each_step_once_over_restarts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "RUNS", tmp_path)
+    run = Run("train", "configs/mae/vit-tiny_toy.py")
+    lines = [(1, 10, 6.0, 20.0), (1, 20, 60.0, 2.0), (2, 20, 3.0, 40.0), (2, 30, 1.5, 80.0)]
+    for start, step, seconds, rate in lines:
+        file = run.folder / str(start) / "vis_data/scalars.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as log:
+            log.write(f'{{"loss": 0.5, "lr": 0.1, "time": {seconds}, "iter": {step}, "images_per_second": {rate}}}\n')
+            log.write(f'{{"accuracy/top1": 50.0, "time": 9.0, "step": {step}}}\n')
+    assert runs.metrics_of(run) == {"loss": 0.5, "images/s": 40.0, "minutes": (60 + 30 + 15) / 60}

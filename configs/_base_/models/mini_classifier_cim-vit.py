@@ -1,0 +1,20 @@
+# The same with CIM's plain ViT.
+_base_ = ["classifier_vit-b.py", "mini_arch.py"]
+model = dict(
+    backbone=dict(
+        _delete_=True,
+        type="mmmim.BEiTViT",
+        arch=_base_.mini_arch,
+        img_size=32,
+        patch_size=4,
+        rel_pos="none",
+        pos_embed="learned",
+        layer_scale=None,
+        qkv_bias="qkv",
+        mask_mode=None,
+        out_type="avg",
+        final_norm=False,
+        init_cfg=dict(type="Pretrained", checkpoint=None, prefix="backbone."),
+    ),
+    head=dict(num_classes=10, in_channels=192),
+)

@@ -1,0 +1,9 @@
+# Fine-tuning of the ResNet on all labels.
+_base_ = [
+    "../../_base_/models/mini_classifier_resnet.py",
+    "../../_base_/datasets/cls_cifar10_64.py",
+    "../../_base_/schedules/mini_ft.py",
+]
+
+model = dict(head=dict(init_std=0.01, label_smoothing=0.1))
+optim_wrapper = dict(paramwise_cfg=dict(layer_decay_rate=1.0))
