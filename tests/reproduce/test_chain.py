@@ -26,7 +26,11 @@ def plans(method: str) -> Iterator[RowPlan]:
 
 @cache
 def produced(config: str) -> set[str]:
-    """Names under which a config's evaluation logs its numbers."""
+    """Names under which a training with a config leaves numbers: its speed, and what its evaluation logs."""
+    return {"images/s", "minutes", *evaluated(config)}
+
+
+def evaluated(config: str) -> set[str]:
     evaluator = Config.fromfile(configs_folder().parent / config).get("test_evaluator") or dict(type="none")
     kind = str(evaluator["type"]).rpartition(".")[2]
     if kind == "CocoMetric":
