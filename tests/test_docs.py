@@ -203,7 +203,7 @@ def test_make_help_lists_every_verb():
     assert set(re.findall(r"make (\S+)", listed)) == verbs
 
 
-@pytest.mark.parametrize("path", list(TOOLS))
+@pytest.mark.parametrize("path", [path for path in TOOLS if '"__main__"' in (ROOT / path).read_text(encoding="utf-8")])
 def test_tools_print_their_help(path, capsys):
     parse_args = getattr(tool(path), "parse_args", None)
     if parse_args is None:  # a tool without options
