@@ -25,6 +25,8 @@ TASKS = {
     "ft96": "finetune",
     "lowshot1": "finetune",
     "lowshot10": "finetune",
+    "scratch": "finetune",
+    "scratch10": "finetune",
     "linear": "probe",
     "layerwise": "probe",
     "attentive": "probe",
