@@ -31,7 +31,7 @@ PRETRAIN = "configs/ccmim/vit-tiny_toy.py"
 SEGMENT = "configs/ccmim/downstream/upernet_vit-tiny_toy.py"
 DETECT = "configs/ccmim/downstream/mask-rcnn_vit-tiny_toy.py"
 # Measured on two cores of a server, the stages between the first and the last two at a time.
-USUAL_SECONDS = dict(pretrain=72.0, detection=140.0, probe=75.0, segmentation=60.0, picture=9.0, report=12.0)
+USUAL_SECONDS = dict(pretrain=109.0, detection=95.0, probe=25.0, segmentation=71.0, picture=4.0, report=5.0)
 
 
 def logged(work_dir: Path, key: str) -> list[float]:
