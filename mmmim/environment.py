@@ -1,4 +1,4 @@
-"""What a figure depends on beside the config: versions, the commit of the code, processor and devices."""
+"""Collect what a figure depends on beside the config: versions, the commit of the code, processor and devices."""
 
 from __future__ import annotations
 

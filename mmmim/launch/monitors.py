@@ -21,7 +21,7 @@ HOOKS = dict(
 
 @dataclass(frozen=True)
 class Monitors:
-    """What a run measures while it trains.
+    """Names what a run measures while it trains.
 
     Args:
         knn, probe: Folder of labelled images of k-NN and linear probe, or ``toy``.

@@ -1,4 +1,4 @@
-"""What every start of a run leaves beside its log: ``run.json``, for the report and for whoever repeats the run."""
+"""Record every start of a run in a ``run.json`` beside its log, for the report and for whoever repeats the run."""
 
 from __future__ import annotations
 

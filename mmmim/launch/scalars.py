@@ -1,4 +1,4 @@
-"""What a run logged: the ``scalars.json`` of each of its starts."""
+"""Read what a run logged: the ``scalars.json`` of each of its starts."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ NO_NAME = r"[^\w.-]+"  # characters that a work directory of ours does not have
 
 @dataclass(frozen=True)
 class Machine:
-    """What a training would run on: devices that are no CPU, and cores that read images."""
+    """Describes what a training would run on: devices that are no CPU, and cores that read images."""
 
     devices: int
     cores: int

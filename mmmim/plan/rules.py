@@ -25,7 +25,7 @@ class Arch:
 
 @dataclass(frozen=True)
 class SizeRule:
-    """What to train on so many images.
+    """Says what to train on so many images.
 
     Args:
         below: The rule holds for fewer images than this; None for any number.

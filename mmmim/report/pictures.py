@@ -46,7 +46,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Images:
-    """Where the images of a report come from.
+    """Says where the images of a report come from.
 
     Args:
         source: A folder, or ``toy``.

@@ -1,4 +1,4 @@
-"""What a run has left in its folder so far."""
+"""Read what a run has left in its folder so far."""
 
 from __future__ import annotations
 

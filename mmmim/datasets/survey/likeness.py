@@ -23,7 +23,7 @@ AT_A_TIME = 2**22  # pairs of hashes
 
 
 class Look(NamedTuple):
-    """What an image looks like: 64 bits that say which low frequencies are strong, and ``(SIDE, SIDE)`` gray pixels."""
+    """Describes how an image looks: 64 bits that say which low frequencies are strong, and ``(SIDE, SIDE)`` gray pixels."""
 
     bits: int
     small: np.ndarray

@@ -1,4 +1,4 @@
-"""What one image file is, from its bytes."""
+"""Tell what one image file is from its bytes."""
 
 from __future__ import annotations
 
