@@ -23,7 +23,12 @@ AT_A_TIME = 2**22  # pairs of hashes
 
 
 class Look(NamedTuple):
-    """Describes how an image looks: 64 bits that say which low frequencies are strong, and ``(SIDE, SIDE)`` gray pixels."""
+    """Describes how an image looks.
+
+    Attributes:
+        bits: 64 bits that say which low frequencies are strong.
+        small: ``(SIDE, SIDE)`` gray pixels.
+    """
 
     bits: int
     small: np.ndarray
